@@ -1,0 +1,67 @@
+/** What the control store holds, by kind. */
+export type ControlData = {
+  session: LiveSession;
+  revocation: Revocation;
+  totp: TotpState;
+  finding: Finding;
+  action: ActionTaken;
+};
+export type ControlKind = keyof ControlData;
+
+/** A session that is open, or was when its gateway was last heard of. The id is the session id. */
+export type LiveSession = {
+  readonly sessionId: string;
+  readonly identity: string;
+  readonly principalId: string;
+  readonly login: string;
+  readonly target: string;
+  readonly sourceIp: string;
+  readonly userAgent: string;
+  readonly mfa: boolean;
+  readonly mfaMethod: string;
+  readonly startedAtMs: number;
+  readonly proxyId: string;
+  readonly state: 'open' | 'ended';
+};
+
+/** A wish to end one session. The id is the session id. */
+export type Revocation = {
+  readonly sessionId: string;
+  /** `runbook/SSH-002`, or the operating system user who said `sshtrail kill`. */
+  readonly by: string;
+  /** Shown to the engineer. */
+  readonly message: string;
+  readonly atMs: number;
+};
+
+/** The id is the identity's name. */
+export type TotpState = {
+  /** The last 30 s step for which a code was accepted; codes of it and of earlier ones are refused. */
+  readonly lastStep: number;
+  readonly failures: number;
+  /** No code is looked at before this time. */
+  readonly lockedUntilMs: number;
+};
+
+/** A row a runbook's query returned. The id is `<runbook>:<key>`. */
+export type Finding = {
+  readonly runbookId: string;
+  readonly key: string;
+  readonly title: string;
+  readonly severity: 'info' | 'low' | 'medium' | 'high' | 'critical';
+  readonly foundAtMs: number;
+  /** The row's columns as text. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Planned and taken steps, in order. */
+  readonly state: 'open' | 'acted' | 'waiting-approval' | 'failed';
+};
+
+/** One step a runbook took. The id is `<runbook>:<key>:<index of the step>`. */
+export type ActionTaken = {
+  readonly runbookId: string;
+  readonly findingKey: string;
+  readonly action: string;
+  readonly atMs: number;
+  readonly outcome: 'planned' | 'done' | 'not-needed' | 'waiting-approval' | 'failed';
+  readonly detail: string;
+};

@@ -1,0 +1,165 @@
+import type { Transport } from '../transport/contract.ts';
+
+/** Which leg of the relay: `client` is the engineer's connection, `target` the one we opened. */
+export type Side = 'client' | 'target';
+
+/** RFC 4254 §5.1 SSH_MSG_CHANNEL_OPEN as it arrived. */
+export type ChannelOpen = {
+  readonly from: Side;
+  readonly type: string;
+  readonly senderChannel: number;
+  readonly initialWindow: number;
+  readonly maximumPacket: number;
+  /** Decoded type-specific data; `unknown` keeps the bytes. */
+  readonly detail: ChannelOpenDetail;
+};
+
+export type ChannelOpenDetail =
+  | { readonly kind: 'session' }
+  | {
+      readonly kind: 'direct-tcpip';
+      readonly host: string;
+      readonly port: number;
+      readonly originHost: string;
+      readonly originPort: number;
+    }
+  | {
+      readonly kind: 'forwarded-tcpip';
+      readonly host: string;
+      readonly port: number;
+      readonly originHost: string;
+      readonly originPort: number;
+    }
+  | { readonly kind: 'direct-streamlocal'; readonly path: string }
+  | { readonly kind: 'forwarded-streamlocal'; readonly path: string }
+  | { readonly kind: 'auth-agent' }
+  | { readonly kind: 'x11'; readonly originHost: string; readonly originPort: number }
+  | { readonly kind: 'unknown'; readonly data: Buffer };
+
+/** RFC 4254 §5.4, §6 SSH_MSG_CHANNEL_REQUEST as it arrived. */
+export type ChannelRequest = {
+  readonly from: Side;
+  readonly type: string;
+  readonly wantReply: boolean;
+  readonly detail: ChannelRequestDetail;
+};
+
+export type ChannelRequestDetail =
+  | { readonly kind: 'pty-req'; readonly term: string; readonly columns: number; readonly rows: number }
+  | { readonly kind: 'window-change'; readonly columns: number; readonly rows: number }
+  | { readonly kind: 'env'; readonly name: string; readonly value: Buffer }
+  | { readonly kind: 'shell' }
+  | { readonly kind: 'exec'; readonly command: Buffer }
+  | { readonly kind: 'subsystem'; readonly name: string }
+  | { readonly kind: 'signal'; readonly signal: string }
+  | { readonly kind: 'exit-status'; readonly status: number }
+  | {
+      readonly kind: 'exit-signal';
+      readonly signal: string;
+      readonly coreDumped: boolean;
+      readonly message: string;
+    }
+  | { readonly kind: 'x11-req' }
+  | { readonly kind: 'auth-agent-req' }
+  | { readonly kind: 'other'; readonly data: Buffer };
+
+/** RFC 4254 §4 SSH_MSG_GLOBAL_REQUEST as it arrived. */
+export type GlobalRequest = {
+  readonly from: Side;
+  readonly type: string;
+  readonly wantReply: boolean;
+  readonly detail: GlobalRequestDetail;
+};
+
+export type GlobalRequestDetail =
+  | { readonly kind: 'tcpip-forward' | 'cancel-tcpip-forward'; readonly host: string; readonly port: number }
+  | { readonly kind: 'streamlocal-forward' | 'cancel-streamlocal-forward'; readonly path: string }
+  | { readonly kind: 'no-more-sessions' }
+  | { readonly kind: 'keepalive' }
+  | { readonly kind: 'other'; readonly data: Buffer };
+
+/**
+ * What a gate decides. `refuse` answers for the other end: OPEN_FAILURE with the reason, CHANNEL_FAILURE or REQUEST_FAILURE.
+ * `drop` lets nothing through and answers nothing (for messages that want no reply).
+ */
+export type Verdict =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'refuse'; readonly openFailureReason?: number; readonly message: string }
+  | { readonly kind: 'drop' };
+
+/** A channel between the two ends, from CHANNEL_OPEN to both CLOSEs. Numbers are never reused within a relay. */
+export interface RelayChannel {
+  /** Counts from 1 within the relay. */
+  readonly serial: number;
+  readonly open: ChannelOpen;
+  /** Payload bytes so far, by the side that sent them (data and extended data). */
+  readonly bytesFrom: { readonly client: number; readonly target: number };
+}
+
+/** How the other end answered something that was passed on. */
+export type Answer = 'success' | 'failure' | 'none';
+
+/**
+ * Decides; each may take its time, and until it has decided nothing later from that leg is delivered. The gateway makes
+ * its event durable in here, so that nothing reaches the target before its evidence. A rejected promise ends the relay.
+ */
+export interface RelayGates {
+  channelOpen(open: ChannelOpen): Verdict | Promise<Verdict>;
+  channelRequest(channel: RelayChannel, request: ChannelRequest): Verdict | Promise<Verdict>;
+  globalRequest(request: GlobalRequest): Verdict | Promise<Verdict>;
+}
+
+/** Observes; synchronous, must not throw and must not keep `data` beyond the call (copy what is to be kept). */
+export interface RelayTaps {
+  channelOpened?(channel: RelayChannel): void;
+  /** A passed-on CHANNEL_OPEN that the other end refused. */
+  channelRefused?(open: ChannelOpen, reason: number, message: string): void;
+  channelRequestAnswered?(channel: RelayChannel, request: ChannelRequest, answer: Answer): void;
+  /** `boundPort` is the port the target chose where 0 was asked for (RFC 4254 §7.1). */
+  globalRequestAnswered?(request: GlobalRequest, answer: Answer, boundPort?: number): void;
+  /** `stream` is `stderr` for extended data type 1, `data` otherwise. */
+  channelData?(channel: RelayChannel, from: Side, stream: 'data' | 'stderr', data: Buffer): void;
+  channelEof?(channel: RelayChannel, from: Side): void;
+  channelClosed?(channel: RelayChannel): void;
+}
+
+export type RelayLimits = {
+  /** Open channels at once per connection, both directions together. */
+  readonly maxChannels: number;
+  /** Unanswered global or channel requests per direction. */
+  readonly maxPendingRequests: number;
+  /** Window held back on session channels so that the gateway may write to them (bytes). 0 turns notices off. */
+  readonly noticeReserveBytes: number;
+};
+
+export type RelayOptions = {
+  /** The engineer's connection: we are the server, authentication has succeeded. */
+  readonly client: Transport;
+  /** The connection to the target: we are the client, authentication has succeeded. */
+  readonly target: Transport;
+  readonly gates: RelayGates;
+  readonly taps: RelayTaps;
+  readonly limits?: Partial<RelayLimits>;
+};
+
+export type RelayEnd = {
+  /** Whose end came first. `gateway` when `end` or `cut` was called. */
+  readonly by: Side | 'gateway' | 'fault';
+  /** RFC 4253 §11.1 code. */
+  readonly code: number;
+  readonly description: string;
+  readonly error?: Error;
+};
+
+/** Passes the connection protocol (RFC 4254) between two authenticated transports, message by message, windows end to end. */
+export interface Relay {
+  /** Settles once both legs have ended; never rejects. All `channelClosed` taps have been called by then. */
+  readonly ended: Promise<RelayEnd>;
+  readonly channels: ReadonlyMap<number, RelayChannel>;
+  /** Writes a line of text to the terminal of every open session channel that has a pty, within the held-back window. Returns how many took it. */
+  notice(text: string): number;
+  /** Orderly: DISCONNECT with the text to both legs after what is queued. */
+  end(code: number, description: string): void;
+  /** At once, without waiting for a backlog: for revocation. */
+  cut(code: number, description: string): void;
+}
