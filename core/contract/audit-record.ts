@@ -31,6 +31,8 @@ export const eventNames = [
   'IssueCertificate',
   'DenyAccess',
   'ExecuteCommand',
+  'CompleteCommand',
+  'OpenShell',
   'OpenSubsystem',
   'OpenPortForward',
   'ClosePortForward',

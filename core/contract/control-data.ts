@@ -64,4 +64,6 @@ export type ActionTaken = {
   readonly atMs: number;
   readonly outcome: 'planned' | 'done' | 'not-needed' | 'waiting-approval' | 'failed';
   readonly detail: string;
+  /** How often it was begun; 1 when absent. */
+  readonly attempts?: number;
 };

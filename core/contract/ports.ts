@@ -122,6 +122,8 @@ export type Target = {
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostTrust: HostTrust;
+  /** Accounts that may be asked for at all; any where absent. */
+  readonly logins?: readonly string[];
 };
 
 export type HostTrust =

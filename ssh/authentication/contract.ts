@@ -53,6 +53,11 @@ export type ServerAuthenticationOptions = {
   readonly maxAttempts: number;
   /** From now to USERAUTH_SUCCESS. */
   readonly graceMs: number;
+  /**
+   * From the first verified signature to USERAUTH_SUCCESS, in place of what is left of `graceMs`: time to type a code, to
+   * wait for an approval and to dial, which a peer that proved nothing does not get.
+   */
+  readonly provenGraceMs?: number;
   readonly banner?: string;
 };
 

@@ -21,6 +21,8 @@ export type Certificate = {
   readonly extensions: ReadonlyMap<string, string>;
   /** The CA that signed it. */
   readonly signatureKey: PublicKey;
+  /** The CA's whole SSH signature blob. It is the last field, and covers everything in front of its length. */
+  readonly signature: Buffer;
 };
 
 /** Why a certificate is not good for what was asked; a closed list. */

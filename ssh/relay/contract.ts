@@ -1,86 +1,9 @@
+import type { ChannelOpen, ChannelRequest, GlobalRequest, Side } from '../connection/contract.ts';
 import type { Transport } from '../transport/contract.ts';
-
-/** Which leg of the relay: `client` is the engineer's connection, `target` the one we opened. */
-export type Side = 'client' | 'target';
-
-/** RFC 4254 §5.1 SSH_MSG_CHANNEL_OPEN as it arrived. */
-export type ChannelOpen = {
-  readonly from: Side;
-  readonly type: string;
-  readonly senderChannel: number;
-  readonly initialWindow: number;
-  readonly maximumPacket: number;
-  /** Decoded type-specific data; `unknown` keeps the bytes. */
-  readonly detail: ChannelOpenDetail;
-};
-
-export type ChannelOpenDetail =
-  | { readonly kind: 'session' }
-  | {
-      readonly kind: 'direct-tcpip';
-      readonly host: string;
-      readonly port: number;
-      readonly originHost: string;
-      readonly originPort: number;
-    }
-  | {
-      readonly kind: 'forwarded-tcpip';
-      readonly host: string;
-      readonly port: number;
-      readonly originHost: string;
-      readonly originPort: number;
-    }
-  | { readonly kind: 'direct-streamlocal'; readonly path: string }
-  | { readonly kind: 'forwarded-streamlocal'; readonly path: string }
-  | { readonly kind: 'auth-agent' }
-  | { readonly kind: 'x11'; readonly originHost: string; readonly originPort: number }
-  | { readonly kind: 'unknown'; readonly data: Buffer };
-
-/** RFC 4254 §5.4, §6 SSH_MSG_CHANNEL_REQUEST as it arrived. */
-export type ChannelRequest = {
-  readonly from: Side;
-  readonly type: string;
-  readonly wantReply: boolean;
-  readonly detail: ChannelRequestDetail;
-};
-
-export type ChannelRequestDetail =
-  | { readonly kind: 'pty-req'; readonly term: string; readonly columns: number; readonly rows: number }
-  | { readonly kind: 'window-change'; readonly columns: number; readonly rows: number }
-  | { readonly kind: 'env'; readonly name: string; readonly value: Buffer }
-  | { readonly kind: 'shell' }
-  | { readonly kind: 'exec'; readonly command: Buffer }
-  | { readonly kind: 'subsystem'; readonly name: string }
-  | { readonly kind: 'signal'; readonly signal: string }
-  | { readonly kind: 'exit-status'; readonly status: number }
-  | {
-      readonly kind: 'exit-signal';
-      readonly signal: string;
-      readonly coreDumped: boolean;
-      readonly message: string;
-    }
-  | { readonly kind: 'x11-req' }
-  | { readonly kind: 'auth-agent-req' }
-  | { readonly kind: 'other'; readonly data: Buffer };
-
-/** RFC 4254 §4 SSH_MSG_GLOBAL_REQUEST as it arrived. */
-export type GlobalRequest = {
-  readonly from: Side;
-  readonly type: string;
-  readonly wantReply: boolean;
-  readonly detail: GlobalRequestDetail;
-};
-
-export type GlobalRequestDetail =
-  | { readonly kind: 'tcpip-forward' | 'cancel-tcpip-forward'; readonly host: string; readonly port: number }
-  | { readonly kind: 'streamlocal-forward' | 'cancel-streamlocal-forward'; readonly path: string }
-  | { readonly kind: 'no-more-sessions' }
-  | { readonly kind: 'keepalive' }
-  | { readonly kind: 'other'; readonly data: Buffer };
 
 /**
  * What a gate decides. `refuse` answers for the other end: OPEN_FAILURE with the reason, CHANNEL_FAILURE or REQUEST_FAILURE.
- * `drop` lets nothing through and answers nothing (for messages that want no reply).
+ * `drop` lets nothing through and answers nothing; what must be answered, an open or a request that wants a reply, is refused instead.
  */
 export type Verdict =
   | { readonly kind: 'pass' }
@@ -107,6 +30,11 @@ export interface RelayGates {
   channelOpen(open: ChannelOpen): Verdict | Promise<Verdict>;
   channelRequest(channel: RelayChannel, request: ChannelRequest): Verdict | Promise<Verdict>;
   globalRequest(request: GlobalRequest): Verdict | Promise<Verdict>;
+  /**
+   * Data on its way, in the form the tap gets it; at once, since it is asked for every packet. What is dropped is
+   * credited to its sender, so that the channel goes on, and no tap sees it. Absent: all data passes.
+   */
+  channelData?(channel: RelayChannel, from: Side, stream: 'data' | 'stderr', data: Buffer): 'pass' | 'drop';
 }
 
 /** Observes; synchronous, must not throw and must not keep `data` beyond the call (copy what is to be kept). */
@@ -126,8 +54,12 @@ export interface RelayTaps {
 export type RelayLimits = {
   /** Open channels at once per connection, both directions together. */
   readonly maxChannels: number;
-  /** Unanswered global or channel requests per direction. */
+  /** Unanswered global requests per direction. */
   readonly maxPendingRequests: number;
+  /** Unanswered requests on one channel per direction. */
+  readonly maxPendingChannelRequests: number;
+  /** Forwards asked for and granted at once (RFC 4254 §7.1 and OpenSSH's streamlocal-forward). */
+  readonly maxForwards: number;
   /** Window held back on session channels so that the gateway may write to them (bytes). 0 turns notices off. */
   readonly noticeReserveBytes: number;
 };

@@ -73,6 +73,8 @@ export type TransportLimits = {
   readonly writeStallMs: number;
   /** Bytes handled per turn of the event loop before other connections get theirs. */
   readonly turnBytes: number;
+  /** From the start to `ready`, and for each later key exchange. Time held by the layer above does not count. */
+  readonly keyExchangeTimeoutMs: number;
 };
 
 export type TransportOptions = {

@@ -15,7 +15,8 @@ export class WireWriter {
   }
 
   byte(value: number): this {
-    this.#bytes.writeUInt8(value, this.#reserve(1));
+    const start = this.#reserve(1);
+    this.#bytes.writeUInt8(value, start);
     return this;
   }
 
@@ -24,17 +25,20 @@ export class WireWriter {
   }
 
   uint32(value: number): this {
-    this.#bytes.writeUInt32BE(value, this.#reserve(4));
+    const start = this.#reserve(4);
+    this.#bytes.writeUInt32BE(value, start);
     return this;
   }
 
   uint64(value: bigint): this {
-    this.#bytes.writeBigUInt64BE(value, this.#reserve(8));
+    const start = this.#reserve(8);
+    this.#bytes.writeBigUInt64BE(value, start);
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#reserve(bytes.length));
+    const start = this.#reserve(bytes.length);
+    this.#bytes.set(bytes, start);
     return this;
   }
 
@@ -65,6 +69,7 @@ export class WireWriter {
     return out;
   }
 
+  /** May replace `#bytes`: call it before naming them. */
   #reserve(length: number): number {
     const start = this.#length;
     const needed = start + length;

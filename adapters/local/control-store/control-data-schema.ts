@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { ControlData, ControlKind } from '#core/contract';
+
+const text = z.string();
+const timeMs = z.number().int().nonnegative();
+
+/** Every field of the kind, so that one added to the contract is not forgotten here. */
+type FieldsOf<Kind extends ControlKind> = z.ZodObject<{
+  readonly [Field in keyof ControlData[Kind]]-?: z.ZodType;
+}>;
+
+const schemas = {
+  session: z.strictObject({
+    sessionId: text,
+    identity: text,
+    principalId: text,
+    login: text,
+    target: text,
+    sourceIp: text,
+    userAgent: text,
+    mfa: z.boolean(),
+    mfaMethod: text,
+    startedAtMs: timeMs,
+    proxyId: text,
+    state: z.enum(['open', 'ended']),
+  }),
+  revocation: z.strictObject({ sessionId: text, by: text, message: text, atMs: timeMs }),
+  totp: z.strictObject({
+    lastStep: z.number().int(),
+    failures: z.number().int().nonnegative(),
+    lockedUntilMs: timeMs,
+  }),
+  finding: z.strictObject({
+    runbookId: text,
+    key: text,
+    title: text,
+    severity: z.enum(['info', 'low', 'medium', 'high', 'critical']),
+    foundAtMs: timeMs,
+    columns: z.record(text, text),
+    state: z.enum(['open', 'acted', 'waiting-approval', 'failed']),
+  }),
+  action: z.strictObject({
+    runbookId: text,
+    findingKey: text,
+    action: text,
+    atMs: timeMs,
+    outcome: z.enum(['planned', 'done', 'not-needed', 'waiting-approval', 'failed']),
+    detail: text,
+    attempts: z.exactOptional(z.number().int().positive()),
+  }),
+} satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
+
+/** What each kind must look like when it comes back from the disk; anything more or less is refused. */
+export const controlDataSchemas: { readonly [Kind in ControlKind]: z.ZodType<ControlData[Kind]> } = schemas;

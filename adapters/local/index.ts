@@ -1,0 +1,24 @@
+export { BlobStoreError, type BlobStoreErrorCode } from './blob-store/blob-store-error.ts';
+export { createFolderBlobStore } from './blob-store/folder-blob-store.ts';
+export { ControlStoreError, type ControlStoreErrorCode } from './control-store/control-store-error.ts';
+export { openSqliteControlStore } from './control-store/sqlite-control-store.ts';
+export {
+  type DuckDbEngineOptions,
+  openDuckDbEngine,
+  openTemporaryLake,
+  type TemporaryLake,
+} from './duckdb/index.ts';
+export {
+  createStaticInventory,
+  InventoryError,
+  type InventoryErrorCode,
+} from './inventory/static-inventory.ts';
+export { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
+export { JournalError, type JournalErrorCode } from './journal/journal-error.ts';
+export { type OpenSegmentFile, openSegmentFiles } from './journal/segment-files.ts';
+export { verifyLake } from './journal/verify-lake.ts';
+export { createConsoleNotifier } from './notifier/console-notifier.ts';
+export { NotifierError, type NotifierErrorCode } from './notifier/notifier-error.ts';
+export { createWebhookNotifier, type WebhookOptions } from './notifier/webhook-notifier.ts';
+export { createFileSigner, openFileSigner } from './signer/file-signer.ts';
+export { SignerError, type SignerErrorCode } from './signer/signer-error.ts';

@@ -1,0 +1,237 @@
+import { realpath } from 'node:fs/promises';
+import { type ChainPosition, type LinkedRecord, link } from '#core/chain';
+import type { AuditDraft, AuditRecord, EventOrigin, Journal, StreamName } from '#core/contract';
+import { toAuditRecord, uuidV7 } from '#core/event';
+import { type AppendFile, AppendLoop } from './append-loop.ts';
+import { createForAppend, ensureFolders, makeDirectory } from './confined-files.ts';
+import { JournalError } from './journal-error.ts';
+import { maxLineBytes } from './line-split.ts';
+import { type OldestOpenSession, trackOldestOpenSession } from './oldest-open-session.ts';
+import { type Recovery, recoverStream } from './recovery.ts';
+import { type SegmentSealer, segmentSealer } from './segment-sealer.ts';
+import { lockWriter, type WriterLock } from './writer-lock.ts';
+
+export type JournalOptions = {
+  /** The data directory; made where there is none. */
+  readonly directory: string;
+  readonly stream: StreamName;
+  readonly origin: EventOrigin;
+  readonly proxyId: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** A segment goes to the lake this long after its first record, 60 s unless told, */
+  readonly sealAfterMs?: number;
+  /** or when it would grow beyond this, 4 MiB unless told. */
+  readonly sealAfterBytes?: number;
+  /** The journal stopped (`unwritable`), a segment waits (`unsealed`), or a listener threw. */
+  readonly onFault: (error: Error) => void;
+  /** Makes the files that records are appended to; of use where a disk that fails is wanted. */
+  readonly createFile?: (path: string) => Promise<AppendFile>;
+};
+
+export type OpenedJournal = Journal & {
+  /** Resolves when everything recorded before is in the lake. */
+  sealNow(): Promise<void>;
+  /** What was found and mended at the opening. Each lost session must get its EndSession before StartProxy is taken. */
+  readonly recovered: Omit<Recovery, 'position'>;
+};
+
+const defaultSealAfterMs = 60_000;
+const defaultSealAfterBytes = 4 << 20;
+const maxSealAfterBytes = 64 << 20;
+/** Verification and recovery refuse longer lines, so none is written. */
+const maxRecordBytes = maxLineBytes >> 1;
+
+/**
+ * The journal of one stream in a folder. Records go to `journal/<stream>/`, synced before they are acknowledged, and
+ * from there in compressed segments to `lake/events/dt=<day>/<stream>/`.
+ *
+ * @throws JournalError `locked` where the stream has a writer, `damaged` where its chain is broken.
+ */
+export async function openJournal(options: JournalOptions): Promise<OpenedJournal> {
+  await makeDirectory(options.directory);
+  const directory = await realpath(options.directory);
+  const folder = await ensureFolders(directory, 'journal', options.stream);
+  await ensureFolders(directory, 'lake', 'events');
+  const lock = await lockWriter(folder, options);
+  try {
+    const { position, ...recovered } = await recoverStream(directory, options.stream);
+    return new FolderJournal(options, { directory, folder, lock, position, recovered });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class FolderJournal implements OpenedJournal {
+  readonly recovered: OpenedJournal['recovered'];
+  readonly #options: JournalOptions;
+  readonly #lock: WriterLock;
+  readonly #loop: AppendLoop;
+  readonly #sealer: SegmentSealer;
+  readonly #oldestOpen: OldestOpenSession;
+  readonly #listeners = new Set<(record: AuditRecord) => void>();
+  /** Lost sessions of the last run that have no EndSession yet. */
+  readonly #lost: Set<string | undefined>;
+  #position: ChainPosition;
+  #closing: Promise<void> | undefined;
+  #sealTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: JournalOptions,
+    opened: Pick<OpenedJournal, 'recovered'> & {
+      readonly directory: string;
+      readonly folder: string;
+      readonly lock: WriterLock;
+      readonly position: ChainPosition;
+    },
+  ) {
+    const sealAfterMs = options.sealAfterMs ?? defaultSealAfterMs;
+    this.#options = options;
+    this.#lock = opened.lock;
+    this.#position = opened.position;
+    this.recovered = opened.recovered;
+    this.#lost = new Set(opened.recovered.lostSessions.map(sessionOf));
+    this.#oldestOpen = trackOldestOpenSession(opened.folder, opened.recovered.lostSessions);
+    this.#sealer = segmentSealer({
+      directory: opened.directory,
+      retryAfterMs: sealAfterMs,
+      beforeEach: () => this.#oldestOpen.save(),
+      onFault: options.onFault,
+    });
+    this.#loop = new AppendLoop({
+      folder: opened.folder,
+      stream: options.stream,
+      createFile: options.createFile ?? createForAppend,
+      maxSegmentBytes: Math.min(options.sealAfterBytes ?? defaultSealAfterBytes, maxSealAfterBytes),
+      onDurable: (records) => this.#tell(records),
+      onSegmentOpened: (firstSeq) => this.#sealLater(firstSeq, sealAfterMs),
+      onSegmentFull: (segment) => this.#sealer.add(segment),
+      onFault: options.onFault,
+    });
+  }
+
+  record(draft: AuditDraft): Promise<AuditRecord> {
+    return new Promise((durable, failed) => {
+      const fault = this.#closing === undefined ? this.#loop.fault : closedError();
+      if (fault !== undefined) {
+        failed(fault);
+        return;
+      }
+      const ingestTimeMs = this.#options.now();
+      let linked: LinkedRecord;
+      try {
+        this.#requireEndsBeforeStart(draft);
+        linked = this.#link(draft, ingestTimeMs);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      const { seq, stream } = this.#position;
+      this.#position = { stream, seq: seq + 1, previousHash: linked.hash };
+      this.#loop.append({
+        record: linked.record,
+        seq,
+        bytes: Buffer.from(`${linked.line}\n`, 'utf8'),
+        date: new Date(ingestTimeMs).toISOString().slice(0, 10),
+        durable,
+        failed,
+      });
+    });
+  }
+
+  subscribe(listener: (record: AuditRecord) => void): () => void {
+    // An object of its own, so that one function may be subscribed twice.
+    const own = (record: AuditRecord) => listener(record);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  async sealNow(): Promise<void> {
+    if (this.#closing !== undefined) throw closedError();
+    await this.#loop.roll();
+    await this.#sealer.settle();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#sealTimer);
+    this.#sealer.stop();
+    try {
+      // After a fault there is nothing of this run to seal: the next opening does it.
+      if (this.#loop.fault === undefined) await this.#loop.roll();
+      await this.#loop.idle();
+      await this.#sealer.settle();
+    } finally {
+      await this.#loop.idle();
+      this.#lock.release();
+    }
+  }
+
+  #link(draft: AuditDraft, ingestTimeMs: number): LinkedRecord {
+    const { origin, randomBytes, proxyId } = this.#options;
+    let linked: LinkedRecord;
+    try {
+      const eventId = uuidV7(ingestTimeMs, randomBytes(10));
+      const additionalEventData = { proxyId, ...draft.additionalEventData };
+      linked = link(
+        this.#position,
+        toAuditRecord({ ...draft, additionalEventData }, { eventId, origin, ingestTimeMs }),
+      );
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new JournalError('invalid', `this ${draft.eventName} cannot be kept as a record: ${reason}`, {
+        cause,
+      });
+    }
+    if (linked.line.length > maxRecordBytes)
+      throw new JournalError(
+        'invalid',
+        `this ${draft.eventName} has ${linked.line.length} characters, more than ${maxRecordBytes}; bound its values`,
+      );
+    return linked;
+  }
+
+  /** StartProxy is where the search for lost sessions ends, so none may be left behind it. */
+  #requireEndsBeforeStart(draft: AuditDraft): void {
+    if (draft.eventName === 'EndSession') this.#lost.delete(sessionOf(draft));
+    if (draft.eventName === 'StartProxy' && this.#lost.size > 0)
+      throw new JournalError(
+        'sessions-open',
+        `${this.#lost.size} sessions of the last run have no end; record closeLostSessions(recovered.lostSessions) before StartProxy`,
+      );
+  }
+
+  #tell(records: readonly AuditRecord[]): void {
+    this.#oldestOpen.note(records);
+    for (const record of records)
+      for (const listener of [...this.#listeners]) {
+        try {
+          listener(record);
+        } catch (error) {
+          this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
+        }
+      }
+  }
+
+  #sealLater(firstSeq: number, sealAfterMs: number): void {
+    clearTimeout(this.#sealTimer);
+    this.#sealTimer = setTimeout(() => {
+      // A roll fails only with the fault that was reported already.
+      if (this.#loop.openFirstSeq === firstSeq) this.#loop.roll().catch(() => undefined);
+    }, sealAfterMs).unref();
+  }
+}
+
+function sessionOf(event: Pick<AuditDraft, 'additionalEventData'>): string | undefined {
+  return event.additionalEventData['sessionId'];
+}
+
+function closedError(): JournalError {
+  return new JournalError('closed', 'the journal was closed; open it again to record more');
+}

@@ -1,0 +1,82 @@
+import type { FileHandle } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { type Segment, type Verification, type VerifyOptions, verifyTrail } from '#core/verify';
+import { hasCode, openForReading } from './confined-files.ts';
+import { fileChunks, gunzipFile } from './gzip-member.ts';
+import { refuseUnfinished, splitLines } from './line-split.ts';
+import {
+  allOpenSegments,
+  nameInStream,
+  type OpenSegmentFile,
+  type SealedSegmentFile,
+  sealedSegmentFiles,
+} from './segment-files.ts';
+
+/** Verifies the whole trail below a data directory, while a gateway writes there too if need be. */
+export async function verifyLake(
+  directory: string,
+  options: Omit<VerifyOptions, 'start'> & Partial<Pick<VerifyOptions, 'start'>>,
+): Promise<Verification> {
+  return verifyTrail(lakeSegments(directory), { start: 'genesis', ...options });
+}
+
+/** Sealed and open segments in order of stream and number; each record once, though segments be sealed meanwhile. */
+async function* lakeSegments(directory: string): AsyncGenerator<Segment> {
+  const open = await openedSegments(directory);
+  try {
+    const sealed = await sealedSegmentFiles(directory);
+    const names = new Set(sealed.map(nameInStream));
+    const all = [
+      ...sealed.map((file) => sealedSegment(directory, file)),
+      ...open
+        .filter(({ segment }) => !names.has(nameInStream(segment)))
+        .map((each) => openSegment(directory, each)),
+    ];
+    yield* all.sort((a, b) =>
+      a.stream === b.stream ? a.firstSeq - b.firstSeq : a.stream < b.stream ? -1 : 1,
+    );
+  } finally {
+    for (const { file } of open) await file.close();
+  }
+}
+
+type OpenedSegment = { readonly segment: OpenSegmentFile; readonly file: FileHandle };
+
+/** Opened before the sealed ones are listed: what is sealed in between can still be read. */
+async function openedSegments(directory: string): Promise<readonly OpenedSegment[]> {
+  const opened: OpenedSegment[] = [];
+  for (const segment of await allOpenSegments(directory)) {
+    try {
+      opened.push({ segment, file: await openForReading(segment.path) });
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+  return opened;
+}
+
+function sealedSegment(directory: string, segment: SealedSegmentFile): Segment {
+  return {
+    file: relative(directory, segment.path),
+    stream: segment.stream,
+    firstSeq: segment.firstSeq,
+    date: segment.date,
+    open: false,
+    lines: sealedLines(segment.path),
+  };
+}
+
+async function* sealedLines(path: string): AsyncGenerator<Buffer> {
+  yield* splitLines(gunzipFile(await openForReading(path)), refuseUnfinished);
+}
+
+function openSegment(directory: string, { segment, file }: OpenedSegment): Segment {
+  return {
+    file: relative(directory, segment.path),
+    stream: segment.stream,
+    firstSeq: segment.firstSeq,
+    open: true,
+    // Half a record at the end is one that is being written.
+    lines: splitLines(fileChunks(file, 0, Number.POSITIVE_INFINITY), () => undefined),
+  };
+}

@@ -1,0 +1,10 @@
+/** A sentence for whoever typed the command: what is wrong and what to do next. Printed without a stack. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly code: 'bad-input' | 'not-found' | 'not-running' | 'not-verified' | 'unusable-data';
+
+  constructor(code: CliError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

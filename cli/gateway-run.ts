@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createFolderBlobStore,
+  createStaticInventory,
+  type OpenedJournal,
+  openJournal,
+  openSqliteControlStore,
+} from '#adapters/local';
+import { type BlobStore, type ControlStore, streamName, type Target } from '#core/contract';
+import { closeLostSessions, startProxy, stopProxy, storeLostRecording } from '#core/event';
+import type { PrivateKey } from '#ssh';
+import {
+  createIdentityDirectory,
+  createRecorder,
+  type Gateway,
+  type GatewayParts,
+  type GatewaySettings,
+  recoverRecordings,
+  startGateway,
+} from '../proxy-task/index.ts';
+import type { DataDirectory } from './data-directory.ts';
+import type { Installation } from './installation.ts';
+import { version } from './version.ts';
+
+export type RunningGateway = {
+  readonly gateway: Gateway;
+  readonly journal: OpenedJournal;
+  readonly control: ControlStore;
+  readonly blobs: BlobStore;
+  /** Ends the sessions, puts the stop on record, and closes the stores. */
+  close(reason: string): Promise<void>;
+};
+
+export type GatewayRunOptions = {
+  readonly data: DataDirectory;
+  readonly installation: Installation;
+  /** Targets beside those of the configuration. */
+  readonly extraTargets: readonly Target[];
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly now: () => number;
+  readonly report: (line: string) => void;
+};
+
+/** Opens the local stores in their order, mends what a killed forerunner left, and starts the gateway. */
+export async function runGateway(options: GatewayRunOptions): Promise<RunningGateway> {
+  const { data, installation, now, report } = options;
+  const { configuration } = installation;
+  const { gateway: settings } = configuration;
+  const auditFailure = Promise.withResolvers<Error>();
+  mkdirSync(data.root, { recursive: true, mode: 0o700 });
+
+  const journal = await openJournal({
+    directory: data.root,
+    stream: streamName(settings.proxyId),
+    origin: {
+      eventSource: settings.eventSource,
+      awsRegion: settings.region,
+      recipientAccountId: settings.account,
+    },
+    proxyId: settings.proxyId,
+    now,
+    randomBytes,
+    onFault: (error) => auditFailure.resolve(error),
+  });
+  const startedAtMs = now();
+  const blobs = createFolderBlobStore(data.lake);
+  const control = await openSqliteControlStore(data.control, { now });
+  const proxy = { proxyId: settings.proxyId, version };
+  await closeLost(options, journal, control, blobs);
+
+  const parts: GatewayParts = {
+    settings: settingsOf(installation, options.listen),
+    identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
+    policy: () => installation.policy,
+    inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
+    journal,
+    control,
+    userAuthority: installation.userAuthority,
+    hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
+    recorder: createRecorder({ store: blobs, spoolDirectory: join(data.spool), now }),
+    now,
+    randomBytes,
+    report,
+  };
+  const gateway = await startGateway(parts, auditFailure.promise);
+  await journal.record(
+    startProxy(proxy, now(), {
+      listen: [`${gateway.address.host}:${gateway.address.port}`],
+      tornBytes: journal.recovered.tornBytes,
+      lostSessions: journal.recovered.lostSessions.length,
+      policySha256: installation.policy.version,
+    }),
+  );
+  return {
+    gateway,
+    journal,
+    control,
+    blobs,
+    async close(reason) {
+      await gateway.close(reason);
+      await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
+      await control.close();
+      await journal.close();
+    },
+  };
+}
+
+/** Sessions and recordings that a killed gateway left open get their end before a new one starts. */
+async function closeLost(
+  options: GatewayRunOptions,
+  journal: OpenedJournal,
+  control: ControlStore,
+  blobs: BlobStore,
+): Promise<void> {
+  const { data, now, report } = options;
+  const recordings = await recoverRecordings({
+    store: blobs,
+    spoolDirectory: data.spool,
+    onFault: (error) => report(`a recording of the last run could not be completed: ${error.message}`),
+  });
+  const starts = journal.recovered.lostSessions;
+  for (const recording of recordings) {
+    const start = starts.find((record) => record.additionalEventData['sessionId'] === recording.sessionId);
+    if (start !== undefined) await journal.record(storeLostRecording(start, now(), recording));
+  }
+  for (const draft of closeLostSessions(starts, now())) await journal.record(draft);
+  for (const { id } of await control.list('session')) await control.delete('session', id);
+}
+
+function settingsOf(installation: Installation, listen: GatewaySettings['listen']): GatewaySettings {
+  const { gateway, userAuthority, recording } = installation.configuration;
+  return {
+    proxyId: gateway.proxyId,
+    version,
+    listen,
+    loginGraceMs: gateway.loginGraceSeconds * 1000,
+    maxAuthAttempts: gateway.maxAuthAttempts,
+    maxSessions: gateway.maxSessions,
+    maxConnectionsPerSource: gateway.maxConnectionsPerSource,
+    maxStartsPerSourcePerMinute: gateway.maxStartsPerSourcePerMinute,
+    maxChannelsPerConnection: gateway.maxChannelsPerConnection,
+    rekeyBytes: gateway.rekeyBytes,
+    rekeyIntervalMs: gateway.rekeySeconds * 1000,
+    targetTimeoutMs: 10_000,
+    certificateSeconds: userAuthority.validForSeconds,
+    certificateBackdateSeconds: userAuthority.backdateSeconds,
+    onRecordingFailure: recording.onFailure,
+    ...(gateway.banner === undefined ? {} : { banner: gateway.banner }),
+  };
+}

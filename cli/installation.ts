@@ -1,0 +1,104 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { openFileSigner } from '#adapters/local';
+import { type Configuration, formatProblems, type Identity, parseConfiguration } from '#core/configuration';
+import { loadPolicy, type PolicySet } from '#core/policy';
+import { type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
+import { CliError } from './cli-error.ts';
+import type { DataDirectory } from './data-directory.ts';
+
+/** A configuration with everything it names read: what a gateway needs before it opens anything. */
+export type Installation = {
+  readonly configuration: Configuration;
+  readonly identities: readonly (Omit<Identity, 'totp'> & { readonly totpSecret?: string })[];
+  readonly policy: PolicySet;
+  readonly hostKeys: readonly PrivateKey[];
+  readonly userAuthority: RemoteSigner;
+};
+
+/** Reads sshtrail.yaml and the files it names. @throws CliError that lists every problem. */
+export async function loadInstallation(data: DataDirectory): Promise<Installation> {
+  const configuration = readConfiguration(data);
+  const inFolder = (path: string) => resolve(dirname(data.configuration), path);
+  const signer = await openFileSigner(inFolder(configuration.userAuthority.keyFile));
+  return {
+    configuration,
+    identities: configuration.identities.map(({ totp, ...identity }) => ({
+      ...identity,
+      ...(totp === undefined
+        ? {}
+        : { totpSecret: totp.kind === 'secret' ? totp.secret : readSecret(inFolder(totp.path)).trim() }),
+    })),
+    policy: readPolicy(configuration.policies.files.map((file) => ({ file, path: inFolder(file) }))),
+    hostKeys: configuration.hostKeys.files.map((file) => parsePrivateKey(readSecret(inFolder(file)))),
+    userAuthority: remoteSigner(signer),
+  };
+}
+
+export function readConfiguration(data: DataDirectory): Configuration {
+  const parsed = parseConfiguration(
+    readText(data.configuration, 'run "sshtrail up" once to make one'),
+    data.configuration,
+  );
+  if (!parsed.ok)
+    throw new CliError(
+      'unusable-data',
+      `the configuration cannot be used:\n${formatProblems(parsed.problems)}`,
+    );
+  return parsed.configuration;
+}
+
+function readPolicy(files: readonly { readonly file: string; readonly path: string }[]): PolicySet {
+  const loaded = loadPolicy(
+    files.map(({ file, path }) => ({
+      file,
+      text: readText(path, 'name an existing file under policies.files'),
+    })),
+  );
+  if (!loaded.ok) {
+    const problems = loaded.problems.map(
+      ({ file, line, column, message, fix }) => `${file}:${line}:${column} ${message}; ${fix}`,
+    );
+    throw new CliError(
+      'unusable-data',
+      `the policies cannot be used, so nothing would be allowed:\n${problems.join('\n')}`,
+    );
+  }
+  return loaded.policy;
+}
+
+function readText(path: string, advice: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CliError(
+      'unusable-data',
+      `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown'}); ${advice}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Reads a private key or secret, and refuses one that others can read: whoever can read it can use it. */
+function readSecret(path: string): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    throw new CliError(
+      'unusable-data',
+      `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown'}); the configuration names it`,
+      { cause: error },
+    );
+  }
+  try {
+    if ((fstatSync(descriptor).mode & 0o077) !== 0)
+      throw new CliError(
+        'unusable-data',
+        `${path} can be read by others, so it is no secret; run: chmod 600 ${path}`,
+      );
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,43 @@
+import { CommanderError } from 'commander';
+import { processOutput } from './output.ts';
+import { buildProgram } from './program.ts';
+
+/** Runs the command line and sets the exit code: 0 done, 1 failed with a sentence on standard error, 2 used wrongly. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  // A reader such as head(1) that has seen enough is no fault of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const program = buildProgram({
+    output: processOutput(),
+    environment: process.env,
+    now: Date.now,
+    signal: stopping.signal,
+  });
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
+    command.exitOverride();
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    if (stopping.signal.aborted && error instanceof Error && error.name === 'AbortError') {
+      process.exitCode = 130;
+      return;
+    }
+    process.stderr.write(`sshtrail: ${describe(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Faults with a stable code are sentences for the reader; anything else is a bug, and its stack helps to report it. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? error.message : (error.stack ?? error.message);
+}

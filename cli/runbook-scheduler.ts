@@ -1,0 +1,150 @@
+import { dirname, resolve } from 'node:path';
+import {
+  createConsoleNotifier,
+  createWebhookNotifier,
+  openDuckDbEngine,
+  openSegmentFiles,
+} from '#adapters/local';
+import type { AuditRecord, Notifier, QueryEngine } from '#core/contract';
+import {
+  createActionExecutor,
+  isDue,
+  matchesEvent,
+  type Runbook,
+  runRunbook,
+  runWindow,
+} from '#core/runbook';
+import type { DataDirectory } from './data-directory.ts';
+import type { RunningGateway } from './gateway-run.ts';
+import type { Installation } from './installation.ts';
+import { productRunbooks, requireRunbooks, settingOf } from './runbook-files.ts';
+
+export type RunbookScheduler = {
+  /** Stops the clock and waits for the runs under way. */
+  close(): Promise<void>;
+};
+
+export type RunbookSchedulerOptions = {
+  readonly data: DataDirectory;
+  readonly installation: Installation;
+  readonly running: RunningGateway;
+  readonly now: () => number;
+  readonly report: (line: string) => void;
+};
+
+/** How often the clock is looked at. */
+const tickMs = 5_000;
+
+/** One runbook's place in the schedule. Its runs never overlap; an event during a run asks for another one after it. */
+type Entry = {
+  readonly runbook: Runbook;
+  lastRunMs: number | undefined;
+  underWay: Promise<void> | undefined;
+  again: boolean;
+  readonly timers: Set<NodeJS.Timeout>;
+};
+
+/** Runs the runbooks: by the clock, and soon after the events they name. */
+export async function startRunbookScheduler(options: RunbookSchedulerOptions): Promise<RunbookScheduler> {
+  const { data, installation, running, now, report } = options;
+  const { runbooks: configured, notify } = installation.configuration;
+  const folder =
+    configured.directory === undefined
+      ? productRunbooks
+      : resolve(dirname(data.configuration), configured.directory);
+  const entries: Entry[] = requireRunbooks(folder)
+    .filter(
+      (runbook) => settingOf(configured.settings, runbook).mode !== 'off' && runbook.status !== 'deprecated',
+    )
+    .map((runbook) => ({
+      runbook,
+      lastRunMs: undefined,
+      underWay: undefined,
+      again: false,
+      timers: new Set(),
+    }));
+  const engine = await openDuckDbEngine({
+    dataDirectory: data.root,
+    openSegmentFiles,
+  });
+  const notifier =
+    notify.webhook === undefined
+      ? createConsoleNotifier(report)
+      : createWebhookNotifier({ url: notify.webhook, fetch, timeoutMs: 10_000 });
+  let closed = false;
+
+  function ask(entry: Entry, trigger: 'schedule' | 'event'): void {
+    if (closed) return;
+    if (entry.underWay !== undefined) {
+      entry.again = true;
+      return;
+    }
+    entry.underWay = runOnce(entry, trigger, options, engine, notifier).finally(() => {
+      entry.underWay = undefined;
+      if (!entry.again) return;
+      entry.again = false;
+      ask(entry, trigger);
+    });
+  }
+
+  const unsubscribe = running.journal.subscribe((record: AuditRecord) => {
+    for (const entry of entries) {
+      // One timer serves all events that arrive before it fires.
+      if (entry.timers.size > 0 || !matchesEvent(entry.runbook.trigger, record)) continue;
+      const timer = setTimeout(() => {
+        entry.timers.delete(timer);
+        ask(entry, 'event');
+      }, entry.runbook.trigger.delayMs);
+      entry.timers.add(timer);
+    }
+  });
+  const clock = setInterval(() => {
+    for (const entry of entries)
+      if (isDue(entry.runbook.trigger, entry.lastRunMs, now())) ask(entry, 'schedule');
+  }, tickMs);
+
+  return {
+    async close() {
+      closed = true;
+      unsubscribe();
+      clearInterval(clock);
+      for (const entry of entries) for (const timer of entry.timers) clearTimeout(timer);
+      await Promise.all(entries.map(({ underWay }) => underWay));
+      await engine.close();
+    },
+  };
+}
+
+async function runOnce(
+  entry: Entry,
+  trigger: 'schedule' | 'event',
+  options: RunbookSchedulerOptions,
+  engine: QueryEngine,
+  notifier: Notifier,
+): Promise<void> {
+  const { installation, running, now, report } = options;
+  const { runbook, lastRunMs } = entry;
+  const setting = settingOf(installation.configuration.runbooks.settings, runbook);
+  const startedMs = now();
+  try {
+    await runRunbook({
+      runbook,
+      engine,
+      lakeEngine: 'duckdb',
+      control: running.control,
+      journal: running.journal,
+      notifier,
+      actions: createActionExecutor({ blobs: running.blobs, control: running.control, now }),
+      now,
+      window: runWindow(runbook.trigger, lastRunMs, startedMs),
+      inputs: setting.inputs,
+      dryRun: setting.mode === 'dry-run' || runbook.status === 'draft',
+      trigger,
+      ...(lastRunMs === undefined ? {} : { lastRunMs }),
+    });
+    entry.lastRunMs = startedMs;
+  } catch (error) {
+    // The run wrote its own CompleteRunbook with the failure; the next tick tries again.
+    report(`runbook ${runbook.id} failed: ${error instanceof Error ? error.message : 'unknown fault'}`);
+  }
+}

@@ -1,0 +1,182 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
+import { CliError } from './cli-error.ts';
+import {
+  type CommandContext,
+  chosenData,
+  type DataOption,
+  withDataOption,
+  withExamples,
+} from './command-context.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { demoIdentities, prepareDataDirectory, writeSshConfig } from './first-run.ts';
+import { announceGateway, gatewayProcess, withdrawGateway } from './gateway-process.ts';
+import { type RunningGateway, runGateway } from './gateway-run.ts';
+import { loadInstallation } from './installation.ts';
+import type { Output } from './output.ts';
+import { type Playground, startPlayground } from './playground/playground.ts';
+import { type RunbookScheduler, startRunbookScheduler } from './runbook-scheduler.ts';
+
+export type UpOptions = {
+  readonly data: DataDirectory;
+  /** Overrides the configuration; 0 takes any free port. */
+  readonly sshPort?: number;
+  readonly playground: boolean;
+  readonly now: () => number;
+  readonly report: (line: string) => void;
+};
+
+/** The whole product on one machine: gateway, runbooks and, unless told otherwise, a playground. */
+export type Running = {
+  readonly running: RunningGateway;
+  readonly playground: Playground | undefined;
+  readonly scheduler: RunbookScheduler;
+  readonly firstRun: boolean;
+  close(reason: string): Promise<void>;
+};
+
+export function upCommand(context: CommandContext): Command {
+  const command = new Command('up')
+    .description(
+      'run the gateway and the runbooks; the first time, make everything they need and a playground',
+    )
+    .option(
+      '--ssh-port <n>',
+      'listen here instead of where sshtrail.yaml says (0: any free port)',
+      portNumber,
+    )
+    .option('--no-playground', 'without the playground targets')
+    .action((options: DataOption & { readonly sshPort?: number; readonly playground: boolean }) =>
+      up(options, context),
+    );
+  return withExamples(withDataOption(command), [
+    'sshtrail up',
+    'npm start -- --ssh-port 2223',
+    'sshtrail up --data /var/lib/sshtrail --no-playground',
+  ]);
+}
+
+async function up(
+  options: DataOption & { readonly sshPort?: number; readonly playground: boolean },
+  context: CommandContext,
+): Promise<void> {
+  const { output, now, signal } = context;
+  const data = chosenData(options, context);
+  const running = await startUp({
+    data,
+    ...(options.sshPort === undefined ? {} : { sshPort: options.sshPort }),
+    playground: options.playground,
+    now,
+    report: (line) => output.note(`${new Date(now()).toISOString()} ${line}`),
+  });
+  welcome(output, data, running);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  output.note('stopping: sessions end, their evidence is sealed');
+  await running.close('the gateway stops');
+}
+
+/** Starts everything in order; whatever fails half-way stops what was started before. */
+export async function startUp(options: UpOptions): Promise<Running> {
+  const { data, now, report } = options;
+  const other = gatewayProcess(data);
+  if (other !== undefined)
+    throw new CliError(
+      'bad-input',
+      `a gateway already runs on ${data.root} (process ${other.pid}, port ${other.port}); stop it first, or choose another folder with --data DIR`,
+    );
+  const firstRun = await prepareDataDirectory(data, {
+    listen: {
+      host: '127.0.0.1',
+      port: options.sshPort === undefined || options.sshPort === 0 ? 2222 : options.sshPort,
+    },
+  });
+  const installation = await loadInstallation(data);
+  const opened: (() => Promise<void>)[] = [];
+  try {
+    const playground = options.playground
+      ? await startPlayground({
+          directory: data.playground,
+          authority: formatPublicKeyLine(installation.userAuthority.publicKey),
+          hostKey: generatePrivateKey('ed25519'),
+        })
+      : undefined;
+    if (playground !== undefined) opened.push(() => playground.stop());
+
+    const { listen } = installation.configuration.gateway;
+    const running = await runGateway({
+      data,
+      installation,
+      extraTargets: playground?.targets ?? [],
+      listen: { host: listen.host, port: options.sshPort ?? listen.port },
+      now,
+      report,
+    });
+    opened.push(() => running.close('the gateway stops'));
+    const { host, port } = running.gateway.address;
+    announceGateway(data, { pid: process.pid, host, port, startedAtMs: now() });
+    opened.push(async () => withdrawGateway(data));
+    writeSshConfig(data, { host, port });
+
+    const scheduler = await startRunbookScheduler({ data, installation, running, now, report });
+    return {
+      running,
+      playground,
+      scheduler,
+      firstRun,
+      async close(reason) {
+        await scheduler.close();
+        withdrawGateway(data);
+        await running.close(reason);
+        await playground?.stop();
+      },
+    };
+  } catch (error) {
+    for (const close of opened.reverse()) await close();
+    throw error;
+  }
+}
+
+function welcome(output: Output, data: DataDirectory, { running, playground }: Running): void {
+  const { host, port } = running.gateway.address;
+  output.line(`sshtrail is ready on ${host}:${port}; its data is in ${data.root}`);
+  if (playground === undefined) return;
+  const config = shellWord(data.sshConfig);
+  const dataOption = `--data ${shellWord(data.root)}`;
+  const { login } = playground;
+  output.line('');
+  output.line('Open a shell on the playground, recorded (paste this in another terminal):');
+  output.line('');
+  output.line(`  ssh -F ${config} ${login}@playground@gateway`);
+  output.line('');
+  output.line('Then try:');
+  output.line('');
+  output.line(`  npx sshtrail last ${dataOption}`);
+  output.line(
+    `  npx sshtrail query ${dataOption} "SELECT event_time, user_name, target_name, event_name, command FROM events ORDER BY event_time DESC LIMIT 20"`,
+  );
+  output.line(
+    `  ssh -F ${config} ${login}@staging@gateway     # no second factor there: runbook SSH-002 ends it within seconds and says why`,
+  );
+  output.line('');
+  output.line(
+    `The playground is ${playground.server === 'sshd' ? "this machine's own sshd, run privately" : 'a small built-in server, since no sshd is installed here'}.`,
+  );
+  output.line(
+    `With a second factor: ssh -F ${config} ${login}@production@gateway-mfa, code: npx sshtrail totp code ${demoIdentities.withTotp} ${dataOption}`,
+  );
+  output.line('Ctrl-C stops everything.');
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw new InvalidArgumentError('expected a port from 0 to 65535');
+  return port;
+}

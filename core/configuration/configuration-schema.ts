@@ -1,0 +1,281 @@
+import { z } from 'zod';
+import { totpSecretProblem } from '../totp/index.ts';
+import { printable } from '../wording/index.ts';
+import { parseKeyLine } from './key-line.ts';
+
+/** An error text is `what is wrong; what to do`. */
+const say = (message: string, fix: string) => ({ error: `${message}; ${fix}` });
+
+const file = z
+  .string()
+  .min(1, say('names no file', 'write a file name, relative to this file or absolute'))
+  .max(4096);
+const port = z.int().min(1).max(65_535);
+const hostName = z
+  .string()
+  .regex(
+    /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,39}(?:\.[0-9]{1,3}){0,3})$/,
+    say(
+      'is not a host name or address',
+      'write a name such as web-1.example.com or an address, without port or brackets',
+    ),
+  );
+
+function keyLines(allowSecurityKeys: boolean) {
+  return z.array(
+    z.string().superRefine((line, context) => {
+      const read = parseKeyLine(line);
+      if (!read.ok) context.addIssue({ code: 'custom', message: `${read.message}; ${read.fix}` });
+      else if (!allowSecurityKeys && read.type.startsWith('sk-'))
+        context.addIssue({
+          code: 'custom',
+          message: 'is a security key, which only people have; put a host or authority key here',
+        });
+    }),
+  );
+}
+
+const gateway = z
+  .strictObject({
+    listen: z
+      .strictObject({
+        host: hostName.default('127.0.0.1').describe('Address to listen on; 0.0.0.0 and :: are all of them.'),
+        port: z.int().min(0).max(65_535).default(2222).describe('0 takes any free port.'),
+      })
+      .prefault({}),
+    proxyId: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, say('is not a proxy id', 'use a-z, 0-9, dot and dash, at most 63'))
+      .default('p-local')
+      .describe('Name of this gateway in the events; each one that writes to the same lake needs its own.'),
+    eventSource: z
+      .string()
+      .regex(
+        /^[a-z0-9][a-z0-9.-]{1,251}[a-z0-9]$/,
+        say('is not an event source', 'write a name such as ssh-proxy.example.com'),
+      )
+      .default('ssh-proxy.local')
+      .describe('eventSource of every event.'),
+    region: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, say('is not a region', 'write one such as eu-central-1, or local'))
+      .default('local')
+      .describe('awsRegion of every event.'),
+    account: z
+      .string()
+      .regex(/^[0-9]{12}$/, say('is not an account id', 'write the 12 digits in quotes'))
+      .default('000000000000')
+      .describe('recipientAccountId of every event, in quotes; zeros without an account.'),
+    loginGraceSeconds: z.int().min(5).max(600).default(30).describe('From connection to authentication.'),
+    maxAuthAttempts: z.int().min(1).max(20).default(6),
+    maxSessions: z.int().min(1).max(100_000).default(1000).describe('Open sessions of this gateway.'),
+    maxConnectionsPerSource: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(100)
+      .describe('Open connections of one address.'),
+    maxStartsPerSourcePerMinute: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(300)
+      .describe('New connections of one address in a minute.'),
+    maxChannelsPerConnection: z.int().min(1).max(1000).default(100),
+    rekeyBytes: z
+      .int()
+      .min(1_048_576)
+      .max(1_073_741_824)
+      .default(1_073_741_824)
+      .describe('New keys after this many bytes either way.'),
+    rekeySeconds: z.int().min(60).max(86_400).default(3600).describe('New keys after this time.'),
+    banner: z.string().max(4096).optional().describe('Shown before authentication.'),
+  })
+  .prefault({});
+
+const identity = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/,
+      say(
+        'is not an identity name',
+        'use letters, digits and . _ @ + -, at most 128, beginning with a letter or digit',
+      ),
+    )
+    .describe('In events, policies and as principal of certificates.'),
+  type: z.enum(['person', 'service']).default('person'),
+  groups: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/,
+          say('is not a group name', 'use letters, digits and . _ : @ / -'),
+        ),
+    )
+    .default([])
+    .describe('What policies call Group.'),
+  keys: keyLines(true).default([]).describe('Lines of .pub files.'),
+  totp: z
+    .strictObject({
+      secret: z
+        .string()
+        .superRefine((secret, context) => {
+          const problem = totpSecretProblem(secret);
+          if (problem !== undefined)
+            context.addIssue({
+              code: 'custom',
+              message: `${problem}; write 32 base32 characters, or use secretFile`,
+            });
+        })
+        .optional()
+        .describe('Base32. A secretFile keeps it out of this file.'),
+      secretFile: file.optional().describe('A file that holds the base32 secret and nothing else.'),
+    })
+    .optional()
+    .describe('Second factor: codes of an authenticator app. One of secret and secretFile.'),
+  principalId: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('Stable id in the events; the name if absent.'),
+});
+
+const label = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$/, say('is not a label', 'use letters, digits and . _ / : -'));
+const labelValue = z
+  .string()
+  .max(256)
+  .refine(
+    (value) => printable(value) === value,
+    say('has control or invisible characters', 'write it as plain text'),
+  );
+
+const target = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,127}$/,
+      say('is not a target name', 'use a-z, 0-9 and . _ -, at most 128, beginning with a letter or digit'),
+    )
+    .describe('What engineers type: ssh LOGIN@NAME@gateway.'),
+  host: hostName.describe('Name or address the gateway connects to.'),
+  port: port.default(22),
+  labels: z.record(label, labelValue).default({}).describe('Policies call env: prod HostGroup::"env=prod".'),
+  logins: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z_][A-Za-z0-9_.-]{0,62}\$?$/,
+          say('is not a login', 'write the name of a Unix account'),
+        ),
+    )
+    .optional()
+    .describe('Accounts that may be asked for at all; any if absent.'),
+  hostKeys: keyLines(false)
+    .min(1, say('is empty', 'add the line that ssh-keyscan prints, without the host name'))
+    .optional()
+    .describe('Keys one of which the target must present, as "type base64".'),
+  hostAuthority: z
+    .strictObject({
+      keys: keyLines(false).min(1, say('is empty', 'add the public key of the host certificate authority')),
+      principals: z
+        .array(z.string().min(1).max(255))
+        .min(1)
+        .optional()
+        .describe('One of these must be in the certificate; the host if absent.'),
+    })
+    .optional()
+    .describe('Instead of hostKeys: trust host certificates of these authorities.'),
+});
+
+const runbook = z.strictObject({
+  mode: z
+    .enum(['auto', 'dry-run', 'off'])
+    .default('dry-run')
+    .describe('dry-run plans actions and takes none.'),
+  inputs: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, say('is not an input name', 'use a-z, 0-9 and _')),
+      z.union([z.string().max(4096), z.number(), z.boolean()]),
+    )
+    .default({}),
+});
+
+export const runbookIdPattern = /^[A-Z][A-Z0-9]{1,7}-[0-9]{3}$/;
+
+const webhook = z
+  .string()
+  .max(4096)
+  .refine(
+    isWebhook,
+    say('is not an https URL', 'write https://...; plain http is for 127.0.0.1 and localhost only'),
+  );
+
+export const configurationSchema = z
+  .strictObject({
+    gateway,
+    identities: z.array(identity).max(100_000).describe('Who may prove an identity here.'),
+    trustedUserAuthorities: keyLines(false)
+      .default([])
+      .describe(
+        'Authorities whose user certificates identify: a principal of the certificate is an identity name.',
+      ),
+    targets: z.array(target).max(100_000).describe('Servers behind the gateway.'),
+    policies: z
+      .strictObject({
+        files: z
+          .array(file)
+          .min(1, say('is empty', 'name at least one .cedar file; without it nothing is allowed')),
+      })
+      .describe('Cedar policies; together one set.'),
+    userAuthority: z
+      .strictObject({
+        keyFile: file.describe('Private key, mode 0600, that signs the certificate of each session.'),
+        validForSeconds: z.int().min(10).max(86_400).default(60).describe('Life of such a certificate.'),
+        backdateSeconds: z
+          .int()
+          .min(0)
+          .max(3600)
+          .default(30)
+          .describe('Begins this much earlier, for clocks that differ.'),
+      })
+      .describe('Targets trust its public key: TrustedUserCAKeys in sshd_config.'),
+    hostKeys: z
+      .strictObject({
+        files: z
+          .array(file)
+          .min(1, say('is empty', 'name at least one private key: ssh-keygen -t ed25519 -f host_key')),
+      })
+      .describe('Private keys by which engineers know this gateway.'),
+    recording: z
+      .strictObject({
+        onFailure: z
+          .enum(['close', 'continue'])
+          .default('close')
+          .describe('When a recording cannot be written: end the session, or go on with events alone.'),
+      })
+      .prefault({}),
+    runbooks: z
+      .object({ directory: file.optional().describe('Folder of runbooks; those of the product if absent.') })
+      .catchall(runbook)
+      .prefault({})
+      .describe('Settings by runbook id, e.g. SSH-002.'),
+    notify: z
+      .strictObject({ webhook: webhook.optional().describe('Notices are POSTed here as JSON.') })
+      .prefault({}),
+    dataDirectory: file.default('sshtrail-data').describe('Folder of events, recordings and state.'),
+  })
+  .meta({ title: 'sshtrail.yaml' });
+
+function isWebhook(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return (
+    protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname))
+  );
+}

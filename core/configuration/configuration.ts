@@ -1,0 +1,51 @@
+import type { z } from 'zod';
+import type { Target } from '../contract/index.ts';
+import type { configurationSchema } from './configuration-schema.ts';
+
+type Written = z.output<typeof configurationSchema>;
+
+/** One `sshtrail.yaml`, checked, with every default filled in. File names are as written: relative ones to the folder of the file. */
+export type Configuration = {
+  readonly gateway: Readonly<Written['gateway']>;
+  readonly identities: readonly Identity[];
+  /** Keys as `type base64` whose user certificates identify: a principal of the certificate is an identity's name. */
+  readonly trustedUserAuthorities: readonly string[];
+  readonly targets: readonly TargetEntry[];
+  readonly policies: { readonly files: readonly string[] };
+  /** What signs the certificate each session shows to its target. */
+  readonly userAuthority: Readonly<Written['userAuthority']>;
+  readonly hostKeys: { readonly files: readonly string[] };
+  readonly recording: Readonly<Written['recording']>;
+  readonly runbooks: {
+    readonly directory?: string;
+    /** By runbook id. */
+    readonly settings: Readonly<Record<string, RunbookSetting>>;
+  };
+  readonly notify: { readonly webhook?: string };
+  readonly dataDirectory: string;
+};
+
+export type Identity = {
+  readonly name: string;
+  readonly type: 'person' | 'service';
+  readonly groups: readonly string[];
+  /** `type base64`. */
+  readonly keys: readonly string[];
+  readonly totp?: TotpSource;
+  /** Stable id for the events; the name where none was given. */
+  readonly principalId: string;
+};
+
+export type TotpSource =
+  /** Base32. */
+  { readonly kind: 'secret'; readonly secret: string } | { readonly kind: 'file'; readonly path: string };
+
+export type TargetEntry = Target & {
+  /** Accounts that exist there for engineers; undefined leaves it to the policies. */
+  readonly logins?: readonly string[];
+};
+
+export type RunbookSetting = {
+  readonly mode: 'auto' | 'dry-run' | 'off';
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
+};

@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto';
+import type { AuditDraft } from '#core/contract';
+import { draft, maxCommandBytes, type Refusal } from './draft.ts';
+import { bytesOf } from './evidence-text.ts';
+import { actorOf, type SessionFacts, targetFields } from './facts.ts';
+
+/** `exec`, `subsystem` and `auditd` are exact; `pty` is read off the terminal and may be wrong. */
+export type CommandSource = 'exec' | 'subsystem' | 'pty' | 'auditd';
+
+/** What an engineer asked for in a session: done, or refused (then the name of what was attempted stays). */
+type Asked = { readonly channelId?: number | string | undefined; readonly refused?: Refusal | undefined };
+
+export function executeCommand(
+  facts: SessionFacts,
+  atMs: number,
+  what: Asked & {
+    /** As sent; kept exactly up to 8 KiB, the hash is over all of it. */
+    readonly command: Uint8Array | string;
+    readonly commandSource: CommandSource;
+    readonly confidence?: 'exact' | 'high' | 'low';
+    readonly pty?: boolean;
+  },
+): AuditDraft {
+  const bytes = bytesOf(what.command);
+  return draft('ExecuteCommand', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channel:
+        what.commandSource === 'subsystem' ? 'subsystem' : what.commandSource === 'pty' ? 'shell' : 'exec',
+      channelId: what.channelId,
+      commandTruncated: false,
+      command: { text: bytes, maxBytes: maxCommandBytes },
+      commandBytes: bytes.length,
+      commandSha256: createHash('sha256').update(bytes).digest('hex'),
+      pty: what.pty,
+    },
+    additional: { commandSource: what.commandSource, confidence: what.confidence },
+    refusal: what.refused,
+  });
+}
+
+/** A shell, command or subsystem has ended: what it said and how much passed. */
+export function completeCommand(
+  facts: SessionFacts,
+  atMs: number,
+  what: {
+    readonly channelId: number | string;
+    readonly channel: 'shell' | 'exec' | 'subsystem';
+    readonly exitStatus?: number | undefined;
+    /** RFC 4254 §6.10, without SIG. */
+    readonly exitSignal?: string | undefined;
+    /** From the engineer's side. */
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly seconds: number;
+  },
+): AuditDraft {
+  return draft('CompleteCommand', atMs, actorOf(facts, atMs), {
+    request: { ...targetFields(facts), channel: what.channel, channelId: what.channelId },
+    response: {
+      exitStatus: what.exitStatus,
+      exitSignal: what.exitSignal,
+      bytesIn: what.bytesIn,
+      bytesOut: what.bytesOut,
+      seconds: what.seconds,
+    },
+  });
+}
+
+export function openShell(
+  facts: SessionFacts,
+  atMs: number,
+  what: Asked & { readonly term?: string; readonly columns?: number; readonly rows?: number },
+): AuditDraft {
+  return draft('OpenShell', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channel: 'shell',
+      channelId: what.channelId,
+      term: what.term,
+      columns: what.columns,
+      rows: what.rows,
+    },
+    refusal: what.refused,
+  });
+}
+
+export function openSubsystem(
+  facts: SessionFacts,
+  atMs: number,
+  what: Asked & { readonly name: string | Uint8Array },
+): AuditDraft {
+  return draft('OpenSubsystem', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channel: 'subsystem',
+      channelId: what.channelId,
+      subsystem: what.name,
+    },
+    refusal: what.refused,
+  });
+}
+
+/**
+ * A tunnel. `local`: a direct-tcpip channel to host and port (what `-D` opens looks the same on the wire). `remote`:
+ * the target listens on host and port.
+ */
+export type Forward = {
+  readonly forwardType: 'local' | 'remote';
+  readonly host: string;
+  readonly port: number;
+  readonly originatorIp?: string | undefined;
+  readonly originatorPort?: number | undefined;
+};
+
+export function openPortForward(
+  facts: SessionFacts,
+  atMs: number,
+  what: Asked & { readonly forward: Forward },
+): AuditDraft {
+  return draft('OpenPortForward', atMs, actorOf(facts, atMs), {
+    request: { ...targetFields(facts), ...forwardFields(what.forward), channelId: what.channelId },
+    refusal: what.refused,
+  });
+}
+
+export function closePortForward(
+  facts: SessionFacts,
+  atMs: number,
+  what: {
+    readonly forward: Forward;
+    readonly channelId?: number | string | undefined;
+    /** From the engineer's side. */
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly seconds: number;
+  },
+): AuditDraft {
+  return draft('ClosePortForward', atMs, actorOf(facts, atMs), {
+    request: { ...targetFields(facts), ...forwardFields(what.forward), channelId: what.channelId },
+    response: { bytesIn: what.bytesIn, bytesOut: what.bytesOut, seconds: what.seconds },
+  });
+}
+
+export function requestAgentForwarding(facts: SessionFacts, atMs: number, what: Asked = {}): AuditDraft {
+  return draft('RequestAgentForwarding', atMs, actorOf(facts, atMs), {
+    request: { ...targetFields(facts), channelId: what.channelId },
+    refusal: what.refused,
+  });
+}
+
+export function requestX11Forwarding(
+  facts: SessionFacts,
+  atMs: number,
+  what: Asked & { readonly singleConnection?: boolean; readonly screen?: number } = {},
+): AuditDraft {
+  return draft('RequestX11Forwarding', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channelId: what.channelId,
+      singleConnection: what.singleConnection,
+      screen: what.screen,
+    },
+    refusal: what.refused,
+  });
+}
+
+function forwardFields(forward: Forward) {
+  return {
+    forwardType: forward.forwardType,
+    forwardHost: forward.host,
+    forwardPort: forward.port,
+    originatorIp: forward.originatorIp,
+    originatorPort: forward.originatorPort,
+  };
+}

@@ -1,0 +1,16 @@
+export * from './activity-events.ts';
+export { parseAuditRecord, type RecordFrame, toAuditRecord, uuidV7 } from './audit-record.ts';
+export type { Refusal } from './draft.ts';
+export { bytesOfEvidenceText, type EvidenceText, evidenceText } from './evidence-text.ts';
+export type {
+  AuthMethod,
+  ConnectionFacts,
+  IdentityFacts,
+  LoginAttempt,
+  MfaFacts,
+  SessionFacts,
+} from './facts.ts';
+export * from './login-events.ts';
+export * from './proxy-events.ts';
+export * from './runbook-events.ts';
+export * from './session-events.ts';

@@ -1,0 +1,110 @@
+import {
+  type ActionConstraint,
+  type EntityUidJson,
+  type PrincipalConstraint,
+  preparsePolicySet,
+  type ResourceConstraint,
+} from '@cedar-policy/cedar-wasm/nodejs';
+import type { LoadedPolicy, PolicySet } from './load-policy.ts';
+import { actionGroup, entityKey, hostGroups, type PolicyRequest, type ReadNames } from './policy-request.ts';
+import { joinReadNames } from './read-names.ts';
+
+/**
+ * The policies whose scope (the part in parentheses) covers a request, parsed and ready. Cedar looks at a condition only
+ * where the scope holds, so that the others can neither decide nor fail; leaving them out is what keeps an answer fast.
+ */
+export type PolicySlice = { readonly cedarName: string; readonly read: ReadNames };
+
+/** The slice for a request; undefined when Cedar would not parse it again, which counts as unavailable. */
+export function sliceFor(policy: PolicySet, request: PolicyRequest): PolicySlice | undefined {
+  const names: ScopeNames = {
+    principals: new Set([
+      entityKey('User', request.identity.name),
+      ...request.identity.groups.map((group) => entityKey('Group', group)),
+    ]),
+    actions: new Set([
+      entityKey('Action', request.action.kind),
+      entityKey('Action', actionGroup(request.action.kind) ?? ''),
+    ]),
+    resources: new Set([
+      entityKey('Host', request.target.name),
+      ...hostGroups(request.target.labels).map((group) => entityKey('HostGroup', group)),
+    ]),
+  };
+  const covered: LoadedPolicy[] = [];
+  let key = policy.version;
+  for (const [index, candidate] of policy.policies.entries()) {
+    if (!covers(candidate, names)) continue;
+    covered.push(candidate);
+    key += `,${index}`;
+  }
+  return parsedSlice(key, covered);
+}
+
+type ScopeNames = {
+  readonly principals: ReadonlySet<string>;
+  readonly actions: ReadonlySet<string>;
+  readonly resources: ReadonlySet<string>;
+};
+
+function covers(policy: LoadedPolicy, names: ScopeNames): boolean {
+  const { principal, action, resource } = policy.cedar;
+  return (
+    coversAction(action, names.actions) &&
+    coversEntity(principal, 'User', names.principals) &&
+    coversEntity(resource, 'Host', names.resources)
+  );
+}
+
+function coversAction(scope: ActionConstraint, actions: ReadonlySet<string>): boolean {
+  if (scope.op === 'All') return true;
+  if ('entities' in scope) return scope.entities.some((entity) => actions.has(keyOf(entity)));
+  return !('entity' in scope) || actions.has(keyOf(scope.entity));
+}
+
+/** A form of scope that is not known counts as covering: Cedar then decides. */
+function coversEntity(
+  scope: PrincipalConstraint | ResourceConstraint,
+  type: string,
+  entities: ReadonlySet<string>,
+): boolean {
+  if (scope.op === 'All') return true;
+  if (scope.op !== 'is') return !('entity' in scope) || entities.has(keyOf(scope.entity));
+  if (scope.entity_type !== type) return false;
+  return scope.in === undefined || !('entity' in scope.in) || entities.has(keyOf(scope.in.entity));
+}
+
+function keyOf(entity: EntityUidJson): string {
+  const { type, id } = '__entity' in entity ? entity.__entity : entity;
+  return entityKey(type, id);
+}
+
+/** Slices in the order of their last use. Cedar keeps what it parsed under a name for ever, so the names are few and used again. */
+const slices = new Map<string, PolicySlice>();
+const freeNames = Array.from({ length: 1024 }, (_, index) => `slice-${index}`);
+
+function parsedSlice(key: string, policies: readonly LoadedPolicy[]): PolicySlice | undefined {
+  const known = slices.get(key);
+  if (known !== undefined) {
+    slices.delete(key);
+    slices.set(key, known);
+    return known;
+  }
+  const [oldest] = slices;
+  if (freeNames.length === 0 && oldest !== undefined) {
+    slices.delete(oldest[0]);
+    freeNames.push(oldest[1].cedarName);
+  }
+  const cedarName = freeNames.pop();
+  if (cedarName === undefined) return undefined;
+  const answer = preparsePolicySet(cedarName, {
+    staticPolicies: Object.fromEntries(policies.map((policy) => [policy.id, policy.text])),
+  });
+  if (answer.type === 'failure') {
+    freeNames.push(cedarName);
+    return undefined;
+  }
+  const slice = { cedarName, read: joinReadNames(policies.map((policy) => policy.names)) };
+  slices.set(key, slice);
+  return slice;
+}

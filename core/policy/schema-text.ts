@@ -1,0 +1,100 @@
+/** The published schema; `sshtrail.cedarschema` beside this file is the same text for editors and the Cedar command line. */
+export const policySchema = `// The words a policy may use. Cedar refuses a policy that uses any other, before it is ever asked.
+
+// Groups of an identity, as the configuration lists them.
+entity Group;
+
+// Whoever proved who they are. The id is the identity's name.
+entity User in [Group] {
+  name: String,
+  // "person" or "service".
+  kind: String,
+};
+
+// One for each label of a target: HostGroup::"env=prod" holds every target labelled env: prod.
+entity HostGroup;
+
+// A target. The id is its name; its labels are tags: resource.hasTag("env") && resource.getTag("env") == "prod".
+entity Host in [HostGroup] {
+  name: String,
+  // Address and port as the configuration has them.
+  host: String,
+  port: Long,
+} tags String;
+
+// What is known at every question.
+type Circumstances = {
+  // The account on the target that was asked for.
+  login: String,
+  // Was a second factor proved for this connection?
+  mfa: Bool,
+  // "totp", "fido2" (a security key that verified its user), "certificate" or "none".
+  mfaMethod: String,
+  // Seconds since the second factor was proved; 9007199254740991 where there was none.
+  mfaAgeSeconds: Long,
+  // Where the engineer connects from. An IPv4 address in IPv6 form (::ffff:192.0.2.1) arrives as IPv4.
+  sourceIp: ipaddr,
+  // Now.
+  time: datetime,
+  // 0 to 23, in UTC.
+  hour: Long,
+  // Monday 1 to Sunday 7, in UTC.
+  dayOfWeek: Long,
+  // Why, in the engineer's words, where they were given.
+  reason?: String,
+};
+
+type Command = {
+  login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
+  dayOfWeek: Long, reason?: String,
+  // The whole command line as it was sent.
+  command: String,
+  // The first word of it, where it could be told.
+  program?: String,
+};
+
+type Subsystem = {
+  login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
+  dayOfWeek: Long, reason?: String,
+  // E.g. "sftp".
+  subsystem: String,
+};
+
+type Transfer = {
+  login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
+  dayOfWeek: Long, reason?: String,
+  // The path on the target, where it is known when the question is asked.
+  path?: String,
+};
+
+type Forward = {
+  login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
+  dayOfWeek: Long, reason?: String,
+  // Where it leads (forwardLocal) or listens (forwardRemote). "" and 0 for a Unix socket.
+  host: String,
+  port: Long,
+  // Path of the Unix socket; "" for TCP.
+  path: String,
+};
+
+// Every action is in one of these groups: action in Action::"forward".
+action session, transfer, forward;
+
+// Open a connection to the target at all. Without it nothing else is asked.
+action connect in [session] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+// An interactive shell.
+action shell in [session] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+// A command given to ssh: ssh target uptime.
+action exec in [session] appliesTo { principal: [User], resource: [Host], context: Command };
+// A command recognised within a shell.
+action command in [session] appliesTo { principal: [User], resource: [Host], context: Command };
+action subsystem in [session] appliesTo { principal: [User], resource: [Host], context: Subsystem };
+// Files towards the target, and from it.
+action upload in [transfer] appliesTo { principal: [User], resource: [Host], context: Transfer };
+action download in [transfer] appliesTo { principal: [User], resource: [Host], context: Transfer };
+// ssh -L, -D and -W, ssh -R, ssh -A, ssh -X.
+action forwardLocal in [forward] appliesTo { principal: [User], resource: [Host], context: Forward };
+action forwardRemote in [forward] appliesTo { principal: [User], resource: [Host], context: Forward };
+action forwardAgent in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+action forwardX11 in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+`;

@@ -1,0 +1,67 @@
+import type { OutputStream } from './cast-encoder.ts';
+import { maxCastLineBytes, parseCastLine } from './cast-line.ts';
+import { RecordingError } from './recording-error.ts';
+
+export type CastEvent = {
+  /** Seconds since the start. */
+  readonly time: number;
+} & (
+  | { readonly code: 'o'; readonly data: string; readonly stream: OutputStream }
+  /** `<columns>x<rows>`, the label, the exit status. */
+  | { readonly code: 'r' | 'm' | 'x'; readonly data: string }
+);
+
+/** Far more than a recording at its byte limit holds. */
+const defaultMaxEvents = 50_000_000;
+
+/**
+ * The events of an asciicast v3 file given as bytes, cut anywhere. Codes other than o, r, m, x are left out.
+ * @throws RecordingError `invalid-cast`
+ */
+export async function* castEvents(
+  chunks: AsyncIterable<Uint8Array>,
+  limits: { readonly maxEvents?: number } = {},
+): AsyncGenerator<CastEvent, void, undefined> {
+  const maxEvents = limits.maxEvents ?? defaultMaxEvents;
+  let number = 0;
+  let events = 0;
+  let time = 0;
+  let stream: OutputStream = 'stdout';
+  for await (const bytes of lines(chunks)) {
+    number += 1;
+    const line = parseCastLine(bytes, number);
+    if (line.kind === 'stderr') stream = 'stderr';
+    if (line.kind !== 'event') continue;
+    events += 1;
+    if (events > maxEvents)
+      throw new RecordingError('invalid-cast', `the recording has over ${maxEvents} events; raise the limit`);
+    time = Math.round((time + line.intervalSeconds) * 1e6) / 1e6;
+    const { code, data } = line;
+    if (code === 'o') yield { time, code, data, stream };
+    else if (code === 'm' || code === 'x') yield { time, code, data };
+    else if (code === 'r' && /^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$/.test(data)) yield { time, code, data };
+    stream = 'stdout';
+  }
+  if (number === 0) throw new RecordingError('invalid-cast', 'the recording is empty; it has no header');
+}
+
+async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
+  let parts: Buffer[] = [];
+  let held = 0;
+  for await (const chunk of chunks) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let from = 0;
+    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
+      yield Buffer.concat([...parts, bytes.subarray(from, end)]);
+      parts = [];
+      held = 0;
+      from = end + 1;
+    }
+    if (from === bytes.length) continue;
+    held += bytes.length - from;
+    if (held > maxCastLineBytes)
+      throw new RecordingError('invalid-cast', `a line of the recording has over ${maxCastLineBytes} bytes`);
+    parts = [Buffer.concat([...parts, bytes.subarray(from)])];
+  }
+  if (held > 0) yield Buffer.concat(parts);
+}

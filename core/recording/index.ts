@@ -1,0 +1,22 @@
+export {
+  type CastEncoder,
+  type CastInput,
+  createCastEncoder,
+  type OutputStream,
+  terminalSize,
+} from './cast-encoder.ts';
+export { type CastEvent, castEvents } from './cast-events.ts';
+export { parseCastLine } from './cast-line.ts';
+export { encodeManifest, parseManifest, type RecordingChunk, type RecordingManifest } from './manifest.ts';
+export { type PlayOptions, play } from './play.ts';
+export { createPlaybackFilter } from './playback-filter.ts';
+export { RecordingError, type RecordingErrorCode } from './recording-error.ts';
+export {
+  type ChannelName,
+  chunkName,
+  isChannelName,
+  manifestKey,
+  recordingId,
+  recordingPrefix,
+} from './recording-key.ts';
+export { gunzipChunk, loadManifest, recordingBytes } from './stored-recording.ts';

@@ -1,0 +1,62 @@
+/** automatic: reversible or cheap, narrow, live state re-read. approval: touches a person's work or a shared resource. never: destroys evidence or the way back in. */
+export type ActionClass = 'automatic' | 'approval' | 'never';
+
+/** Every action a runbook may speak of, with its class. What is not in here counts as `never`. */
+const actionClasses: Readonly<Record<string, ActionClass>> = {
+  'evidence.snapshot': 'automatic',
+  'recording.bookmark': 'automatic',
+  'recording.hold': 'automatic',
+  notify: 'automatic',
+  'ticket.open': 'automatic',
+  'report.write': 'automatic',
+  'session.revoke': 'automatic',
+  'session.freeze': 'automatic',
+  'session.throttle': 'automatic',
+  'principal.requireStepUp': 'automatic',
+  'source.block': 'automatic',
+  'forward.close': 'automatic',
+  'sg.revokeRule': 'automatic',
+  'principal.capSessions': 'approval',
+  'principal.lock': 'approval',
+  'principal.unlock': 'approval',
+  'source.unblock': 'approval',
+  'grant.suspend': 'approval',
+  'grant.revoke': 'approval',
+  'key.revoke': 'approval',
+  'proxy.failClosed': 'approval',
+  'target.quarantine': 'approval',
+  'target.terminate': 'never',
+  'recording.delete': 'never',
+  'log.delete': 'never',
+  'key.delete': 'never',
+  'ca.rotate': 'never',
+  'breakGlass.disable': 'never',
+  'retention.change': 'never',
+};
+
+/** Actions this version can take; the only ones a runbook may name. */
+export const availableActions = ['evidence.snapshot', 'session.revoke', 'notify'] as const;
+export type ActionName = (typeof availableActions)[number];
+
+/** Actions that change something outside the audit trail; each needs a limit and a look at live state. */
+export const containingActions: readonly string[] = [
+  'session.revoke',
+  'session.freeze',
+  'source.block',
+  'sg.revokeRule',
+];
+
+export function actionClass(action: string): ActionClass {
+  return Object.hasOwn(actionClasses, action) ? (actionClasses[action] ?? 'never') : 'never';
+}
+
+/** Why a runbook may not name it, or undefined when it may. */
+export function actionProblem(action: string): string | undefined {
+  if (availableActions.some((name) => name === action)) return undefined;
+  const available = availableActions.join(', ');
+  if (!Object.hasOwn(actionClasses, action))
+    return `${JSON.stringify(action)} is not an action; use one of ${available}`;
+  if (actionClass(action) === 'never')
+    return `${action} is never done by a runbook, since it destroys evidence or the way back in; use one of ${available}`;
+  return `${action} is not available in this version; use one of ${available}`;
+}

@@ -1,0 +1,16 @@
+export type { ActionExecutor, ActionExecutorOptions } from './action-executor.ts';
+export { createActionExecutor } from './action-executor.ts';
+export type { ApprovalOptions } from './approve-step.ts';
+export { answerStep } from './approve-step.ts';
+export { compileRunbook } from './compile-runbook.ts';
+export type { Decision } from './decide-actions.ts';
+export type { ParsedRunbook, RunbookProblem } from './parse-runbook.ts';
+export { parseRunbook } from './parse-runbook.ts';
+export type { FindingReport, RunOptions, RunReport } from './run-runbook.ts';
+export { runRunbook } from './run-runbook.ts';
+export type { InputValue, Runbook, Trigger } from './runbook.ts';
+export { RunbookError, type RunbookErrorCode } from './runbook-error.ts';
+export { runbookJsonSchema } from './runbook-file.ts';
+export type { MakeTestEngine, RunbookTestResult } from './test-runbook.ts';
+export { testRunbook } from './test-runbook.ts';
+export { isDue, matchesEvent, runWindow } from './trigger.ts';

@@ -1,0 +1,100 @@
+import type { ChainedRecord } from '#core/chain';
+import type { Place, ProblemList } from './problem.ts';
+
+export type SessionSummary = {
+  readonly started: number;
+  readonly ended: number;
+  /** Started, not ended, and known to be open. */
+  readonly live: number;
+};
+
+type Entry = {
+  started: Place | undefined;
+  ended: Place | undefined;
+  stored: number;
+  /** How many recordings the EndSession speaks of. */
+  claimed: number | undefined;
+};
+
+export type SessionLedger = {
+  enter(record: ChainedRecord, at: Place): void;
+  finish(liveSessions: ReadonlySet<string>): SessionSummary;
+};
+
+/** Every started session has one end, and as many recordings as that end says. */
+export function sessionLedger(problems: ProblemList): SessionLedger {
+  const entries = new Map<string, Entry>();
+
+  const entryOf = (sessionId: string): Entry => {
+    const entry = entries.get(sessionId) ?? {
+      started: undefined,
+      ended: undefined,
+      stored: 0,
+      claimed: undefined,
+    };
+    entries.set(sessionId, entry);
+    return entry;
+  };
+
+  return {
+    enter(record, at) {
+      const sessionId = record.additionalEventData['sessionId'];
+      if (sessionId === undefined) return;
+      if (record.eventName === 'StoreRecording') entryOf(sessionId).stored += 1;
+      if (record.eventName !== 'StartSession' && record.eventName !== 'EndSession') return;
+      const entry = entryOf(sessionId);
+      const end = record.eventName === 'EndSession';
+      const before = end ? entry.ended : entry.started;
+      if (before !== undefined)
+        problems.add(
+          'session-twice',
+          at,
+          `session ${sessionId} has a second ${record.eventName}; the first is in ${before.file}, record ${before.record}`,
+          sessionId,
+        );
+      if (end) {
+        entry.ended ??= at;
+        entry.claimed = wholeNumber(record.responseElements['recordings']);
+      } else entry.started ??= at;
+    },
+    finish(liveSessions) {
+      const summary = { started: 0, ended: 0, live: 0 };
+      for (const [sessionId, entry] of entries) {
+        if (entry.started !== undefined) summary.started += 1;
+        if (entry.ended !== undefined) summary.ended += 1;
+        else if (entry.started !== undefined && liveSessions.has(sessionId)) summary.live += 1;
+        reportEntry(sessionId, entry, liveSessions, problems);
+      }
+      return summary;
+    },
+  };
+}
+
+function reportEntry(
+  sessionId: string,
+  { started, ended, stored, claimed }: Entry,
+  liveSessions: ReadonlySet<string>,
+  problems: ProblemList,
+): void {
+  if (started !== undefined && ended === undefined && !liveSessions.has(sessionId))
+    problems.add(
+      'session-without-end',
+      started,
+      `session ${sessionId} has no EndSession and is not open`,
+      sessionId,
+    );
+  if (ended === undefined) return;
+  if (started === undefined)
+    problems.add('session-without-start', ended, `session ${sessionId} ends but never started`, sessionId);
+  if (claimed !== undefined && claimed !== stored)
+    problems.add(
+      'missing-recording',
+      ended,
+      `session ${sessionId} ends with ${claimed} recordings, but ${stored} StoreRecording events name one`,
+      sessionId,
+    );
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}

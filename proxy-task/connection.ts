@@ -1,0 +1,372 @@
+import type { Socket } from 'node:net';
+import type { ErrorCode, Target } from '#core/contract';
+import {
+  authenticateTarget,
+  authenticateUser,
+  type ConnectionFacts,
+  challengeMfa,
+  denyAccess,
+  issueCertificate,
+  type LoginAttempt,
+  type Refusal,
+  type SessionFacts,
+  verifyHostKey,
+} from '#core/event';
+import {
+  type AuthenticatedUser,
+  adoptConnection,
+  authenticateUser as authenticateEngineer,
+  createTransport,
+  DisconnectReason,
+  linkFromSocket,
+  modernAlgorithms,
+  type Transport,
+} from '#ssh';
+import {
+  createEngineerAuthenticator,
+  type EngineerAuthenticator,
+  type ProvenEngineer,
+  type SecondFactor,
+} from './engineer-authenticator.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { parseLoginName } from './login-name.ts';
+import { Session } from './session.ts';
+import { createSessionAccess, factsOf, type SessionAccess } from './session-access.ts';
+import { connectTarget, type TargetWitness } from './target-connection.ts';
+
+/** Sessions that may be told to stop, by id. */
+export type SessionRegistry = Map<string, Session>;
+
+export type ConnectionContext = {
+  readonly parts: GatewayParts;
+  readonly sessions: SessionRegistry;
+  readonly secondFactor: SecondFactor;
+  readonly socket: Socket;
+  /** Every transport that stands is told of, so that a shutdown reaches it. */
+  readonly onTransport: (transport: Transport) => void;
+};
+
+/** A login that was proved and can name what it wants. */
+type Admitted = {
+  readonly engineer: ProvenEngineer;
+  readonly target: Target;
+  readonly login: string;
+  readonly access: SessionAccess;
+};
+
+/** One connection from its first byte to its last; settles when both legs are gone and all is on record. */
+export async function serveConnection(context: ConnectionContext): Promise<void> {
+  const { parts, socket } = context;
+  const source = { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+  const sessionId = `s-${parts.randomBytes(16).toString('hex')}`;
+  const transport = createTransport(linkFromSocket(adoptConnection(socket)), {
+    role: 'server',
+    softwareVersion: softwareVersion(parts),
+    algorithms: modernAlgorithms,
+    hostKeys: parts.hostKeys,
+    limits: { rekeyBytes: parts.settings.rekeyBytes, rekeyIntervalMs: parts.settings.rekeyIntervalMs },
+  });
+  context.onTransport(transport);
+
+  const connection = (): ConnectionFacts => ({
+    sessionId,
+    sourceIp: source.ip,
+    sourcePort: source.port,
+    userAgent: transport.remoteIdentification,
+    proxyId: parts.settings.proxyId,
+  });
+  const authenticator = authenticatorFor(context, connection);
+  let user: AuthenticatedUser;
+  try {
+    user = await authenticateEngineer(transport, {
+      authenticator,
+      methods: ['publickey'],
+      maxAttempts: parts.settings.maxAuthAttempts,
+      graceMs: parts.settings.loginGraceMs,
+      ...(parts.settings.banner === undefined ? {} : { banner: parts.settings.banner }),
+    });
+  } catch (error) {
+    await recordFailedLogin(parts, connection(), authenticator, error);
+    await transport.ended;
+    return;
+  }
+  const { engineer } = authenticator;
+  if (engineer === undefined) {
+    transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');
+    return;
+  }
+  await serveEngineer(context, transport, user, engineer, connection());
+}
+
+async function serveEngineer(
+  context: ConnectionContext,
+  transport: Transport,
+  user: AuthenticatedUser,
+  engineer: ProvenEngineer,
+  connection: ConnectionFacts,
+): Promise<void> {
+  const { parts } = context;
+  const admitted = await admit(parts, engineer, connection);
+  if ('refusal' in admitted) {
+    const { refusal, facts } = admitted;
+    const who = facts ?? attemptOf(engineer, connection);
+    await Promise.all([
+      parts.journal.record(authenticateUser(who, parts.now(), { kind: 'success' })),
+      parts.journal.record(denyAccess(who, parts.now(), refusal)),
+    ]);
+    refuse(transport, connection.sessionId, refusal.message);
+    await transport.ended;
+    return;
+  }
+
+  const facts = factsOf(engineer, connection, admitted.target, admitted.login, parts.now());
+  const decision = admitted.access.decide({ kind: 'connect' });
+  const policyId = decision.allowed ? decision.policyIds[0] : undefined;
+  const session = new Session(
+    parts,
+    policyId === undefined ? facts : { ...facts, policyId },
+    admitted.access,
+  );
+  context.sessions.set(facts.sessionId, session);
+  try {
+    await Promise.all([
+      parts.journal.record(authenticateUser(session.facts, parts.now(), { kind: 'success' })),
+      session.open(),
+    ]);
+    await dialAndRelay(context, session, transport, user, admitted);
+  } finally {
+    context.sessions.delete(facts.sessionId);
+  }
+}
+
+async function dialAndRelay(
+  context: ConnectionContext,
+  session: Session,
+  transport: Transport,
+  user: AuthenticatedUser,
+  admitted: Admitted,
+): Promise<void> {
+  const { parts } = context;
+  const gone = new AbortController();
+  void transport.ended.then(() => gone.abort());
+  const dialled = await connectTarget({
+    target: admitted.target,
+    login: admitted.login,
+    keyId: `sshtrail:${session.facts.sessionId}:${admitted.engineer.identity.name}`,
+    ...(admitted.engineer.forceCommand === undefined ? {} : { forceCommand: admitted.engineer.forceCommand }),
+    authority: parts.userAuthority,
+    certificateSeconds: parts.settings.certificateSeconds,
+    certificateBackdateSeconds: parts.settings.certificateBackdateSeconds,
+    timeoutMs: parts.settings.targetTimeoutMs,
+    softwareVersion: softwareVersion(parts),
+    now: parts.now,
+    randomBytes: parts.randomBytes,
+    witness: targetWitness(parts, session.facts, admitted.target),
+    onBanner: (text) => user.banner(text),
+    signal: AbortSignal.any([gone.signal, session.signal]),
+  });
+  if (!dialled.ok) {
+    if (dialled.errorCode !== 'HostKeyMismatch')
+      await parts.journal.record(
+        targetRefused(session.facts, parts.now(), dialled.errorCode, dialled.message),
+      );
+    refuse(transport, session.facts.sessionId, dialled.message);
+    await session.close({
+      endReason: gone.signal.aborted ? 'ClientDisconnect' : 'Error',
+      message: dialled.message,
+    });
+    return;
+  }
+  context.onTransport(dialled.transport);
+  await session.run(transport, dialled.transport, () => user.accept());
+  // A stop order that came while the target was dialled finds no relay to cut.
+  transport.cut(DisconnectReason.byApplication, 'sshtrail: the session has ended');
+  dialled.transport.cut(DisconnectReason.byApplication, 'the session has ended');
+  await session.close();
+}
+
+/** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
+async function admit(
+  parts: GatewayParts,
+  engineer: ProvenEngineer,
+  connection: ConnectionFacts,
+): Promise<Admitted | { readonly refusal: Refusal; readonly facts?: SessionFacts }> {
+  const name = parseLoginName(engineer.user);
+  if (name.kind === 'malformed')
+    return {
+      refusal: { errorCode: 'AccessDenied', denyReason: 'malformed-login-name', message: name.message },
+    };
+  const target = await parts.inventory.find(name.target);
+  if (target === undefined) {
+    return {
+      refusal: {
+        errorCode: 'AccessDenied',
+        denyReason: 'unknown-target',
+        message: `there is no target ${name.target}; check the name, or ask who runs the inventory`,
+      },
+    };
+  }
+  if (target.logins !== undefined && !target.logins.includes(name.login)) {
+    return {
+      refusal: {
+        errorCode: 'AccessDenied',
+        denyReason: 'login-not-listed',
+        message: `${target.name} has no account ${name.login} for engineers; it has ${target.logins.join(', ')}`,
+      },
+    };
+  }
+  const access = createSessionAccess({
+    policy: parts.policy,
+    engineer,
+    target,
+    login: name.login,
+    sourceIp: connection.sourceIp,
+    now: parts.now,
+  });
+  const decision = access.decide({ kind: 'connect' });
+  if (decision.allowed) return { engineer, target, login: name.login, access };
+
+  const facts = factsOf(engineer, connection, target, name.login, parts.now());
+  if (!engineer.mfa.verified && access.mfaWouldHelp()) {
+    const message = `${name.login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
+    return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
+  }
+  return {
+    facts,
+    refusal: { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message },
+  };
+}
+
+function authenticatorFor(
+  context: ConnectionContext,
+  connection: () => ConnectionFacts,
+): EngineerAuthenticator {
+  const { parts, secondFactor, socket } = context;
+  return createEngineerAuthenticator({
+    identities: parts.identities,
+    secondFactor,
+    sourceAddress: plainAddress(socket.remoteAddress),
+    now: parts.now,
+    wantsCode: async (engineer) => {
+      const admitted = await admit(parts, engineer, connection());
+      return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
+    },
+    witness: {
+      challenged: async (engineer) => {
+        await parts.journal.record(
+          challengeMfa(attemptOf(engineer, connection()), parts.now(), { method: 'totp', outcome: 'asked' }),
+        );
+      },
+      codeRefused: async (engineer, why) => {
+        await parts.journal.record(
+          challengeMfa(attemptOf(engineer, connection()), parts.now(), {
+            method: 'totp',
+            outcome: 'failed',
+            reason: why,
+          }),
+        );
+      },
+    },
+  });
+}
+
+function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target): TargetWitness {
+  const { journal, now, userAuthority } = parts;
+  return {
+    async hostKeyJudged(verdict) {
+      await journal.record(
+        verifyHostKey(facts, now(), {
+          keyType: verdict.type,
+          fingerprint: verdict.fingerprint,
+          trust: target.hostTrust.kind,
+          outcome: verdict.trusted ? 'ok' : 'mismatch',
+        }),
+      );
+    },
+    async certificateIssued(certificate) {
+      await journal.record(
+        issueCertificate(facts, now(), {
+          keyId: certificate.keyId,
+          serial: certificate.serial,
+          principals: certificate.principals,
+          validFromMs: Number(certificate.validAfter) * 1000,
+          validToMs: Number(certificate.validBefore) * 1000,
+          authorityFingerprint: userAuthority.publicKey.fingerprint,
+        }),
+      );
+    },
+    async authenticated(egress) {
+      await journal.record(
+        authenticateTarget(facts, now(), {
+          egressIp: egress.address,
+          egressPort: egress.port,
+          method: 'certificate',
+          outcome: { kind: 'ok' },
+        }),
+      );
+    },
+  };
+}
+
+function targetRefused(facts: SessionFacts, at: number, errorCode: ErrorCode, message: string) {
+  return authenticateTarget(facts, at, {
+    method: 'certificate',
+    outcome: { kind: errorCode === 'TargetRefused' ? 'refused' : 'unreachable', message },
+  });
+}
+
+/** One event for a connection that tried and never got in, however often it tried. */
+async function recordFailedLogin(
+  parts: GatewayParts,
+  connection: ConnectionFacts,
+  authenticator: EngineerAuthenticator,
+  error: unknown,
+): Promise<void> {
+  const { count, user, last, fingerprints } = authenticator.failures;
+  if (count === 0 && fingerprints.length === 0) return;
+  const fingerprint = fingerprints.at(-1);
+  const attempt: LoginAttempt = {
+    ...connection,
+    claimedUser: user,
+    ...(fingerprint === undefined ? {} : { keyFingerprint: fingerprint }),
+  };
+  const why = error instanceof Error ? error.message : 'unknown';
+  await parts.journal.record(
+    authenticateUser(attempt, parts.now(), {
+      kind: 'failure',
+      errorCode: 'AuthenticationFailed',
+      reason: last === '' ? 'unregistered-key' : last,
+      message: `${Math.max(count, fingerprints.length)} attempts were refused: ${why}`,
+    }),
+  );
+}
+
+function attemptOf(engineer: ProvenEngineer, connection: ConnectionFacts): LoginAttempt {
+  const name = parseLoginName(engineer.user);
+  return {
+    ...connection,
+    claimedUser: engineer.user,
+    identity: {
+      name: engineer.identity.name,
+      principalId: engineer.identity.principalId,
+      type: engineer.identity.type === 'service' ? 'ServiceIdentity' : 'LocalUser',
+    },
+    authMethod: engineer.authMethod,
+    keyFingerprint: engineer.keyFingerprint,
+    mfa: engineer.mfa,
+    ...(name.kind === 'malformed' ? {} : { requestedLogin: name.login, requestedTarget: name.target }),
+  };
+}
+
+function refuse(transport: Transport, sessionId: string, message: string): void {
+  transport.disconnect(DisconnectReason.byApplication, `sshtrail: ${message} (session ${sessionId})`);
+}
+
+function softwareVersion(parts: GatewayParts): string {
+  return `sshtrail_${parts.settings.version}`;
+}
+
+/** A dual-stack socket calls 192.0.2.1 ::ffff:192.0.2.1. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
+}

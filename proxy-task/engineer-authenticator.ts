@@ -1,0 +1,144 @@
+import type {
+  KeyboardInteractiveStep,
+  MethodVerdict,
+  OfferedKey,
+  ProvenKey,
+  ServerAuthenticator,
+} from '#ssh';
+import type { Identity, IdentityDirectory } from './identity-directory.ts';
+
+/** A second factor, looked at once per code. */
+export type SecondFactor = {
+  /** `accepted` counts as proof now; the others say why not, in a closed list. */
+  check(identity: Identity, code: string): Promise<'accepted' | 'malformed' | 'wrong' | 'reused' | 'locked'>;
+};
+
+/** Who connected and how they proved it. Exists only after every signature and code was verified. */
+export type ProvenEngineer = {
+  readonly user: string;
+  readonly identity: Identity;
+  readonly authMethod: 'publickey' | 'certificate' | 'security-key';
+  readonly keyFingerprint: string;
+  readonly forceCommand?: string;
+  readonly mfa: { readonly verified: boolean; readonly method: string; readonly atMs?: number };
+};
+
+/** What is told to the events while somebody authenticates. */
+export type AuthenticationWitness = {
+  challenged(engineer: ProvenEngineer): Promise<void>;
+  codeRefused(engineer: ProvenEngineer, why: string): Promise<void>;
+};
+
+export type EngineerAuthenticator = ServerAuthenticator & {
+  /** Set once authentication has succeeded. */
+  readonly engineer: ProvenEngineer | undefined;
+  /** What was refused so far, bounded; for one event at the end of a connection that never got in. */
+  readonly failures: {
+    readonly count: number;
+    readonly user: string;
+    readonly last: string;
+    readonly fingerprints: readonly string[];
+  };
+};
+
+export type EngineerAuthenticatorOptions = {
+  readonly identities: IdentityDirectory;
+  readonly secondFactor: SecondFactor;
+  readonly witness: AuthenticationWitness;
+  readonly sourceAddress: string;
+  readonly now: () => number;
+  /** Would a code help this engineer? False when policy denies either way, so that nobody is asked in vain. */
+  readonly wantsCode: (engineer: ProvenEngineer) => Promise<boolean>;
+};
+
+const maxFingerprints = 8;
+
+/** The decisions of the engineer's side of authentication: a key first, then a code where the identity has a second factor. */
+export function createEngineerAuthenticator(options: EngineerAuthenticatorOptions): EngineerAuthenticator {
+  const { identities, secondFactor, witness, sourceAddress, now, wantsCode } = options;
+  const failures = { count: 0, user: '', last: '', fingerprints: [] as string[] };
+  let withKey: ProvenEngineer | undefined;
+  let engineer: ProvenEngineer | undefined;
+
+  function claim(key: OfferedKey) {
+    return identities.claimedBy(key, sourceAddress, Math.floor(now() / 1000));
+  }
+
+  async function keyProven(user: string, key: ProvenKey): Promise<MethodVerdict> {
+    const claimed = claim(key.offered);
+    if (claimed.kind === 'nobody') return { kind: 'failure' };
+    const { assertion } = key;
+    if (assertion !== undefined && claimed.touchRequired && !assertion.userPresent)
+      return { kind: 'failure' };
+    if (claimed.verifyRequired && assertion?.userVerified !== true) return { kind: 'failure' };
+
+    const verifiedByKey = assertion?.userVerified === true;
+    withKey = {
+      user,
+      identity: claimed.identity,
+      authMethod: methodOf(key),
+      keyFingerprint: key.offered.publicKey.fingerprint,
+      mfa: verifiedByKey
+        ? { verified: true, method: 'security-key', atMs: now() }
+        : { verified: false, method: 'none' },
+      ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
+    };
+    const hasCode = !verifiedByKey && claimed.identity.totpSecret !== undefined;
+    if (hasCode && (await wantsCode(withKey)))
+      return { kind: 'partial', continueWith: ['keyboard-interactive'] };
+    engineer = withKey;
+    return { kind: 'success' };
+  }
+
+  async function startInteractive(): Promise<KeyboardInteractiveStep> {
+    if (withKey?.identity.totpSecret === undefined) return { kind: 'done', verdict: { kind: 'failure' } };
+    await witness.challenged(withKey);
+    const prompts = [{ text: 'Verification code: ', echo: false }];
+    return {
+      kind: 'ask',
+      request: { name: '', instruction: `Second factor of ${withKey.identity.name}`, prompts },
+    };
+  }
+
+  async function continueInteractive(
+    _user: string,
+    responses: readonly string[],
+  ): Promise<KeyboardInteractiveStep> {
+    if (withKey === undefined) return { kind: 'done', verdict: { kind: 'failure' } };
+    const outcome = await secondFactor.check(withKey.identity, (responses[0] ?? '').trim());
+    if (outcome !== 'accepted') {
+      await witness.codeRefused(withKey, outcome);
+      return { kind: 'done', verdict: { kind: 'failure' } };
+    }
+    engineer = { ...withKey, mfa: { verified: true, method: 'totp', atMs: now() } };
+    return { kind: 'done', verdict: { kind: 'success' } };
+  }
+
+  return {
+    async acceptsKey(_user, key) {
+      if (claim(key).kind === 'identity') return true;
+      if (failures.fingerprints.length < maxFingerprints)
+        failures.fingerprints.push(key.publicKey.fingerprint);
+      return false;
+    },
+    keyProven,
+    startInteractive,
+    continueInteractive,
+    async attemptFailed(user, method, why) {
+      failures.count += 1;
+      failures.user = user;
+      failures.last = `${method}: ${why}`;
+    },
+    get engineer() {
+      return engineer;
+    },
+    get failures() {
+      return failures;
+    },
+  };
+}
+
+function methodOf(key: ProvenKey): ProvenEngineer['authMethod'] {
+  if (key.offered.kind === 'certificate') return 'certificate';
+  return key.assertion === undefined ? 'publickey' : 'security-key';
+}

@@ -1,0 +1,44 @@
+import type { ControlStore, Inventory, Journal } from '#core/contract';
+import type { PolicySet } from '#core/policy';
+import type { HostKey, RemoteSigner } from '#ssh';
+import type { IdentityDirectory } from './identity-directory.ts';
+import type { Recorder } from './recording/index.ts';
+
+export type GatewaySettings = {
+  readonly proxyId: string;
+  readonly version: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly loginGraceMs: number;
+  readonly maxAuthAttempts: number;
+  readonly maxSessions: number;
+  readonly maxConnectionsPerSource: number;
+  readonly maxStartsPerSourcePerMinute: number;
+  readonly maxChannelsPerConnection: number;
+  readonly rekeyBytes: number;
+  readonly rekeyIntervalMs: number;
+  readonly targetTimeoutMs: number;
+  readonly certificateSeconds: number;
+  /** Certificates begin this much earlier, for targets whose clock is behind. */
+  readonly certificateBackdateSeconds: number;
+  readonly banner?: string;
+  /** What a session does when its recording cannot be written. */
+  readonly onRecordingFailure: 'close' | 'continue';
+};
+
+/** Everything the gateway works with; made by a composition root, never here. */
+export type GatewayParts = {
+  readonly settings: GatewaySettings;
+  readonly identities: IdentityDirectory;
+  /** The policies in force; undefined denies everything. */
+  readonly policy: () => PolicySet | undefined;
+  readonly inventory: Inventory;
+  readonly journal: Journal;
+  readonly control: ControlStore;
+  readonly userAuthority: RemoteSigner;
+  readonly hostKeys: readonly HostKey[];
+  readonly recorder: Recorder;
+  readonly now: () => number;
+  readonly randomBytes: (size: number) => Buffer;
+  /** One line for whoever runs the gateway; never a secret, never raw text of a peer. */
+  readonly report: (line: string) => void;
+};

@@ -1,0 +1,3 @@
+export { type ChannelRecorder, createRecorder, type Recorder, type RecordingExit } from './recorder.ts';
+export { RecorderError } from './recorder-error.ts';
+export { recoverRecordings } from './recover-recordings.ts';

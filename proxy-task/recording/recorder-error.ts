@@ -1,0 +1,16 @@
+/**
+ * `spool`: the spool cannot be written; `backlog`: it is written more slowly than output arrives; `store`: a chunk or manifest
+ * could not be stored (it waits in the spool for the next start); `conflict`: its key is taken; `damaged`: a spool that
+ * recovery cannot make a recording of.
+ */
+export type RecorderErrorCode = 'spool' | 'backlog' | 'store' | 'conflict' | 'damaged';
+
+export class RecorderError extends Error {
+  override readonly name = 'RecorderError';
+  readonly code: RecorderErrorCode;
+
+  constructor(code: RecorderErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,122 @@
+import type { BlobStore, SessionId } from '#core/contract';
+import { type ChannelName, isChannelName, type OutputStream, terminalSize } from '#core/recording';
+import { startChannelRecorder } from './channel-recorder.ts';
+import { type BlockPool, createBlockPool } from './output-buffer.ts';
+import type { RecorderError } from './recorder-error.ts';
+import type { StoredRecording } from './seal.ts';
+import { openSpool, type Spool } from './spool.ts';
+
+export type RecorderOptions = {
+  readonly store: BlobStore;
+  /** Of this process alone; made 0700. */
+  readonly spoolDirectory: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly limits?: Partial<RecorderLimits>;
+};
+
+export type RecorderLimits = {
+  /** Output bytes recorded of a shell; what comes after is not, and the recording says so. */
+  readonly maxShellBytes: number;
+  readonly maxExecBytes: number;
+  /** A chunk is closed and stored when it has at least this many bytes of text, or is this old. */
+  readonly chunkBytes: number;
+  readonly chunkMs: number;
+  /** Longest time output is held in memory only. */
+  readonly flushMs: number;
+  /** Encoded bytes of one channel that may wait for a slow disk; beyond is a fault. */
+  readonly maxBacklogBytes: number;
+  /** Chunks compressed and stored at once, over all channels. */
+  readonly maxSealing: number;
+};
+
+export type RecordingStart = {
+  readonly sessionId: SessionId;
+  readonly channel: ChannelName;
+  readonly kind: 'shell' | 'exec';
+  /** 0 where there is no terminal. */
+  readonly columns: number;
+  readonly rows: number;
+  /** '' where there is no terminal. */
+  readonly term: string;
+  readonly command?: string;
+  /** Called once, at the first fault: what the channel shows from now on may not be recorded. */
+  readonly onFault: (error: RecorderError) => void;
+};
+
+export type RecordingExit =
+  | { readonly kind: 'status'; readonly status: number }
+  /** RFC 4254 §6.10, without SIG. */
+  | { readonly kind: 'signal'; readonly signal: string };
+
+/** The recording of one channel. Nothing but `finish` waits or fails; after it, everything else does nothing. */
+export interface ChannelRecorder {
+  /** `data` may be reused when it returns. */
+  output(data: Uint8Array, stream: OutputStream): void;
+  resize(columns: number, rows: number): void;
+  marker(label: string): void;
+  /** Resolves when manifest and chunks are durable in the store. Every call gives the same promise. @throws RecorderError */
+  finish(exit?: RecordingExit): Promise<StoredRecording>;
+}
+
+export interface Recorder {
+  start(start: RecordingStart): ChannelRecorder;
+}
+
+/** What the recordings of one gateway share. */
+export type RecorderShared = {
+  readonly store: BlobStore;
+  readonly spool: Spool;
+  readonly pool: BlockPool;
+  readonly now: () => number;
+  readonly limits: RecorderLimits;
+  /** Runs at most `maxSealing` at once. */
+  readonly seal: <Result>(work: () => Promise<Result>) => Promise<Result>;
+};
+
+const defaultLimits: RecorderLimits = {
+  maxShellBytes: 64 * 1024 * 1024,
+  maxExecBytes: 1024 * 1024,
+  chunkBytes: 256 * 1024,
+  chunkMs: 10_000,
+  flushMs: 1000,
+  maxBacklogBytes: 32 * 1024 * 1024,
+  maxSealing: 4,
+};
+
+/** Records what channels show, in chunks in a store; what is not stored yet is in the spool, for `recoverRecordings`. */
+export function createRecorder(options: RecorderOptions): Recorder {
+  const limits = { ...defaultLimits, ...options.limits };
+  const shared: RecorderShared = {
+    store: options.store,
+    spool: openSpool(options.spoolDirectory),
+    pool: createBlockPool(),
+    now: options.now,
+    limits,
+    seal: limited(limits.maxSealing),
+  };
+  return {
+    start: (start) => {
+      if (!isChannelName(start.channel))
+        throw new RangeError(`not a channel: ${JSON.stringify(start.channel)} (expected c and its serial)`);
+      return startChannelRecorder(shared, { ...start, ...terminalSize(start.columns, start.rows) });
+    },
+  };
+}
+
+/** Each channel waits for one turn at most, so those who wait are bounded by the channels. */
+function limited(most: number): RecorderShared['seal'] {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { BlobKey, BlobStore, RecordingId, SessionId } from '#core/contract';
+import {
+  type ChannelName,
+  chunkName,
+  encodeManifest,
+  manifestKey,
+  type RecordingChunk,
+  type RecordingManifest,
+  recordingPrefix,
+} from '#core/recording';
+import { RecorderError } from './recorder-error.ts';
+
+/** A recording with its manifest in the store. */
+export type StoredRecording = {
+  /** Of the manifest. */
+  readonly key: BlobKey;
+  readonly recordingId: RecordingId;
+  readonly sessionId: SessionId;
+  readonly channel: ChannelName;
+  /** Lower-case hex, of the manifest's bytes. */
+  readonly manifestSha256: string;
+  readonly seconds: number;
+  /** Of all chunks, as stored. */
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly truncated: boolean;
+};
+
+/** Times in milliseconds since the start. */
+export type ChunkTimes = { readonly number: number; readonly firstMs: number; readonly lastMs: number };
+
+const gzipAsync = promisify(gzip);
+
+/** A quarter of the time of level 6, for chunks a tenth larger where they are not small anyway. */
+const gzipLevel = 2;
+
+/** Compresses and stores a chunk; of one that was stored before (recovery only) says what the store has. */
+export async function storeChunk(
+  store: BlobStore,
+  prefix: string,
+  text: Uint8Array,
+  times: ChunkTimes,
+  whenTaken: 'fail' | 'keep',
+): Promise<RecordingChunk> {
+  const name = chunkName(times.number);
+  const key = `${prefix}${name}`;
+  let bytes: Buffer = await gzipAsync(text, { level: gzipLevel });
+  if ((await putOrFail(store, key, bytes)) === 'exists') {
+    if (whenTaken === 'fail') throw taken(key);
+    bytes = (await store.get(key)) ?? bytes;
+  }
+  return recordingChunk(name, bytes, times);
+}
+
+export function recordingChunk(name: string, bytes: Uint8Array, times: ChunkTimes): RecordingChunk {
+  return {
+    name,
+    bytes: bytes.byteLength,
+    sha256: sha256(bytes),
+    firstSecond: times.firstMs / 1000,
+    lastSecond: times.lastMs / 1000,
+  };
+}
+
+export async function storeManifest(store: BlobStore, manifest: RecordingManifest): Promise<StoredRecording> {
+  const key = manifestKey(recordingPrefix(manifest.startedAtMs, manifest.sessionId, manifest.channel));
+  const bytes = encodeManifest(manifest);
+  if ((await putOrFail(store, key, bytes)) === 'exists') throw taken(key);
+  return storedRecording(key, manifest, bytes);
+}
+
+/** `bytes` are the manifest's as stored. */
+export function storedRecording(
+  key: BlobKey,
+  manifest: RecordingManifest,
+  bytes: Uint8Array,
+): StoredRecording {
+  return {
+    key,
+    recordingId: manifest.recordingId,
+    sessionId: manifest.sessionId,
+    channel: manifest.channel,
+    manifestSha256: sha256(bytes),
+    seconds: manifest.seconds,
+    bytes: manifest.bytes,
+    chunks: manifest.chunks.length,
+    truncated: manifest.truncated,
+  };
+}
+
+async function putOrFail(store: BlobStore, key: BlobKey, bytes: Uint8Array): Promise<'stored' | 'exists'> {
+  try {
+    return await store.putIfAbsent(key, bytes);
+  } catch (cause) {
+    throw new RecorderError(
+      'store',
+      `the recording could not be stored at ${key}; it stays in the spool and is stored at the next start`,
+      { cause },
+    );
+  }
+}
+
+function taken(key: BlobKey): RecorderError {
+  return new RecorderError(
+    'conflict',
+    `there is another recording at ${key}; check that each gateway has a spool of its own`,
+  );
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,156 @@
+import { constants } from 'node:fs';
+import { mkdir, open, opendir, readFile, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type SessionId, sessionId } from '#core/contract';
+import { type ChannelName, isChannelName } from '#core/recording';
+import { RecorderError } from './recorder-error.ts';
+
+/** What recovery must know of a recording beyond its events. */
+export type SpoolHead = {
+  readonly sessionId: SessionId;
+  readonly channel: ChannelName;
+  readonly kind: 'shell' | 'exec';
+  readonly startedAtMs: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly term: string;
+  readonly command?: string | undefined;
+};
+
+/**
+ * Where a recording is until its chunks are stored, below `<directory>/recordings/<session>/`: `<channel>.json` is its head,
+ * `<channel>.<chunk>.cast` a chunk that is being written or waits to be stored. One gateway process has a spool at a time.
+ */
+export type Spool = {
+  begin(head: SpoolHead): Promise<void>;
+  append(channel: SpoolChannel, chunk: number, bytes: Uint8Array): Promise<void>;
+  read(channel: SpoolChannel, chunk: number): Promise<Buffer>;
+  remove(channel: SpoolChannel, chunk: number): Promise<void>;
+  /** Removes the head, and the session's folder where nothing is left in it. */
+  end(channel: SpoolChannel): Promise<void>;
+  /** Channels that were begun and not ended. */
+  unfinished(): AsyncIterable<SpoolChannel>;
+  head(channel: SpoolChannel): Promise<SpoolHead>;
+  /** Numbers of the chunks there, ascending. */
+  chunks(channel: SpoolChannel): Promise<readonly number[]>;
+};
+
+export type SpoolChannel = { readonly sessionId: SessionId; readonly channel: ChannelName };
+
+const maxHeadBytes = 64 * 1024;
+const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
+
+const headSchema = z.strictObject({
+  sessionId: z.string().regex(/^s-[0-9a-f]{32}$/),
+  channel: z.string().refine(isChannelName, 'is not a channel'),
+  kind: z.enum(['shell', 'exec']),
+  startedAtMs: z.number().int().nonnegative().max(8.64e15),
+  columns: z.number().int().min(1).max(65535),
+  rows: z.number().int().min(1).max(65535),
+  term: z.string(),
+  command: z.string().optional(),
+});
+
+export function openSpool(directory: string): Spool {
+  const base = join(directory, 'recordings');
+  const folder = (id: SessionId): string => join(base, sessionId(id));
+  const headPath = ({ sessionId: id, channel }: SpoolChannel): string => join(folder(id), `${channel}.json`);
+  const chunkPath = ({ sessionId: id, channel }: SpoolChannel, chunk: number): string =>
+    join(folder(id), `${channel}.${chunk}.cast`);
+  return {
+    begin: (head) => writeHead(folder(head.sessionId), headPath(head), head),
+    append: (channel, chunk, bytes) => write(chunkPath(channel, chunk), O_WRONLY | O_CREAT | O_APPEND, bytes),
+    read: (channel, chunk) => readFile(chunkPath(channel, chunk), { flag: constants.O_RDONLY | O_NOFOLLOW }),
+    remove: (channel, chunk) => rm(chunkPath(channel, chunk), { force: true }),
+    end: async (channel) => {
+      await rm(headPath(channel), { force: true });
+      await rmdir(folder(channel.sessionId)).catch(unless('ENOTEMPTY', 'EEXIST', 'ENOENT'));
+    },
+    unfinished: () => unfinishedChannels(base),
+    head: (channel) => readHead(headPath(channel), channel),
+    chunks: async (channel) => {
+      const numbers: number[] = [];
+      for await (const name of namesIn(folder(channel.sessionId))) {
+        const [of, chunk, ...rest] = name.split('.');
+        if (
+          of === channel.channel &&
+          chunk !== undefined &&
+          /^[0-9]{1,7}$/.test(chunk) &&
+          rest.join() === 'cast'
+        )
+          numbers.push(Number(chunk));
+      }
+      return numbers.sort((a, b) => a - b);
+    },
+  };
+}
+
+async function writeHead(folder: string, path: string, head: SpoolHead): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(head));
+  // The end of another channel may remove the empty folder in between.
+  for (let attempt = 1; ; attempt += 1) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    try {
+      return await write(path, O_WRONLY | O_CREAT | O_EXCL, bytes);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || attempt === 5) throw error;
+    }
+  }
+}
+
+async function write(path: string, flags: number, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, flags | O_NOFOLLOW, 0o600);
+  try {
+    for (let written = 0; written < bytes.byteLength; )
+      written += (await file.write(bytes, written)).bytesWritten;
+  } finally {
+    await file.close();
+  }
+}
+
+async function readHead(path: string, { sessionId: id, channel }: SpoolChannel): Promise<SpoolHead> {
+  const bytes = await readFile(path, { flag: constants.O_RDONLY | O_NOFOLLOW });
+  const problem = `the spooled recording ${id}/${channel} has a damaged head; move its files out of the spool`;
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.subarray(0, maxHeadBytes).toString('utf8'));
+  } catch (cause) {
+    throw new RecorderError('damaged', problem, { cause });
+  }
+  const parsed = headSchema.safeParse(json);
+  if (!parsed.success || parsed.data.sessionId !== id || parsed.data.channel !== channel)
+    throw new RecorderError('damaged', problem, { cause: parsed.error });
+  return { ...parsed.data, sessionId: id };
+}
+
+async function* unfinishedChannels(base: string): AsyncGenerator<SpoolChannel, void, undefined> {
+  for await (const session of namesIn(base)) {
+    if (!/^s-[0-9a-f]{32}$/.test(session)) continue;
+    const id = sessionId(session);
+    // Read whole before the first is given out: the folder is emptied by whoever asks.
+    const channels: ChannelName[] = [];
+    for await (const name of namesIn(join(base, session))) {
+      const channel = name.replace(/\.json$/, '');
+      if (name.endsWith('.json') && isChannelName(channel)) channels.push(channel);
+    }
+    for (const channel of channels.sort()) yield { sessionId: id, channel };
+  }
+}
+
+async function* namesIn(path: string): AsyncGenerator<string, void, undefined> {
+  const folder = await opendir(path).catch(unless('ENOENT'));
+  if (folder === undefined) return;
+  for await (const entry of folder) yield entry.name;
+}
+
+function unless(...codes: readonly string[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!codes.includes(systemCode(error) ?? '')) throw error;
+    return undefined;
+  };
+}
+
+function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,85 @@
+import type { Target } from '#core/contract';
+import type { Refusal, SessionFacts } from '#core/event';
+import {
+  type Decision,
+  decide,
+  type PolicyAction,
+  type PolicyRequest,
+  type PolicySet,
+  stepUp,
+} from '#core/policy';
+import type { ProvenEngineer } from './engineer-authenticator.ts';
+
+/** Asks policy in the name of one engineer about one target. */
+export type SessionAccess = {
+  decide(action: PolicyAction): Decision;
+  /** Would a second factor, proved now, allow the connection? */
+  mfaWouldHelp(): boolean;
+};
+
+export type SessionAccessOptions = {
+  readonly policy: () => PolicySet | undefined;
+  readonly engineer: ProvenEngineer;
+  readonly target: Target;
+  readonly login: string;
+  readonly sourceIp: string;
+  readonly now: () => number;
+};
+
+export function createSessionAccess(options: SessionAccessOptions): SessionAccess {
+  const { policy, engineer, target, login, sourceIp, now } = options;
+
+  function request(action: PolicyAction): PolicyRequest {
+    const { mfa, identity } = engineer;
+    const nowMs = now();
+    return {
+      identity: { name: identity.name, kind: identity.type, groups: identity.groups },
+      target: { name: target.name, host: target.host, port: target.port, labels: target.labels },
+      login,
+      action,
+      sourceIp,
+      nowMs,
+      ...(mfa.verified
+        ? { mfa: { method: mfa.method, ageSeconds: (nowMs - (mfa.atMs ?? nowMs)) / 1000 } }
+        : {}),
+    };
+  }
+
+  return {
+    decide: (action) => decide(policy(), request(action)),
+    mfaWouldHelp: () => stepUp(policy(), request({ kind: 'connect' })) === 'mfa',
+  };
+}
+
+/** A denial as the events tell it. */
+export function refusalOf(decision: Decision & { readonly allowed: false }): Refusal {
+  return { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message };
+}
+
+/** What policy says of the first word of a command, where there plainly is one. */
+export function programOf(command: string): string | undefined {
+  return /^\s*([A-Za-z0-9_./+-]+)(?=\s|$)/.exec(command)?.[1];
+}
+
+export function factsOf(
+  engineer: ProvenEngineer,
+  connection: Pick<SessionFacts, 'sessionId' | 'sourceIp' | 'sourcePort' | 'userAgent' | 'proxyId'>,
+  target: Target,
+  login: string,
+  authenticatedAtMs: number,
+): SessionFacts {
+  return {
+    ...connection,
+    identity: {
+      name: engineer.identity.name,
+      principalId: engineer.identity.principalId,
+      type: engineer.identity.type === 'service' ? 'ServiceIdentity' : 'LocalUser',
+    },
+    login,
+    target: { name: target.name, host: target.host, port: target.port, labels: target.labels },
+    authMethod: engineer.authMethod,
+    keyFingerprint: engineer.keyFingerprint,
+    mfa: engineer.mfa,
+    authenticatedAtMs,
+  };
+}

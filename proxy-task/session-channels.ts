@@ -1,0 +1,364 @@
+import type { AuditDraft } from '#core/contract';
+import {
+  closePortForward,
+  completeCommand,
+  executeCommand,
+  type Forward,
+  openPortForward,
+  openShell,
+  openSubsystem,
+  type Refusal,
+  requestAgentForwarding,
+  requestX11Forwarding,
+  type SessionFacts,
+} from '#core/event';
+import type { PolicyAction } from '#core/policy';
+import type { ChannelName } from '#core/recording';
+import type {
+  ChannelOpen,
+  ChannelRequest,
+  GlobalRequest,
+  RelayChannel,
+  RelayGates,
+  RelayTaps,
+  Verdict,
+} from '#ssh';
+import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
+import { programOf, refusalOf, type SessionAccess } from './session-access.ts';
+
+/** What a session's channels need of the session. */
+export type ChannelOwner = {
+  readonly facts: SessionFacts;
+  readonly access: SessionAccess;
+  readonly now: () => number;
+  /** Resolves when the event is durable. */
+  record(draft: AuditDraft): Promise<void>;
+  /** Work nobody awaits: the session ends only after it, and its failure is the session's. */
+  owe(work: Promise<void>): void;
+  /** Starts recording a shell's or a command's output; undefined where recording is off for it. */
+  startRecording(
+    channel: ChannelName,
+    kind: 'shell' | 'exec',
+    terminal: Terminal,
+    command: string | undefined,
+  ): ChannelRecorder;
+  /** Finishes a recording and puts its manifest on record. */
+  storeRecording(recorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void>;
+};
+
+type Terminal = { readonly term: string; readonly columns: number; readonly rows: number };
+
+/** What is known of one channel while it is open. */
+type ChannelState = {
+  terminal: Terminal | undefined;
+  recorder: ChannelRecorder | undefined;
+  started: { readonly kind: 'shell' | 'exec' | 'subsystem'; readonly atMs: number } | undefined;
+  exit: RecordingExit | undefined;
+  forward: { readonly forward: Forward; readonly openedAtMs: number } | undefined;
+};
+
+const pass: Verdict = { kind: 'pass' };
+const noTerminal: Terminal = { term: '', columns: 0, rows: 0 };
+
+/**
+ * The gates and taps of one session: policy is asked for each channel, request and forward, and each answer is on record
+ * before the target sees what it allows.
+ */
+export function createSessionChannels(owner: ChannelOwner): {
+  readonly gates: RelayGates;
+  readonly taps: RelayTaps;
+} {
+  const states = new Map<number, ChannelState>();
+
+  function stateOf(channel: RelayChannel): ChannelState {
+    const known = states.get(channel.serial);
+    if (known !== undefined) return known;
+    const fresh: ChannelState = {
+      terminal: undefined,
+      recorder: undefined,
+      started: undefined,
+      exit: undefined,
+      forward: undefined,
+    };
+    states.set(channel.serial, fresh);
+    return fresh;
+  }
+
+  return {
+    gates: {
+      channelOpen: (open) => gateOpen(owner, open),
+      channelRequest: (channel, request) => gateRequest(owner, stateOf(channel), channel, request),
+      globalRequest: (request) => gateGlobal(owner, request),
+    },
+    taps: {
+      channelOpened(channel) {
+        const forward = forwardOf(channel.open);
+        if (forward !== undefined) stateOf(channel).forward = { forward, openedAtMs: owner.now() };
+      },
+      channelRequestAnswered(channel, request) {
+        noteRequest(stateOf(channel), request);
+      },
+      channelData(channel, from, stream, data) {
+        if (from === 'target') states.get(channel.serial)?.recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
+      },
+      channelClosed(channel) {
+        const state = states.get(channel.serial);
+        states.delete(channel.serial);
+        if (state !== undefined) owner.owe(closeChannel(owner, state, channel));
+      },
+    },
+  };
+}
+
+/** Asks policy, puts the answer on record, and says it. The event bears the name of what was attempted either way. */
+async function judge(
+  owner: ChannelOwner,
+  action: PolicyAction,
+  event: (refused: Refusal | undefined) => AuditDraft,
+): Promise<Verdict> {
+  const decision = owner.access.decide(action);
+  if (decision.allowed) {
+    await owner.record(event(undefined));
+    return pass;
+  }
+  const refusal = refusalOf(decision);
+  await owner.record(event(refusal));
+  return {
+    kind: 'refuse',
+    openFailureReason: 1,
+    message: `sshtrail: ${refusal.message} (session ${owner.facts.sessionId})`,
+  };
+}
+
+function gateOpen(owner: ChannelOwner, open: ChannelOpen): Verdict | Promise<Verdict> {
+  const { detail } = open;
+  const at = owner.now();
+  const forward = forwardOf(open);
+  switch (detail.kind) {
+    // What a session channel may do is asked when it says what it wants; agents and X11 were granted by a request before.
+    case 'session':
+    case 'auth-agent':
+    case 'x11':
+      return pass;
+    case 'direct-tcpip':
+      return judge(
+        owner,
+        { kind: 'forwardLocal', destination: { kind: 'tcp', host: detail.host, port: detail.port } },
+        (refused) =>
+          openPortForward(owner.facts, at, {
+            forward: forward ?? { forwardType: 'local', host: detail.host, port: detail.port },
+            refused,
+          }),
+      );
+    case 'direct-streamlocal':
+      return judge(
+        owner,
+        { kind: 'forwardLocal', destination: { kind: 'unix', path: detail.path } },
+        (refused) =>
+          openPortForward(owner.facts, at, {
+            forward: { forwardType: 'local', host: detail.path, port: 0 },
+            refused,
+          }),
+      );
+    // The relay lets these through only where the client asked for the forward and it was granted; each connection is on record.
+    case 'forwarded-tcpip':
+    case 'forwarded-streamlocal':
+      if (forward === undefined) return pass;
+      return owner.record(openPortForward(owner.facts, at, { forward })).then(() => pass);
+    case 'unknown':
+      return {
+        kind: 'refuse',
+        openFailureReason: 3,
+        message: 'sshtrail: this type of channel is not known here',
+      };
+  }
+}
+
+function gateRequest(
+  owner: ChannelOwner,
+  state: ChannelState,
+  channel: RelayChannel,
+  request: ChannelRequest,
+): Verdict | Promise<Verdict> {
+  const { detail } = request;
+  const { facts } = owner;
+  const at = owner.now();
+  const channelId: ChannelName = `c${channel.serial}`;
+  if (request.from === 'target') return pass;
+  switch (detail.kind) {
+    case 'shell':
+      return judge(owner, { kind: 'shell' }, (refused) =>
+        openShell(facts, at, { channelId, refused, ...state.terminal }),
+      ).then((verdict) => {
+        if (verdict.kind === 'pass') begin(owner, state, channelId, 'shell', undefined);
+        return verdict;
+      });
+    case 'exec': {
+      const command = detail.command.toString('utf8');
+      const program = programOf(command);
+      const action: PolicyAction = { kind: 'exec', command, ...(program === undefined ? {} : { program }) };
+      return judge(owner, action, (refused) =>
+        executeCommand(facts, at, {
+          channelId,
+          command: detail.command,
+          commandSource: 'exec',
+          confidence: 'exact',
+          pty: state.terminal !== undefined,
+          refused,
+        }),
+      ).then((verdict) => {
+        if (verdict.kind === 'pass') begin(owner, state, channelId, 'exec', command);
+        return verdict;
+      });
+    }
+    case 'subsystem':
+      return judge(owner, { kind: 'subsystem', subsystem: detail.name }, (refused) =>
+        openSubsystem(facts, at, { channelId, name: detail.name, refused }),
+      ).then((verdict) => {
+        if (verdict.kind === 'pass') state.started = { kind: 'subsystem', atMs: at };
+        return verdict;
+      });
+    case 'auth-agent-req':
+      return judge(owner, { kind: 'forwardAgent' }, (refused) =>
+        requestAgentForwarding(facts, at, { channelId, refused }),
+      );
+    case 'x11-req':
+      return judge(owner, { kind: 'forwardX11' }, (refused) =>
+        requestX11Forwarding(facts, at, { channelId, refused }),
+      );
+    case 'pty-req':
+      state.terminal = { term: detail.term, columns: detail.columns, rows: detail.rows };
+      return pass;
+    case 'window-change':
+      if (state.terminal !== undefined)
+        state.terminal = { ...state.terminal, columns: detail.columns, rows: detail.rows };
+      state.recorder?.resize(detail.columns, detail.rows);
+      return pass;
+    case 'env':
+    case 'signal':
+    case 'exit-status':
+    case 'exit-signal':
+    case 'other':
+      return pass;
+  }
+}
+
+function gateGlobal(owner: ChannelOwner, request: GlobalRequest): Verdict | Promise<Verdict> {
+  const { detail } = request;
+  const at = owner.now();
+  switch (detail.kind) {
+    case 'tcpip-forward':
+      return judge(
+        owner,
+        { kind: 'forwardRemote', destination: { kind: 'tcp', host: detail.host, port: detail.port } },
+        (refused) =>
+          openPortForward(owner.facts, at, {
+            forward: { forwardType: 'remote', host: detail.host, port: detail.port },
+            refused,
+          }),
+      );
+    case 'streamlocal-forward':
+      return judge(
+        owner,
+        { kind: 'forwardRemote', destination: { kind: 'unix', path: detail.path } },
+        (refused) =>
+          openPortForward(owner.facts, at, {
+            forward: { forwardType: 'remote', host: detail.path, port: 0 },
+            refused,
+          }),
+      );
+    case 'cancel-tcpip-forward':
+    case 'cancel-streamlocal-forward':
+    case 'no-more-sessions':
+    case 'keepalive':
+    case 'other':
+      return pass;
+  }
+}
+
+function begin(
+  owner: ChannelOwner,
+  state: ChannelState,
+  channelId: ChannelName,
+  kind: 'shell' | 'exec',
+  command: string | undefined,
+): void {
+  state.started = { kind, atMs: owner.now() };
+  if (command !== undefined && state.terminal === undefined && isBulkTransfer(command)) return;
+  state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command);
+}
+
+/**
+ * Programs whose output is a file transfer's protocol, nothing a person would read; their bytes are counted, not recorded.
+ * Only where the whole command is that program and plain words: `scp -t x; sh` is a shell by another name.
+ */
+function isBulkTransfer(command: string): boolean {
+  if (!/^[\w./=,:@%+~'" -]*$/.test(command)) return false;
+  return /^(?:\/usr\/bin\/)?(?:scp (?:-[a-zA-Z]+ )*-[tf] |rsync --server |git[ -](?:upload-pack|receive-pack|upload-archive) )/.test(
+    command,
+  );
+}
+
+function noteRequest(state: ChannelState, request: ChannelRequest): void {
+  if (request.from !== 'target') return;
+  if (request.detail.kind === 'exit-status') state.exit = { kind: 'status', status: request.detail.status };
+  if (request.detail.kind === 'exit-signal') state.exit = { kind: 'signal', signal: request.detail.signal };
+}
+
+async function closeChannel(owner: ChannelOwner, state: ChannelState, channel: RelayChannel): Promise<void> {
+  const at = owner.now();
+  const { client, target } = channel.bytesFrom;
+  if (state.forward !== undefined) {
+    const { forward, openedAtMs } = state.forward;
+    await owner.record(
+      closePortForward(owner.facts, at, {
+        forward,
+        channelId: `c${channel.serial}`,
+        bytesIn: client,
+        bytesOut: target,
+        seconds: (at - openedAtMs) / 1000,
+      }),
+    );
+  }
+  if (state.started !== undefined) {
+    await owner.record(
+      completeCommand(owner.facts, at, {
+        channelId: `c${channel.serial}`,
+        channel: state.started.kind,
+        exitStatus: state.exit?.kind === 'status' ? state.exit.status : undefined,
+        exitSignal: state.exit?.kind === 'signal' ? state.exit.signal : undefined,
+        bytesIn: client,
+        bytesOut: target,
+        seconds: (at - state.started.atMs) / 1000,
+      }),
+    );
+  }
+  if (state.recorder !== undefined) await owner.storeRecording(state.recorder, state.exit);
+}
+
+function forwardOf(open: ChannelOpen): Forward | undefined {
+  const { detail } = open;
+  switch (detail.kind) {
+    case 'direct-tcpip':
+    case 'forwarded-tcpip':
+      return {
+        forwardType: detail.kind === 'direct-tcpip' ? 'local' : 'remote',
+        host: detail.host,
+        port: detail.port,
+        originatorIp: detail.originHost,
+        originatorPort: detail.originPort,
+      };
+    case 'direct-streamlocal':
+    case 'forwarded-streamlocal':
+      return {
+        forwardType: detail.kind === 'direct-streamlocal' ? 'local' : 'remote',
+        host: detail.path,
+        port: 0,
+      };
+    case 'session':
+    case 'auth-agent':
+    case 'x11':
+    case 'unknown':
+      return undefined;
+  }
+}

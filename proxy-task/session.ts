@@ -1,0 +1,232 @@
+import { type AuditDraft, type LiveSession, type Revocation, sessionId } from '#core/contract';
+import {
+  type EndReason,
+  endSession,
+  reportAuditLoss,
+  revokeSession,
+  type SessionFacts,
+  startSession,
+  storeRecording,
+} from '#core/event';
+import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
+import type { GatewayParts } from './gateway-parts.ts';
+import { type ChannelRecorder, RecorderError, type RecordingExit } from './recording/index.ts';
+import type { SessionAccess } from './session-access.ts';
+import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
+
+/** Why a session was told to stop, and what its engineer reads. */
+export type StopOrder = { readonly endReason: EndReason; readonly message: string };
+
+/** One engineer on one target, from StartSession to EndSession. Owns both legs once they stand. */
+export class Session {
+  readonly facts: SessionFacts;
+  /** Aborted when the session must stop, also while the target is still being dialled. */
+  readonly signal: AbortSignal;
+  readonly #parts: GatewayParts;
+  readonly #access: SessionAccess;
+  readonly #stopping = new AbortController();
+  readonly #owed = new Set<Promise<void>>();
+  readonly #startedAtMs: number;
+  #order: StopOrder | undefined;
+  #relay: Relay | undefined;
+  #legs: { readonly client: Transport; readonly target: Transport } | undefined;
+  #recordings = 0;
+  #channels = 0;
+  #recorded = false;
+  #recordingLost = false;
+
+  constructor(parts: GatewayParts, facts: SessionFacts, access: SessionAccess) {
+    this.#parts = parts;
+    this.facts = facts;
+    this.#access = access;
+    this.#startedAtMs = parts.now();
+    this.signal = this.#stopping.signal;
+  }
+
+  /** Puts the session on record. Nothing may reach the target before this has resolved. */
+  async open(): Promise<void> {
+    const { journal, control } = this.#parts;
+    await journal.record(startSession(this.facts, this.#startedAtMs));
+    this.#recorded = true;
+    await control.put('session', this.facts.sessionId, this.#liveSession(), { kind: 'any' });
+  }
+
+  /** Passes messages between the legs until one of them, or `stop`, ends it. */
+  async run(client: Transport, target: Transport, accept: () => void): Promise<void> {
+    this.#legs = { client, target };
+    if (this.#order !== undefined) return;
+    const { gates, taps } = createSessionChannels(this.#owner());
+    const relay = createRelay({
+      client,
+      target,
+      gates,
+      taps: {
+        ...taps,
+        channelOpened: (channel) => {
+          this.#channels += 1;
+          taps.channelOpened?.(channel);
+        },
+      },
+      limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection },
+    });
+    this.#relay = relay;
+    accept();
+    const end = await relay.ended;
+    this.#order ??= orderOf(end);
+    await this.#settleOwed();
+  }
+
+  /** Ends the session at once and tells the engineer why. The first order counts. */
+  stop(order: StopOrder): void {
+    if (this.#order !== undefined) return;
+    this.#order = order;
+    const text = `sshtrail: ${order.message} (session ${this.facts.sessionId})`;
+    this.#relay?.notice(text);
+    this.#relay?.cut(DisconnectReason.byApplication, text);
+    this.#stopping.abort();
+  }
+
+  /** Stops reading both legs, so that nothing more happens unrecorded. */
+  freeze(): void {
+    this.#legs?.client.setReadPaused(true);
+    this.#legs?.target.setReadPaused(true);
+  }
+
+  async revoke(revocation: Revocation): Promise<void> {
+    if (this.#order !== undefined) return;
+    const { journal, now } = this.#parts;
+    await journal.record(revokeSession(this.facts, now(), { by: revocation.by, why: revocation.message }));
+    this.stop({ endReason: 'Revoked', message: revocation.message });
+  }
+
+  /** Puts the end on record. `failure` is why there was never a relay. */
+  async close(failure?: StopOrder): Promise<void> {
+    if (!this.#recorded) return;
+    const { journal, control, now } = this.#parts;
+    await this.#settleOwed();
+    const order = this.#order ??
+      failure ?? { endReason: 'Error', message: 'the session ended before it began' };
+    const at = now();
+    const client = this.#legs?.client;
+    await journal.record(
+      endSession(this.facts, at, {
+        endReason: order.endReason,
+        bytesIn: client?.bytesIn ?? 0,
+        bytesOut: client?.bytesOut ?? 0,
+        seconds: (at - this.#startedAtMs) / 1000,
+        channels: this.#channels,
+        recordings: this.#recordings,
+        detail: order.message,
+      }),
+    );
+    await control.delete('session', this.facts.sessionId);
+    await control.delete('revocation', this.facts.sessionId);
+  }
+
+  #owner(): ChannelOwner {
+    const { journal, recorder, now } = this.#parts;
+    return {
+      facts: this.facts,
+      access: this.#access,
+      now,
+      record: async (draft: AuditDraft) => {
+        await journal.record(draft);
+      },
+      owe: (work) => this.#owe(work),
+      startRecording: (channel, kind, terminal, command) =>
+        recorder.start({
+          sessionId: sessionId(this.facts.sessionId),
+          channel,
+          kind,
+          ...terminal,
+          ...(command === undefined ? {} : { command }),
+          onFault: (error) => this.#recordingFailed(error),
+        }),
+      storeRecording: async (channelRecorder, exit) => this.#storeRecording(channelRecorder, exit),
+    };
+  }
+
+  async #storeRecording(channelRecorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void> {
+    try {
+      const stored = await channelRecorder.finish(exit);
+      this.#recordings += 1;
+      await this.#parts.journal.record(storeRecording(this.facts, this.#parts.now(), stored));
+    } catch (error) {
+      if (!(error instanceof RecorderError)) throw error;
+      this.#recordingFailed(error);
+    }
+  }
+
+  /** What the terminal shows can no longer be kept: by configuration the session ends, or goes on with an event that says so. */
+  #recordingFailed(error: RecorderError): void {
+    if (this.#recordingLost) return;
+    this.#recordingLost = true;
+    const { journal, now, settings, report } = this.#parts;
+    report(`session ${this.facts.sessionId}: its recording failed: ${error.message}`);
+    const { proxyId, version } = settings;
+    const loss = reportAuditLoss({ proxyId, version }, now(), {
+      subject: 'recording',
+      sessionId: this.facts.sessionId,
+      reason: error.message,
+    });
+    this.#owe(journal.record(loss).then(() => undefined));
+    if (settings.onRecordingFailure === 'close')
+      this.stop({
+        endReason: 'AuditUnavailable',
+        message: 'the recording cannot be written, so the session ends',
+      });
+  }
+
+  /** A failure of owed work is a failure of the evidence: the session does not go on without. */
+  #owe(work: Promise<void>): void {
+    const settled = work.catch((error: unknown) => {
+      this.#parts.report(
+        `session ${this.facts.sessionId}: ${error instanceof Error ? error.message : 'unknown fault'}`,
+      );
+      this.stop({
+        endReason: 'AuditUnavailable',
+        message: 'what happens here can no longer be recorded, so the session ends',
+      });
+    });
+    this.#owed.add(settled);
+    void settled.finally(() => this.#owed.delete(settled));
+  }
+
+  async #settleOwed(): Promise<void> {
+    while (this.#owed.size > 0) await Promise.all(this.#owed);
+  }
+
+  #liveSession(): LiveSession {
+    const { facts } = this;
+    return {
+      sessionId: facts.sessionId,
+      identity: facts.identity.name,
+      principalId: facts.identity.principalId,
+      login: facts.login,
+      target: facts.target.name,
+      sourceIp: facts.sourceIp,
+      userAgent: facts.userAgent,
+      mfa: facts.mfa.verified,
+      mfaMethod: facts.mfa.method,
+      startedAtMs: this.#startedAtMs,
+      proxyId: facts.proxyId,
+      state: 'open',
+    };
+  }
+}
+
+function orderOf(end: RelayEnd): StopOrder {
+  switch (end.by) {
+    case 'client':
+      return { endReason: 'ClientDisconnect', message: end.description };
+    case 'target':
+      return { endReason: 'TargetClosed', message: end.description };
+    case 'fault':
+      return {
+        endReason: end.code === DisconnectReason.protocolError ? 'ProtocolError' : 'Error',
+        message: end.description,
+      };
+    case 'gateway':
+      return { endReason: 'Error', message: end.description };
+  }
+}

@@ -1,0 +1,189 @@
+import type { ErrorCode, Target } from '#core/contract';
+import {
+  AuthenticationError,
+  authenticateToTarget,
+  type Certificate,
+  connectSocket,
+  createTransport,
+  generatePrivateKey,
+  linkFromSocket,
+  mintCertificate,
+  type PrivateKey,
+  parseCertificate,
+  type RemoteSigner,
+  type Transport,
+  targetAlgorithms,
+  userExtensions,
+} from '#ssh';
+import { type HostVerdict, hostKeyAlgorithms, judgeHostKey } from './host-trust.ts';
+
+/** What is on record before each step is taken; a rejected promise stops the connection there. */
+export type TargetWitness = {
+  hostKeyJudged(verdict: HostVerdict): Promise<void>;
+  certificateIssued(certificate: Certificate): Promise<void>;
+  authenticated(egress: { readonly address: string; readonly port: number }): Promise<void>;
+};
+
+export type TargetConnectionOptions = {
+  readonly target: Target;
+  readonly login: string;
+  /** `sshtrail:<session id>:<identity>`: the target's own log names the human by it. */
+  readonly keyId: string;
+  readonly forceCommand?: string;
+  readonly authority: RemoteSigner;
+  readonly certificateSeconds: number;
+  readonly certificateBackdateSeconds: number;
+  readonly timeoutMs: number;
+  readonly softwareVersion: string;
+  readonly now: () => number;
+  readonly randomBytes: (size: number) => Buffer;
+  readonly witness: TargetWitness;
+  readonly onBanner: (text: string) => void;
+  readonly signal: AbortSignal;
+};
+
+export type TargetConnection =
+  | { readonly ok: true; readonly transport: Transport; readonly identification: string }
+  | { readonly ok: false; readonly errorCode: ErrorCode; readonly message: string };
+
+/** Dials the target, judges its host key, and logs in with a certificate minted for this session alone. */
+export async function connectTarget(options: TargetConnectionOptions): Promise<TargetConnection> {
+  const { target } = options;
+  let socket: Awaited<ReturnType<typeof connectSocket>>;
+  try {
+    socket = await connectSocket({
+      host: target.host,
+      port: target.port,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+    });
+  } catch (error) {
+    return {
+      ok: false,
+      errorCode: 'TargetUnreachable',
+      message: `${target.name} does not answer (${reasonOf(error)}); ask who runs it whether it is up`,
+    };
+  }
+  const egress = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 };
+
+  let verdict: HostVerdict | undefined;
+  const transport = createTransport(linkFromSocket(socket), {
+    role: 'client',
+    softwareVersion: options.softwareVersion,
+    algorithms: {
+      ...targetAlgorithms,
+      hostKey: hostKeyAlgorithms(target.hostTrust, targetAlgorithms.hostKey),
+    },
+    verifyHostKey: (blob, algorithm) => {
+      verdict = judgeHostKey(blob, algorithm, target.hostTrust, Math.floor(options.now() / 1000));
+      return verdict.trusted ? { accepted: true } : { accepted: false, reason: verdict.why };
+    },
+  });
+  const abort = () => transport.cut(11, 'the engineer has gone');
+  options.signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await logIn(transport, options, egress, () => verdict);
+  } finally {
+    options.signal.removeEventListener('abort', abort);
+  }
+}
+
+async function logIn(
+  transport: Transport,
+  options: TargetConnectionOptions,
+  egress: { readonly address: string; readonly port: number },
+  verdict: () => HostVerdict | undefined,
+): Promise<TargetConnection> {
+  const { target, login, witness } = options;
+  try {
+    await withDeadline(transport.ready, options.timeoutMs);
+  } catch (error) {
+    transport.cut(11, 'the key exchange failed');
+    const judged = verdict();
+    if (judged === undefined) {
+      return {
+        ok: false,
+        errorCode: 'TargetUnreachable',
+        message: `${target.name} does not finish the SSH handshake (${reasonOf(error)})`,
+      };
+    }
+    await witness.hostKeyJudged(judged);
+    if (judged.trusted)
+      return {
+        ok: false,
+        errorCode: 'TargetUnreachable',
+        message: `${target.name} does not finish the SSH handshake (${reasonOf(error)})`,
+      };
+    return {
+      ok: false,
+      errorCode: 'HostKeyMismatch',
+      message: `${target.name} shows a host key that is not the one on record (${judged.fingerprint}); do not work around it, tell whoever runs the inventory`,
+    };
+  }
+  const judged = verdict();
+  if (judged !== undefined) await witness.hostKeyJudged(judged);
+
+  const { privateKey, certificate } = await mintSessionCertificate(options);
+  await witness.certificateIssued(parseCertificate(certificate));
+  try {
+    await authenticateToTarget(transport, {
+      user: login,
+      credentials: [{ method: 'publickey', privateKey, certificate }],
+      timeoutMs: options.timeoutMs,
+      onBanner: options.onBanner,
+    });
+  } catch (error) {
+    transport.cut(11, 'authentication failed');
+    if (!(error instanceof AuthenticationError)) throw error;
+    return {
+      ok: false,
+      errorCode: 'TargetRefused',
+      message: `${target.name} does not let ${login} in (${error.message}); it must trust the gateway's certificate authority (TrustedUserCAKeys) and have that account`,
+    };
+  }
+  await witness.authenticated(egress);
+  return { ok: true, transport, identification: transport.remoteIdentification };
+}
+
+async function mintSessionCertificate(
+  options: TargetConnectionOptions,
+): Promise<{ privateKey: PrivateKey; certificate: Buffer }> {
+  const privateKey = generatePrivateKey('ed25519');
+  const nowSeconds = BigInt(Math.floor(options.now() / 1000));
+  const certificate = await mintCertificate(
+    {
+      kind: 'user',
+      publicKey: privateKey.publicKey,
+      keyId: options.keyId,
+      serial: options.randomBytes(8).readBigUInt64BE(),
+      principals: [options.login],
+      validAfter: nowSeconds - BigInt(options.certificateBackdateSeconds),
+      validBefore: nowSeconds + BigInt(options.certificateSeconds),
+      extensions: userExtensions,
+      nonce: options.randomBytes(32),
+      ...(options.forceCommand === undefined
+        ? {}
+        : { criticalOptions: new Map([['force-command', options.forceCommand]]) }),
+    },
+    options.authority,
+  );
+  return { privateKey, certificate };
+}
+
+async function withDeadline(ready: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    await Promise.race([ready, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'no reason given';
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && /^E[A-Z]+$/.test(code) ? code : error.message;
+}

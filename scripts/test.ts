@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { gates, runGate } from './gates.ts';
+import { ensurePrerequisites } from './prerequisites.ts';
+
+/** The counts of vitest's JSON report. */
+const report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  success: z.boolean(),
+  testResults: z.array(z.object({ name: z.string(), status: z.string() })),
+});
+
+const root = new URL('..', import.meta.url).pathname;
+const filters = process.argv.slice(2);
+
+const complaint = ensurePrerequisites(process.env['PATH'] ?? '', process.platform, process.getuid?.() === 0);
+if (complaint !== undefined) {
+  console.error(complaint);
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+}
+
+let passed = 0;
+let failed = 0;
+
+if (filters.length === 0) {
+  for (const gate of gates) {
+    const result = await runGate(gate, root);
+    console.log(`${result.passed ? 'ok  ' : 'FAIL'} ${result.name} (${result.seconds.toFixed(1)} s)`);
+    if (result.passed) passed += 1;
+    else {
+      failed += 1;
+      console.log(result.output);
+    }
+  }
+}
+
+const counts = await runVitest();
+passed += counts.passed;
+failed += counts.failed;
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function runVitest(): Promise<{ passed: number; failed: number }> {
+  const folder = mkdtempSync(join(tmpdir(), 'sshtrail-report-'));
+  const reportFile = join(folder, 'report.json');
+  try {
+    const args = [
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${reportFile}`,
+      ...filters,
+    ];
+    const child = spawn(join(root, 'node_modules', '.bin', 'vitest'), args, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    const code = await new Promise<number>((resolve) => {
+      child.on('error', () => resolve(-1));
+      child.on('close', (status) => resolve(status ?? -1));
+    });
+    const result = report.parse(JSON.parse(readFileSync(reportFile, 'utf8')));
+    // A file that could not be loaded has no failed test of its own, and a skipped test is no pass.
+    const unloaded =
+      result.testResults.filter(({ status }) => status === 'failed').length > 0 && result.numFailedTests === 0
+        ? 1
+        : 0;
+    const skipped = result.numPendingTests + result.numTodoTests;
+    if (skipped > 0) console.log(`${skipped} tests were skipped: none may be`);
+    const faults = result.numFailedTests + unloaded + skipped;
+    return { passed: result.numPassedTests, failed: faults === 0 && code !== 0 ? 1 : faults };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

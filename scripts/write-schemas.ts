@@ -1,0 +1,13 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configurationJsonSchema } from '#core/configuration';
+import { policySchema } from '#core/policy';
+
+/** Writes the published schemas anew (then `npm run format`); a test compares them with what the code says. */
+const root = new URL('..', import.meta.url).pathname;
+mkdirSync(join(root, 'schema'), { recursive: true });
+writeFileSync(
+  join(root, 'schema/sshtrail.schema.json'),
+  `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`,
+);
+writeFileSync(join(root, 'core/policy/sshtrail.cedarschema'), policySchema);

@@ -1,0 +1,82 @@
+import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { WireWriter } from '../wire/index.ts';
+import { AlgorithmError } from './algorithm-error.ts';
+import type { KeyExchangeMethod } from './key-exchange-method.ts';
+
+export const X25519_BYTES = 32;
+
+// RFC 8410 §4: what precedes the 32 bytes of an X25519 key in a SubjectPublicKeyInfo.
+const x25519SpkiPrefix = Buffer.from('302a300506032b656e032100', 'hex');
+
+/** RFC 8731: curve25519-sha256. */
+export const curve25519: KeyExchangeMethod = {
+  hash: 'sha256',
+  initiate() {
+    const own = x25519KeyPair();
+    return {
+      publicValue: own.publicValue,
+      finish: (peerValue) => asMpint(x25519Secret(own.privateKey, peerValue)),
+    };
+  },
+  respond(peerValue) {
+    const own = x25519KeyPair();
+    return {
+      publicValue: own.publicValue,
+      secret: asMpint(x25519Secret(own.privateKey, peerValue)),
+    };
+  },
+};
+
+/** RFC 5656 §4: ecdh over a NIST curve; points travel uncompressed. */
+export function nistCurve(curve: string, pointBytes: number, hash: 'sha256' | 'sha384' | 'sha512') {
+  const secretFrom = (own: ReturnType<typeof createECDH>, peerValue: Buffer): Buffer => {
+    if (peerValue.length !== pointBytes || peerValue[0] !== 0x04)
+      throw new AlgorithmError('bad-public-value', `the peer's ${curve} point is not ${pointBytes} bytes`);
+    try {
+      return asMpint(own.computeSecret(peerValue));
+    } catch (cause) {
+      throw new AlgorithmError('bad-public-value', `the peer's point is not on ${curve}`, { cause });
+    }
+  };
+  const method: KeyExchangeMethod = {
+    hash,
+    initiate() {
+      const own = createECDH(curve);
+      return { publicValue: own.generateKeys(), finish: (peerValue) => secretFrom(own, peerValue) };
+    },
+    respond(peerValue) {
+      const own = createECDH(curve);
+      return { publicValue: own.generateKeys(), secret: secretFrom(own, peerValue) };
+    },
+  };
+  return method;
+}
+
+export function x25519KeyPair(): { readonly privateKey: KeyObject; readonly publicValue: Buffer } {
+  const { privateKey, publicKey } = generateKeyPairSync('x25519');
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
+  return { privateKey, publicValue: spki.subarray(x25519SpkiPrefix.length) };
+}
+
+/** @throws AlgorithmError where the value has the wrong length or the secret comes out as zero (RFC 7748 §6.1). */
+export function x25519Secret(privateKey: KeyObject, peerValue: Buffer): Buffer {
+  if (peerValue.length !== X25519_BYTES)
+    throw new AlgorithmError('bad-public-value', `the peer's X25519 value has ${peerValue.length} bytes`);
+  let secret: Buffer;
+  try {
+    const key = Buffer.concat([x25519SpkiPrefix, peerValue]);
+    const publicKey = createPublicKey({ key, format: 'der', type: 'spki' });
+    secret = diffieHellman({ privateKey, publicKey });
+  } catch (cause) {
+    throw new AlgorithmError('bad-public-value', "the peer's X25519 value gives no secret", { cause });
+  }
+  if (secret.every((byte) => byte === 0))
+    throw new AlgorithmError('bad-public-value', "the peer's X25519 value gives an all-zero secret");
+  return secret;
+}
+
+function asMpint(secret: Buffer): Buffer {
+  const encoded = new WireWriter(secret.length + 8).mpint(secret).finish();
+  secret.fill(0);
+  return encoded;
+}

@@ -1,0 +1,19 @@
+import { AlgorithmError } from './algorithm-error.ts';
+import { curve25519, nistCurve } from './elliptic-curve.ts';
+import type { KeyExchangeMethod } from './key-exchange-method.ts';
+import { mlkem768x25519 } from './mlkem768x25519.ts';
+
+const methods: ReadonlyMap<string, KeyExchangeMethod> = new Map([
+  ['mlkem768x25519-sha256', mlkem768x25519],
+  ['curve25519-sha256', curve25519],
+  ['curve25519-sha256@libssh.org', curve25519],
+  ['ecdh-sha2-nistp256', nistCurve('prime256v1', 65, 'sha256')],
+]);
+
+/** @throws AlgorithmError `unknown-algorithm`. */
+export function keyExchangeNamed(name: string): KeyExchangeMethod {
+  const found = methods.get(name);
+  if (found === undefined)
+    throw new AlgorithmError('unknown-algorithm', `no key exchange method is called ${name}`);
+  return found;
+}

@@ -1,0 +1,48 @@
+/** The SSH protocol engine (RFC 4251-4254) as a library: both roles, over any byte stream, message-level relay. */
+export { modernAlgorithms, targetAlgorithms } from './algorithms/index.ts';
+export {
+  type AuthenticatedUser,
+  AuthenticationError,
+  authenticateToTarget,
+  authenticateUser,
+  type KeyboardInteractiveStep,
+  type MethodVerdict,
+  type OfferedKey,
+  type ProvenKey,
+  type ServerAuthenticator,
+} from './authentication/index.ts';
+export {
+  type Certificate,
+  type CertificateRefusal,
+  isCertificateType,
+  mintCertificate,
+  parseCertificate,
+  userExtensions,
+  verifyCertificate,
+} from './certificate/index.ts';
+export type { ChannelOpen, ChannelRequest, GlobalRequest } from './connection/index.ts';
+export { connectClient, createEndpoint, type EndpointChannel } from './endpoint/index.ts';
+export {
+  formatKnownHostsLine,
+  formatPrivateKey,
+  formatPublicKeyLine,
+  generatePrivateKey,
+  type PrivateKey,
+  type PublicKey,
+  parsePrivateKey,
+  parsePublicKey,
+  parsePublicKeyLine,
+  type RemoteSigner,
+  remoteSigner,
+} from './keys/index.ts';
+export {
+  createRelay,
+  type Relay,
+  type RelayChannel,
+  type RelayEnd,
+  type RelayGates,
+  type RelayTaps,
+  type Verdict,
+} from './relay/index.ts';
+export { adoptConnection, connectSocket, createTransport, type HostKey, linkFromSocket, type Transport } from './transport/index.ts';
+export { DisconnectReason } from './wire/index.ts';

@@ -1,0 +1,21 @@
+export type {
+  PrivateKey,
+  PublicKey,
+  RemoteSigner,
+  SecurityKeyAssertion,
+  SignatureAlgorithm,
+  Verification,
+} from './contract.ts';
+export { KeyError, type KeyErrorCode } from './key-error.ts';
+export { isPlainText } from './plain-text.ts';
+export { generatePrivateKey, type PrivateKeyType } from './private-key.ts';
+export { formatPrivateKey, parsePrivateKey } from './private-key-file.ts';
+export { parsePublicKey, readPublicKeyFields } from './public-key.ts';
+export {
+  formatKeyLine,
+  formatKnownHostsLine,
+  formatPublicKeyLine,
+  parsePublicKeyLine,
+  splitKeyLine,
+} from './public-key-line.ts';
+export { privateKeyAsRemoteSigner, type RemoteSignerSource, remoteSigner } from './remote-signer.ts';

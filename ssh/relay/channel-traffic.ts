@@ -1,0 +1,129 @@
+import {
+  DATA_OFFSET,
+  dataLengthOf,
+  EXTENDED_DATA_OFFSET,
+  EXTENDED_DATA_STDERR,
+  encodeWindowAdjust,
+  extendedDataLengthOf,
+  extendedDataTypeOf,
+  recipientChannelOf,
+  soleRecipientChannelOf,
+  windowAdjustOf,
+} from '../connection/index.ts';
+import type { Channel } from './channel.ts';
+import type { ChannelTable } from './channel-table.ts';
+import type { RelayGates, RelayTaps } from './contract.ts';
+import type { Flow } from './flow.ts';
+import type { Leg } from './leg.ts';
+import { RelayError } from './relay-error.ts';
+
+/**
+ * Data, windows and ends of channels, RFC 4254 §5.2 and §5.3. Every packet of a transfer comes through here: messages are
+ * read and changed in place, at offsets one behind the payload's, since the padding length comes first.
+ */
+export class ChannelTraffic {
+  readonly #table: ChannelTable;
+  readonly #gates: RelayGates;
+  readonly #taps: RelayTaps;
+
+  constructor(table: ChannelTable, gates: RelayGates, taps: RelayTaps) {
+    this.#table = table;
+    this.#gates = gates;
+    this.#taps = taps;
+  }
+
+  data(leg: Leg, plain: Buffer, payloadLength: number): void {
+    const length = dataLengthOf(plain, 1, payloadLength);
+    this.#carry(leg, plain, payloadLength, 1 + DATA_OFFSET, length, 'data');
+  }
+
+  extendedData(leg: Leg, plain: Buffer, payloadLength: number): void {
+    const length = extendedDataLengthOf(plain, 1, payloadLength);
+    const stream = extendedDataTypeOf(plain, 1) === EXTENDED_DATA_STDERR ? 'stderr' : 'data';
+    this.#carry(leg, plain, payloadLength, 1 + EXTENDED_DATA_OFFSET, length, stream);
+  }
+
+  windowAdjust(leg: Leg, plain: Buffer, payloadLength: number): void {
+    const bytes = windowAdjustOf(plain, 1, payloadLength);
+    const channel = this.#table.addressed(leg.side, recipientChannelOf(plain, 1, payloadLength));
+    const forSender = openFlow(channel, leg.other).grant(bytes);
+    if (forSender === 0 && bytes > 0) return;
+    if (forSender !== bytes) plain.writeUInt32BE(forSender, ADJUST_BYTES);
+    leg.other.transport.forward(plain, payloadLength);
+  }
+
+  eof(leg: Leg, plain: Buffer, payloadLength: number): void {
+    const recipient = soleRecipientChannelOf(plain, 1, payloadLength);
+    const channel = this.#table.addressed(leg.side, recipient);
+    if (channel.progress[leg.side] === 'eof') throw afterEof(leg, recipient);
+    channel.progress[leg.side] = 'eof';
+    this.#taps.channelEof?.(channel, leg.side);
+    leg.other.transport.forward(plain, payloadLength);
+  }
+
+  /** Returns the channel whose end came nearer; it is over where both sides have closed. */
+  close(leg: Leg, plain: Buffer, payloadLength: number): Channel {
+    const channel = this.#table.addressed(leg.side, soleRecipientChannelOf(plain, 1, payloadLength));
+    channel.progress[leg.side] = 'closed';
+    leg.other.transport.forward(plain, payloadLength);
+    return channel;
+  }
+
+  #carry(
+    leg: Leg,
+    plain: Buffer,
+    payloadLength: number,
+    start: number,
+    length: number,
+    stream: 'data' | 'stderr',
+  ): void {
+    const recipient = recipientChannelOf(plain, 1, payloadLength);
+    const channel = this.#table.addressed(leg.side, recipient);
+    if (channel.progress[leg.side] === 'eof') throw afterEof(leg, recipient);
+    const flow = openFlow(channel, leg);
+    flow.take(length);
+    if (this.#isWatched) {
+      const data = plain.subarray(start, start + length);
+      if (this.#gates.channelData?.(channel, leg.side, stream, data) === 'drop') {
+        flow.drop(length);
+        this.#credit(leg, channel, flow);
+        return;
+      }
+      channel.bytesFrom[leg.side] += length;
+      this.#taps.channelData?.(channel, leg.side, stream, data);
+    } else {
+      channel.bytesFrom[leg.side] += length;
+    }
+    flow.deliver(length);
+    leg.other.transport.forward(plain, payloadLength);
+    this.#credit(leg, channel, flow);
+  }
+
+  get #isWatched(): boolean {
+    return this.#taps.channelData !== undefined || this.#gates.channelData !== undefined;
+  }
+
+  /** Without it the sender would stop for ever after as many dropped bytes as its window has. */
+  #credit(leg: Leg, channel: Channel, flow: Flow): void {
+    const bytes = flow.creditDue();
+    if (bytes === 0 || channel.progress[leg.other.side] === 'closed') return;
+    leg.answer(encodeWindowAdjust(channel.numbers[leg.side], bytes));
+  }
+}
+
+function openFlow(channel: Channel, sender: Leg): Flow {
+  const flow = channel.flowFrom(sender.side);
+  if (flow === undefined) throw new Error('a channel that is not open was addressed');
+  return flow;
+}
+
+function afterEof(leg: Leg, recipient: number): RelayError {
+  return new RelayError(
+    'channel-state',
+    `the ${leg.side} sent data or an end on channel ${recipient} after its CHANNEL_EOF`,
+    leg.side,
+  );
+}
+
+/** In the message: padding length, number, recipient channel. */
+const ADJUST_BYTES = 6;

@@ -1,0 +1,108 @@
+import {
+  decodeBoundPort,
+  decodeGlobalRequest,
+  encodeRequestFailure,
+  type GlobalRequest,
+} from '../connection/index.ts';
+import type { Answer, RelayGates, RelayTaps, Verdict } from './contract.ts';
+import { decide, type Overseer } from './decision.ts';
+import type { Leg } from './leg.ts';
+import { RelayError } from './relay-error.ts';
+import { isClientOnly, isForwardRequest, type TargetPermissions } from './target-permissions.ts';
+
+/** GLOBAL_REQUEST and its two answers, RFC 4254 §4, in either direction. */
+export class GlobalRequests {
+  readonly #permissions: TargetPermissions;
+  readonly #gates: RelayGates;
+  readonly #taps: RelayTaps;
+  readonly #overseer: Overseer;
+
+  constructor(permissions: TargetPermissions, gates: RelayGates, taps: RelayTaps, overseer: Overseer) {
+    this.#permissions = permissions;
+    this.#gates = gates;
+    this.#taps = taps;
+    this.#overseer = overseer;
+  }
+
+  request(leg: Leg, plain: Buffer, payloadLength: number): void {
+    const request = decodeGlobalRequest(plain.subarray(1, 1 + payloadLength), leg.side);
+    if (request.wantReply && leg.replies.isFull)
+      throw new RelayError(
+        'too-many-requests',
+        `the ${leg.side} has too many unanswered global requests`,
+        leg.side,
+      );
+    if (this.#isOursToRefuse(leg, request)) {
+      refuse(leg, request);
+      return;
+    }
+    const apply = (verdict: Verdict) => this.#apply(leg, request, verdict, plain, payloadLength);
+    decide(leg, this.#overseer, () => this.#gates.globalRequest(request), apply);
+  }
+
+  reply(leg: Leg, plain: Buffer, payloadLength: number, answer: 'success' | 'failure'): void {
+    const { replies } = leg.other;
+    const request = replies.settle();
+    if (request === undefined)
+      throw new RelayError(
+        'unexpected-reply',
+        `the ${leg.side} answered a global request that was not made`,
+        leg.side,
+      );
+    const boundPort =
+      answer === 'success' && choosesPort(request)
+        ? decodeBoundPort(plain.subarray(1, 1 + payloadLength))
+        : undefined;
+    this.#answered(request, answer, boundPort);
+    leg.other.transport.forward(plain, payloadLength);
+    for (let due = replies.due(); due !== undefined; due = replies.due()) leg.other.answer(due);
+  }
+
+  /** The legs are gone: what `leg` asked stays unanswered. */
+  abandon(leg: Leg): void {
+    for (const request of leg.replies.abandon()) this.#answered(request, 'none');
+  }
+
+  /**
+   * Host key proofs are bound to a leg's own session identifier and host key, so they mean nothing on the other leg
+   * (OpenSSH PROTOCOL §2.5).
+   */
+  #isOursToRefuse(leg: Leg, request: GlobalRequest): boolean {
+    if (request.type === 'hostkeys-00@openssh.com' || request.type === 'hostkeys-prove-00@openssh.com')
+      return true;
+    if (leg.side === 'target') return isClientOnly(request);
+    return isNewForward(request) && this.#permissions.forwardsExhausted;
+  }
+
+  #apply(leg: Leg, request: GlobalRequest, verdict: Verdict, plain: Buffer, payloadLength: number): void {
+    if (verdict.kind !== 'pass') {
+      refuse(leg, request);
+      return;
+    }
+    // Binding from here on whatever the target says of it: it is the client that asked.
+    if (request.detail.kind === 'no-more-sessions') this.#permissions.sessionsEnded();
+    leg.other.transport.forward(plain, payloadLength);
+    if (request.wantReply) leg.replies.expect(request);
+    else this.#answered(request, 'none');
+  }
+
+  #answered(request: GlobalRequest, answer: Answer, boundPort?: number): void {
+    const granted = answer === 'success' || (answer === 'none' && !request.wantReply);
+    if (granted && isForwardRequest(request)) this.#permissions.forwardGranted(request, boundPort);
+    this.#taps.globalRequestAnswered?.(request, answer, boundPort);
+  }
+}
+
+function refuse(leg: Leg, request: GlobalRequest): void {
+  if (!request.wantReply) return;
+  const failure = encodeRequestFailure();
+  if (leg.replies.answer(failure)) leg.answer(failure);
+}
+
+function isNewForward(request: GlobalRequest): boolean {
+  return request.detail.kind === 'tcpip-forward' || request.detail.kind === 'streamlocal-forward';
+}
+
+function choosesPort(request: GlobalRequest): boolean {
+  return request.detail.kind === 'tcpip-forward' && request.detail.port === 0;
+}

@@ -1,0 +1,11 @@
+export type {
+  Relay,
+  RelayChannel,
+  RelayEnd,
+  RelayGates,
+  RelayLimits,
+  RelayTaps,
+  Verdict,
+} from './contract.ts';
+export { createRelay } from './relay.ts';
+export { RelayError, type RelayErrorCode } from './relay-error.ts';

@@ -1,0 +1,156 @@
+import { enterTurn, leaveTurn } from './flush-turn.ts';
+import type { PacketReader } from './packet-reader.ts';
+import type { ReadingGate } from './reading-gate.ts';
+
+export type MessageHandler = (plain: Buffer, payloadLength: number) => void;
+
+export interface InletEvents {
+  /** A packet, decrypted. Comes back through `deliver` where it is for the layer above. */
+  onPacket(plain: Buffer): void;
+  /** Everything that may be handled now has been. */
+  onHandled(): void;
+  onFault(error: unknown): void;
+}
+
+/** The way in: from bytes to the layer above's messages, which may be held at any message. */
+export class MessageInlet {
+  readonly #reader: PacketReader;
+  readonly #gate: ReadingGate;
+  readonly #turnLimit: number;
+  readonly #events: InletEvents;
+  /** `dropping`: key exchanges go on, nothing is delivered any more. */
+  #state: 'delivering' | 'dropping' | 'stopped' = 'delivering';
+  #handler: MessageHandler | undefined;
+  #holds = 0;
+  /** A message that came when nobody listened. */
+  #undelivered: Buffer | undefined;
+  #parsing = false;
+  #resumeScheduled = false;
+  #turnBytes = 0;
+
+  constructor(reader: PacketReader, gate: ReadingGate, turnLimit: number, events: InletEvents) {
+    this.#reader = reader;
+    this.#gate = gate;
+    this.#turnLimit = turnLimit;
+    this.#events = events;
+  }
+
+  get handler(): MessageHandler | undefined {
+    return this.#handler;
+  }
+
+  set handler(handler: MessageHandler | undefined) {
+    this.#handler = handler;
+    if (handler !== undefined) this.#resumeLater();
+  }
+
+  /** Whether messages wait for the layer above. */
+  get held(): boolean {
+    return this.#state === 'delivering' && (this.#holds > 0 || this.#undelivered !== undefined);
+  }
+
+  get hasUnhandled(): boolean {
+    return this.#undelivered !== undefined || this.#reader.unreadBytes > 0;
+  }
+
+  hold(): void {
+    this.#holds += 1;
+  }
+
+  release(): void {
+    if (this.#holds === 0) return;
+    this.#holds -= 1;
+    if (this.#holds === 0) this.#resumeLater();
+  }
+
+  /** Takes packet bytes, valid during the call. */
+  take(bytes: Buffer): void {
+    if (this.#state === 'stopped') return;
+    this.#countTurn(bytes.length);
+    if (this.held) {
+      // Reading stops only when more comes: most holds are over before.
+      this.#reader.append(bytes);
+      this.#gate.set('piledUp', true);
+      return;
+    }
+    this.#reader.feed(bytes);
+    this.#parse();
+  }
+
+  /** Hands a message up, or keeps it until somebody listens. */
+  deliver(plain: Buffer, payloadLength: number): void {
+    if (this.#state !== 'delivering') return;
+    if (this.#handler === undefined) {
+      this.#undelivered = plain;
+      return;
+    }
+    this.#handler(plain, payloadLength);
+  }
+
+  /** Delivers nothing any more; holds no longer count. */
+  drop(): void {
+    if (this.#state !== 'delivering') return;
+    this.#state = 'dropping';
+    this.#undelivered = undefined;
+    this.#handler = undefined;
+    this.#resumeLater();
+  }
+
+  stop(): void {
+    this.#state = 'stopped';
+    this.#undelivered = undefined;
+    this.#handler = undefined;
+    this.#reader.discard();
+  }
+
+  #parse(): void {
+    this.#parsing = true;
+    try {
+      while (this.#state !== 'stopped' && !this.held) {
+        const plain = this.#reader.next();
+        if (plain === undefined) break;
+        this.#events.onPacket(plain);
+      }
+    } finally {
+      this.#parsing = false;
+      this.#reader.keep();
+    }
+    if (!this.held) this.#gate.set('piledUp', false);
+    this.#events.onHandled();
+  }
+
+  /** The parser is entered anew, from outside whatever the layer above is doing. */
+  #resumeLater(): void {
+    if (this.#resumeScheduled || this.#state === 'stopped') return;
+    this.#resumeScheduled = true;
+    process.nextTick(() => this.#resume());
+  }
+
+  #resume(): void {
+    this.#resumeScheduled = false;
+    if (this.#parsing || this.#state === 'stopped') return;
+    if (this.#state === 'delivering' && this.#holds > 0) return;
+    enterTurn();
+    try {
+      const waiting = this.#undelivered;
+      if (waiting !== undefined && this.#handler !== undefined) {
+        this.#undelivered = undefined;
+        this.deliver(waiting, waiting.length - 1 - (waiting[0] ?? 0));
+      }
+      this.#parse();
+    } catch (error) {
+      this.#events.onFault(error);
+    } finally {
+      leaveTurn();
+    }
+  }
+
+  /** After its share of bytes a connection waits until the others had theirs. */
+  #countTurn(bytes: number): void {
+    this.#turnBytes += bytes;
+    if (this.#turnBytes < this.#turnLimit) return;
+    this.#turnBytes = 0;
+    this.#gate.set('yielding', true);
+    setImmediate(() => this.#gate.set('yielding', false));
+  }
+}

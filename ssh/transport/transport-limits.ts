@@ -1,0 +1,28 @@
+import type { TransportLimits } from './contract.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const defaultLimits: TransportLimits = {
+  rekeyBytes: 1024 * MIB,
+  rekeyIntervalMs: 3_600_000,
+  backlogHighBytes: MIB,
+  backlogLowBytes: 256 * KIB,
+  backlogLimitBytes: 16 * MIB,
+  writeStallMs: 60_000,
+  turnBytes: 256 * KIB,
+  keyExchangeTimeoutMs: 30_000,
+};
+
+/** Largest packet_length sent and accepted; OpenSSH's PACKET_MAX_SIZE. */
+export const MAX_PACKET_LENGTH = 256 * KIB;
+/** RFC 4253 §6: a packet has at least 16 bytes, 4 of them its length. */
+export const MIN_PACKET_LENGTH = 12;
+/** Everything a peer may send before the first key exchange is done, banner lines included. */
+export const MAX_BYTES_BEFORE_READY = 256 * KIB;
+/** IGNORE, DEBUG and UNIMPLEMENTED messages before the first key exchange is done. */
+export const MAX_NOISE_BEFORE_READY = 32;
+/** PONG and UNIMPLEMENTED answers owed to a peer that takes none of our output. */
+export const MAX_UNTAKEN_REPLY_BYTES = MIB;
+/** Packets under one key: half of what the 32-bit sequence number can count (RFC 4344 §3.1 allows 2^32). */
+export const MAX_PACKETS_PER_KEY = 2 ** 31;

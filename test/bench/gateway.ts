@@ -1,0 +1,120 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createFileSigner } from '#adapters/local';
+import {
+  formatPrivateKey,
+  formatPublicKeyLine,
+  generatePrivateKey,
+  type PrivateKey,
+  type RemoteSigner,
+  remoteSigner,
+} from '#ssh';
+import { type DataDirectory, dataDirectory } from '../../cli/data-directory.ts';
+import { BenchError } from './bench-error.ts';
+import { type Child, type ReadyChild, startChild } from './child.ts';
+import { type ProcessUsage, usageOf } from './process-usage.ts';
+import type { Workbench } from './workbench.ts';
+
+/** The name by which every gateway here knows its one target. */
+export const targetName = 'web-1';
+
+/** A data directory whose gateway does not run yet: its target wants to know the certificate authority first. */
+export type Premises = {
+  readonly data: DataDirectory;
+  readonly authority: RemoteSigner;
+  readonly gatewayKey: PrivateKey;
+  readonly engineerKey: PrivateKey;
+  readonly engineerKeyFile: string;
+};
+
+export type GatewayProcess = ReadyChild & {
+  usage(): ProcessUsage;
+  /** Waits until every session is closed and on record. */
+  settled(): Promise<void>;
+};
+
+export async function preparePremises({ folder }: Workbench): Promise<Premises> {
+  const data = dataDirectory(join(folder, 'data'));
+  mkdirSync(data.keys, { recursive: true, mode: 0o700 });
+  const authority = remoteSigner(await createFileSigner(data.userAuthorityKey));
+  const gatewayKey = generatePrivateKey('ed25519');
+  const engineerKey = generatePrivateKey('ed25519');
+  const engineerKeyFile = join(folder, 'id_engineer');
+  writeSecret(data.hostKey, formatPrivateKey(gatewayKey, 'gateway'));
+  writeSecret(engineerKeyFile, formatPrivateKey(engineerKey, 'engineer'));
+  return { data, authority, gatewayKey, engineerKey, engineerKeyFile };
+}
+
+/** Starts the gateway in a process of its own, recording and journal on, with one target behind it. */
+export async function startGatewayProcess(
+  workbench: Workbench,
+  premises: Premises,
+  target: { readonly port: number; readonly hostKey: PrivateKey },
+): Promise<GatewayProcess> {
+  const { data } = premises;
+  writeSecret(data.policy, policy);
+  writeSecret(
+    data.configuration,
+    configurationText(
+      formatPublicKeyLine(premises.engineerKey.publicKey),
+      target.port,
+      formatPublicKeyLine(target.hostKey.publicKey),
+    ),
+  );
+  const { profileDirectory, progress } = workbench;
+  const profiling =
+    profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
+  const child = await startChild('gateway-process.ts', [data.root], profiling);
+  workbench.defer(() => child.stop());
+  child.listen((said) => {
+    if (said.kind === 'report') progress(`the gateway says: ${said.line}`);
+  });
+  return { ...child, usage: () => usageOf(child.pid), settled: () => settled(child) };
+}
+
+export function writeSecret(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600 });
+}
+
+async function settled(gateway: Child): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while ((await gateway.ask({ kind: 'count-sessions' }, 'sessions')).count > 0) {
+    if (Date.now() > deadline)
+      throw new BenchError('failed', 'sessions stay open a minute after their clients left');
+    await sleep(20);
+  }
+}
+
+/** As much as a small installation has: two rules to weigh at each decision. */
+const policy = `@id("engineers")
+permit (principal in Group::"engineers", action, resource in HostGroup::"env=bench");
+
+@id("no-halting")
+forbid (principal, action == Action::"exec", resource)
+when { context has program && ["halt", "poweroff", "reboot", "shutdown"].contains(context.program) };
+`;
+
+function configurationText(engineerKey: string, targetPort: number, targetKey: string): string {
+  return `gateway:
+  listen: { host: 127.0.0.1, port: 0 }
+  proxyId: bench
+  eventSource: ssh-proxy.example.com
+  maxSessions: 20000
+  maxConnectionsPerSource: 20000
+  maxStartsPerSourcePerMinute: 1000000
+identities:
+  - name: engineer
+    groups: [engineers]
+    keys: [${JSON.stringify(engineerKey)}]
+targets:
+  - name: ${targetName}
+    host: 127.0.0.1
+    port: ${targetPort}
+    labels: { env: bench }
+    hostKeys: [${JSON.stringify(targetKey)}]
+policies: { files: [policy.cedar] }
+userAuthority: { keyFile: keys/user-ca.pem }
+hostKeys: { files: [keys/host-ed25519] }
+`;
+}

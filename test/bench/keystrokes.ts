@@ -1,0 +1,123 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BenchError } from './bench-error.ts';
+import type { Figure } from './figure.ts';
+import {
+  endProcess,
+  openSshPaths,
+  type PathName,
+  pathLabels,
+  pathNames,
+  type SshPaths,
+} from './ssh-paths.ts';
+import { percentile } from './statistics.ts';
+import type { Family } from './workbench.ts';
+
+const keys = 500;
+const keysPerTurn = 50;
+const pauseMs = 4;
+const echoDeadlineMs = 10_000;
+
+/** Round trips in milliseconds, by path. */
+type Echoes = ReadonlyMap<PathName, readonly number[]>;
+
+export const keystrokes: Family = {
+  name: 'keystrokes',
+  about: `${keys} keys and their echoes on a terminal, the paths taking turns; alone and beside a bulk download through the same gateway`,
+  async measure(workbench) {
+    const ssh = await openSshPaths(workbench);
+    workbench.progress(`keystrokes: ${keys} keys on each path`);
+    const alone = await type(ssh, pathNames);
+    workbench.progress(`keystrokes: ${keys} keys on each path beside a bulk download`);
+    const bulk = ssh.start('sshtrail', [], 'exec cat /dev/zero');
+    bulk.stderr.resume();
+    // The kernel throws it away, not this process, whose own delay would count as the gateway's.
+    const flowing = new Promise<void>((resolve) => bulk.stdout.once('data', () => resolve()));
+    await flowing;
+    const beside = await type(ssh, ['direct', 'sshtrail']);
+    await endProcess(bulk);
+    return [
+      ...figuresOf(alone, '', [
+        { name: 'p50', share: 0.5, limit: 0.25 },
+        { name: 'p99', share: 0.99, limit: 2 },
+      ]),
+      ...figuresOf(beside, '-beside-bulk', [{ name: 'p99', share: 0.99, limit: 5 }]),
+    ];
+  },
+};
+
+function figuresOf(
+  echoes: Echoes,
+  suffix: string,
+  promises: readonly { readonly name: string; readonly share: number; readonly limit: number }[],
+): readonly Figure[] {
+  const at = (path: PathName, share: number) => percentile(echoes.get(path) ?? [], share);
+  const baselines = pathNames.filter((path) => path !== 'sshtrail' && echoes.has(path));
+  return [
+    ...baselines.map(
+      (path): Figure => ({
+        name: `keystroke${suffix}${path === 'jump' ? '-beside-jump' : ''}`,
+        unit: 'ms',
+        measured: { kind: 'percentiles', p50: at('sshtrail', 0.5), p99: at('sshtrail', 0.99) },
+        against: { kind: 'baseline', name: pathLabels[path], value: at(path, 0.5) },
+      }),
+    ),
+    ...promises.map(
+      ({ name, share, limit }): Figure => ({
+        name: `keystroke${suffix}-added-${name}`,
+        unit: 'ms',
+        measured: { kind: 'value', value: at('sshtrail', share) - at('direct', share) },
+        against: { kind: 'promise', bound: { direction: 'at-most', limit } },
+      }),
+    ),
+  ];
+}
+
+/** A turn on each path after the other, until each has had all its keys. */
+async function type(ssh: SshPaths, paths: readonly PathName[]): Promise<Echoes> {
+  const terminals = await Promise.all(paths.map((path) => openTerminal(ssh, path)));
+  const echoes = new Map(paths.map((path) => [path, [] as number[]]));
+  for (const terminal of terminals) for (let key = 0; key < keysPerTurn; key += 1) await press(terminal);
+  for (let turn = 0; turn < keys / keysPerTurn; turn += 1) {
+    for (const [index, path] of paths.entries()) {
+      const terminal = terminals[index];
+      if (terminal === undefined) continue;
+      for (let key = 0; key < keysPerTurn; key += 1) {
+        echoes.get(path)?.push(await press(terminal));
+        await sleep(pauseMs);
+      }
+    }
+  }
+  await Promise.all(terminals.map(endProcess));
+  return echoes;
+}
+
+/** A program on a raw terminal that gives every key back. */
+async function openTerminal(ssh: SshPaths, path: PathName): Promise<ChildProcessWithoutNullStreams> {
+  const child = ssh.start(path, ['-tt'], 'stty raw -echo; printf R; exec cat');
+  child.stderr.resume();
+  await next(child, path);
+  return child;
+}
+
+async function press(terminal: ChildProcessWithoutNullStreams): Promise<number> {
+  const echo = next(terminal, 'the terminal');
+  const started = performance.now();
+  terminal.stdin.write('k');
+  return (await echo) - started;
+}
+
+/** When the next output came. */
+function next(terminal: ChildProcessWithoutNullStreams, name: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new BenchError('failed', `${name} gave no echo within ${echoDeadlineMs} ms`)),
+      echoDeadlineMs,
+    );
+    terminal.stdout.once('data', () => {
+      const at = performance.now();
+      clearTimeout(timer);
+      resolve(at);
+    });
+  });
+}

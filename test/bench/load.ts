@@ -1,0 +1,61 @@
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { formatPrivateKey, generatePrivateKey } from '#ssh';
+import { type Child, type ReadyChild, startChild } from './child.ts';
+import {
+  type GatewayProcess,
+  type Premises,
+  preparePremises,
+  startGatewayProcess,
+  targetName,
+  writeSecret,
+} from './gateway.ts';
+import type { Workbench } from './workbench.ts';
+
+/** Shells in numbers through a gateway to a target that costs little; each of the three is a process of its own. */
+export type Load = {
+  readonly premises: Premises;
+  readonly gateway: GatewayProcess;
+  /** Tells of connections that ended unasked. */
+  readonly client: Child;
+  /** Opens shells and keeps them; resolves with the seconds it took when all stand. `direct` leads past the gateway. */
+  open(count: number, way?: 'gateway' | 'direct'): Promise<number>;
+  /** Closes them all; resolves when the gateway has them on record. */
+  close(): Promise<void>;
+};
+
+/** Logins on their way at once. */
+export const inFlight = 16;
+
+export async function openLoad(workbench: Workbench): Promise<Load> {
+  const premises = await preparePremises(workbench);
+  const hostKey = generatePrivateKey('ed25519');
+  const hostKeyFile = join(workbench.folder, 'target_key');
+  writeSecret(hostKeyFile, formatPrivateKey(hostKey, 'target'));
+  const target = await startedFor(workbench, 'target-process.ts', hostKeyFile);
+  const gateway = await startGatewayProcess(workbench, premises, { port: target.port, hostKey });
+  const client = await startedFor(workbench, 'load-process.ts', premises.engineerKeyFile);
+  const login = userInfo().username;
+  return {
+    premises,
+    gateway,
+    client,
+    async open(count, way = 'gateway') {
+      const to =
+        way === 'gateway'
+          ? { port: gateway.port, user: `${login}@${targetName}` }
+          : { port: target.port, user: login };
+      return (await client.ask({ kind: 'open', count, inFlight, ...to }, 'opened')).seconds;
+    },
+    async close() {
+      await client.ask({ kind: 'close' }, 'closed');
+      await gateway.settled();
+    },
+  };
+}
+
+async function startedFor(workbench: Workbench, module: string, file: string): Promise<ReadyChild> {
+  const child = await startChild(module, [file]);
+  workbench.defer(() => child.stop());
+  return child;
+}

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { cellText, jsonText, printable, table } from '../../cli/output.ts';
+
+test('control characters, escape sequences and bidirectional overrides become visible escapes', () => {
+  const hostile = 'a\u001b[2Jb\r\nc\u0007d\u009be\u202ef\u2066g\u007f';
+
+  expect(printable(hostile)).toBe('a\\x1b[2Jb\\x0d\\x0ac\\x07d\\x9be\\u202ef\\u2066g\\x7f');
+});
+
+test('nothing that a terminal acts on gets through', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      (text) => !/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(printable(text)),
+    ),
+  );
+});
+
+test('a table has its columns under their names and hostile cells on one line', () => {
+  const lines = table(
+    ['who', 'command'],
+    [
+      { who: 'alice', command: 'echo\nrm' },
+      { who: 'bob', command: null },
+    ],
+    false,
+  );
+
+  expect(lines).toEqual(['who    command', 'alice  echo\\x0arm', 'bob']);
+});
+
+test('integers that a number holds stay numbers, larger ones become text', () => {
+  expect(JSON.parse(jsonText({ small: 5n, large: 2n ** 60n }))).toEqual({
+    small: 5,
+    large: '1152921504606846976',
+  });
+  expect(cellText([1n, 'x'])).toBe('[1,"x"]');
+});

@@ -1,0 +1,245 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type {
+  ControlData,
+  ControlItem,
+  ControlKind,
+  ControlStore,
+  WatchOptions,
+} from '../../core/contract/index.ts';
+
+export const revocation: ControlData['revocation'] = {
+  sessionId: 's-0123456789abcdef0123456789abcdef',
+  by: 'runbook/SSH-002',
+  message: 'ask the security team',
+  atMs: 1,
+};
+const totp: ControlData['totp'] = { lastStep: 0, failures: 0, lockedUntilMs: 0 };
+const any = { kind: 'any' } as const;
+const absent = { kind: 'absent' } as const;
+const deadline = { timeout: 5000, interval: 5 };
+
+/** A store that is empty, opened again for each of several users of it; `now` is the clock of them all. */
+export type ControlStores = { open(): Promise<ControlStore>; setNow(ms: number): void };
+
+function watched<Kind extends ControlKind>(
+  store: ControlStore,
+  kind: Kind,
+  options: Partial<WatchOptions<Kind>> = {},
+): ControlItem<Kind>[] {
+  const seen: ControlItem<Kind>[] = [];
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  store.watch(kind, {
+    latencyMs: 20,
+    signal: stop.signal,
+    onChange: (item) => void seen.push(item),
+    onFault: (error) => {
+      throw error;
+    },
+    ...options,
+  });
+  return seen;
+}
+
+/** What every ControlStore does. */
+export function controlStoreConformance(name: string, create: () => Promise<ControlStores>): void {
+  describe(`${name} as a ControlStore`, () => {
+    it('gives back what was put, with its version and expiry', async () => {
+      const store = await (await create()).open();
+
+      expect(await store.put('revocation', 'r1', revocation, any)).toBe(1);
+      expect(await store.put('totp', 'r1', totp, any, 5000)).toBe(1);
+
+      expect(await store.get('revocation', 'r1')).toEqual({
+        kind: 'revocation',
+        id: 'r1',
+        version: 1,
+        data: revocation,
+      });
+      expect(await store.get('totp', 'r1')).toMatchObject({ data: totp, expiresAtMs: 5000 });
+      expect(await store.get('totp', 'r2')).toBeUndefined();
+    });
+
+    it('counts versions up by one at each put', async () => {
+      const store = await (await create()).open();
+
+      const versions = [];
+      for (let put = 0; put < 3; put += 1) versions.push(await store.put('totp', 'a', totp, any));
+
+      expect(versions).toEqual([1, 2, 3]);
+    });
+
+    it('puts only where the condition holds, and says so', async () => {
+      const store = await (await create()).open();
+      const version = (number: number) => ({ kind: 'version', version: number }) as const;
+
+      expect(await store.put('totp', 'a', totp, version(1))).toBeUndefined();
+      expect(await store.put('totp', 'a', totp, version(0))).toBeUndefined();
+      expect(await store.put('totp', 'a', totp, absent)).toBe(1);
+      expect(await store.put('totp', 'a', { ...totp, failures: 9 }, absent)).toBeUndefined();
+      expect(await store.put('totp', 'a', { ...totp, failures: 9 }, version(2))).toBeUndefined();
+      expect((await store.get('totp', 'a'))?.data.failures).toBe(0);
+      expect(await store.put('totp', 'a', { ...totp, failures: 1 }, version(1))).toBe(2);
+      expect((await store.get('totp', 'a'))?.data.failures).toBe(1);
+    });
+
+    it('lets one of racing conditional puts win', async () => {
+      const stores = await create();
+      const users = await Promise.all([stores.open(), stores.open(), stores.open()]);
+
+      const outcomes = await Promise.all(users.map((store) => store.put('totp', 'a', totp, absent)));
+
+      expect(outcomes.filter((version) => version === 1)).toHaveLength(1);
+      expect(outcomes.filter((version) => version === undefined)).toHaveLength(2);
+    });
+
+    it('counts what expired as absent', async () => {
+      const stores = await create();
+      const store = await stores.open();
+      stores.setNow(1000);
+      await store.put('totp', 'a', totp, any, 2000);
+      await store.put('totp', 'b', totp, any);
+      await store.put('totp', 'a', totp, any, 2000);
+
+      stores.setNow(1999);
+      expect((await store.get('totp', 'a'))?.version).toBe(2);
+      stores.setNow(2000);
+
+      expect(await store.get('totp', 'a')).toBeUndefined();
+      expect((await store.list('totp')).map((item) => item.id)).toEqual(['b']);
+      expect(await store.delete('totp', 'a')).toBe(false);
+      expect(await store.put('totp', 'a', totp, { kind: 'version', version: 2 })).toBeUndefined();
+      expect(await store.put('totp', 'a', totp, absent)).toBe(1);
+      expect(await store.get('totp', 'a')).not.toHaveProperty('expiresAtMs');
+    });
+
+    it('lists a kind in the order of its ids', async () => {
+      const store = await (await create()).open();
+      const ids = ['b', 'a', 'ab', 'B', 'ä', '\u{1f600}', '\uff61', '__proto__'];
+      for (const id of ids) await store.put('totp', id, totp, any);
+      await store.put('revocation', 'other', revocation, any);
+
+      const listed = (await store.list('totp')).map((item) => item.id);
+
+      expect(listed).toEqual([...ids].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    });
+
+    it('deletes, once', async () => {
+      const store = await (await create()).open();
+      await store.put('totp', 'a', totp, any);
+
+      expect(await store.delete('totp', 'a')).toBe(true);
+      expect(await store.delete('totp', 'a')).toBe(false);
+      expect(await store.get('totp', 'a')).toBeUndefined();
+      expect(await store.put('totp', 'a', totp, absent)).toBe(1);
+    });
+
+    it('keeps text as it is, whatever it looks like', async () => {
+      const store = await (await create()).open();
+      const id = "'; DROP TABLE items; --";
+      const message = 'line\nfeed \u001b[2J "quoted" \u{1f600} %s';
+
+      await store.put('revocation', id, { ...revocation, message }, any);
+
+      expect((await store.get('revocation', id))?.data.message).toBe(message);
+    });
+
+    it.each(['', 'x'.repeat(1025), 'nul\0', 'half\ud800'])('refuses the id %j', async (id) => {
+      const store = await (await create()).open();
+
+      await expect(store.put('totp', id, totp, any)).rejects.toMatchObject({ code: 'unwritable' });
+    });
+
+    it('keeps a field that need not be there, and its absence', async () => {
+      const store = await (await create()).open();
+      const action: ControlData['action'] = {
+        runbookId: 'SSH-002',
+        findingKey: 'k',
+        action: 'revoke',
+        atMs: 1,
+        outcome: 'done',
+        detail: '',
+      };
+
+      await store.put('action', 'once', action, any);
+      await store.put('action', 'again', { ...action, attempts: 2 }, any);
+
+      expect((await store.get('action', 'once'))?.data).toEqual(action);
+      expect((await store.get('action', 'again'))?.data).toEqual({ ...action, attempts: 2 });
+    });
+
+    it('refuses data that is not of the kind', async () => {
+      const store = await (await create()).open();
+
+      const putting = store.put('totp', 'a', { ...totp, failures: -1 }, any);
+
+      await expect(putting).rejects.toMatchObject({ code: 'unwritable' });
+    });
+
+    it('tells a watcher of puts after it began, of its kind, by anybody', async () => {
+      const stores = await create();
+      const [ours, theirs] = [await stores.open(), await stores.open()];
+      await ours.put('revocation', 'before', revocation, any);
+      const seen = watched(ours, 'revocation');
+
+      await theirs.put('revocation', 'theirs', revocation, any);
+      await theirs.put('totp', 'other', totp, any);
+      await ours.put('revocation', 'ours', revocation, any);
+
+      await vi.waitFor(() => expect(seen.map((item) => item.id)).toEqual(['theirs', 'ours']), deadline);
+    });
+
+    it('tells a watcher the newest item, again after each change', async () => {
+      const stores = await create();
+      const [ours, theirs] = [await stores.open(), await stores.open()];
+      const seen = watched(ours, 'totp');
+
+      for (let failures = 1; failures <= 20; failures += 1)
+        await theirs.put('totp', 'a', { ...totp, failures }, any);
+
+      await vi.waitFor(() => expect(seen.at(-1)?.data.failures).toBe(20), deadline);
+      expect(seen.at(-1)?.version).toBe(20);
+    });
+
+    it('tells no watcher of the past after a delete', async () => {
+      const stores = await create();
+      const store = await stores.open();
+      await store.put('totp', 'a', totp, any);
+      const seen = watched(store, 'totp');
+
+      await store.delete('totp', 'a');
+      await store.put('totp', 'b', totp, any);
+
+      await vi.waitFor(() => expect(seen).toHaveLength(1), deadline);
+      expect(seen[0]?.id).toBe('b');
+    });
+
+    it('stops telling when the signal is given, and when it is closed', async () => {
+      const stores = await create();
+      const [first, second] = [await stores.open(), await stores.open()];
+      const stop = new AbortController();
+      const stopped = watched(first, 'totp', { signal: stop.signal });
+      const closed = watched(second, 'totp');
+      const running = watched(first, 'totp');
+
+      stop.abort();
+      await second.close();
+      await first.put('totp', 'a', totp, any);
+
+      await vi.waitFor(() => expect(running).toHaveLength(1), deadline);
+      expect([...stopped, ...closed]).toEqual([]);
+    });
+
+    it('refuses everything after close, which may be called twice', async () => {
+      const store = await (await create()).open();
+
+      await store.close();
+      await store.close();
+
+      await expect(store.get('totp', 'a')).rejects.toMatchObject({ code: 'unreadable' });
+      await expect(store.list('totp')).rejects.toMatchObject({ code: 'unreadable' });
+      await expect(store.put('totp', 'a', totp, any)).rejects.toMatchObject({ code: 'unwritable' });
+      await expect(store.delete('totp', 'a')).rejects.toMatchObject({ code: 'unwritable' });
+    });
+  });
+}

@@ -1,0 +1,372 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { type AuditDraft, type EventName, eventNames } from '#core/contract';
+import * as event from '#core/event';
+import { atMs, sessionFacts, unprovenAttempt } from './sample-facts.ts';
+
+const refused = {
+  errorCode: 'AccessDenied',
+  denyReason: 'no-policy-allows',
+  message: 'ask for access',
+} as const;
+const forward = { forwardType: 'local', host: 'db.example.com', port: 5432 } as const;
+const run = { runbookId: 'SSH-002', runId: 'run-1', mode: 'live', trigger: 'schedule' } as const;
+const proxy = { proxyId: 'p-eu1-a', version: '0.1.0' };
+const finding = { findingKey: 's-1', sessionId: sessionFacts.sessionId };
+
+const ofSession: Partial<Record<EventName, AuditDraft>> = {
+  StartSession: event.startSession(sessionFacts, atMs),
+  EndSession: event.endSession(sessionFacts, atMs, {
+    endReason: 'ClientDisconnect',
+    bytesIn: 10,
+    bytesOut: 2000,
+    seconds: 1.5,
+    channels: 1,
+    recordings: 1,
+  }),
+  AuthenticateUser: event.authenticateUser(sessionFacts, atMs, { kind: 'success' }),
+  ChallengeMfa: event.challengeMfa(sessionFacts, atMs, { method: 'totp', outcome: 'passed' }),
+  AuthenticateTarget: event.authenticateTarget(sessionFacts, atMs, {
+    egressIp: '192.0.2.5',
+    egressPort: 49_116,
+    method: 'certificate',
+    outcome: { kind: 'ok' },
+  }),
+  VerifyHostKey: event.verifyHostKey(sessionFacts, atMs, {
+    keyType: 'ssh-ed25519',
+    fingerprint: 'SHA256:abc',
+    trust: 'pinned',
+    outcome: 'ok',
+  }),
+  IssueCertificate: event.issueCertificate(sessionFacts, atMs, {
+    keyId: 'sshtrail:s-1:alice',
+    serial: 2n ** 64n - 1n,
+    principals: ['ec2-user'],
+    validToMs: atMs + 60_000,
+  }),
+  DenyAccess: event.denyAccess(sessionFacts, atMs, refused),
+  ExecuteCommand: event.executeCommand(sessionFacts, atMs, {
+    command: Buffer.from('id'),
+    commandSource: 'exec',
+  }),
+  OpenShell: event.openShell(sessionFacts, atMs, { channelId: 'c1', term: 'xterm', columns: 80, rows: 24 }),
+  CompleteCommand: event.completeCommand(sessionFacts, atMs, {
+    channelId: 'c1',
+    channel: 'exec',
+    exitStatus: 7,
+    bytesIn: 0,
+    bytesOut: 8,
+    seconds: 0.25,
+  }),
+  OpenSubsystem: event.openSubsystem(sessionFacts, atMs, { name: 'sftp' }),
+  OpenPortForward: event.openPortForward(sessionFacts, atMs, { forward }),
+  ClosePortForward: event.closePortForward(sessionFacts, atMs, {
+    forward,
+    bytesIn: 1,
+    bytesOut: 2,
+    seconds: 3,
+  }),
+  RequestAgentForwarding: event.requestAgentForwarding(sessionFacts, atMs),
+  RequestX11Forwarding: event.requestX11Forwarding(sessionFacts, atMs, { singleConnection: true, screen: 0 }),
+  StoreRecording: event.storeRecording(sessionFacts, atMs, {
+    recordingId: `${sessionFacts.sessionId}/c1`,
+    key: 'recordings/dt=2026-11-20/s/c1/manifest.json',
+    manifestSha256: 'a'.repeat(64),
+    seconds: 2,
+    bytes: 100,
+  }),
+};
+
+const ofServices: Partial<Record<EventName, AuditDraft>> = {
+  RevokeSession: event.revokeSession(sessionFacts, atMs, { by: 'runbook/SSH-002', why: 'no second factor' }),
+  DetectCondition: event.detectCondition(run, atMs, {
+    key: 's-1',
+    title: 'session without MFA',
+    severity: 'high',
+    columns: { session_id: sessionFacts.sessionId, user_name: 'alice' },
+  }),
+  SuppressFinding: event.suppressFinding(run, atMs, { ...finding, reason: 'seen before' }),
+  StartRunbook: event.startRunbook(run, atMs, { fromMs: atMs - 300_000, toMs: atMs }),
+  ExecuteRunbookStep: event.executeRunbookStep(run, atMs, {
+    ...finding,
+    step: 0,
+    action: 'session.revoke',
+    outcome: 'done',
+    detail: 'revoked',
+  }),
+  RequestStepApproval: event.requestStepApproval(run, atMs, {
+    ...finding,
+    step: 1,
+    action: 'principal.lock',
+    reason: 'needs two people',
+  }),
+  CompleteRunbook: event.completeRunbook(run, atMs, {
+    outcome: 'succeeded',
+    findings: 1,
+    actionsDone: 1,
+    actionsWaiting: 1,
+    actionsFailed: 0,
+    seconds: 0.2,
+  }),
+  PutPolicy: event.putPolicy(proxy, atMs, { by: 'carol', policyId: 'prod-ops', sha256: 'b'.repeat(64) }),
+  UpdateConfiguration: event.updateConfiguration(proxy, atMs, {
+    by: 'carol',
+    key: 'mfa.graceSeconds',
+    newValue: '0',
+  }),
+  StartProxy: event.startProxy(proxy, atMs, { listen: ['127.0.0.1:2222'], tornBytes: 0, lostSessions: 0 }),
+  StopProxy: event.stopProxy(proxy, atMs, { reason: 'signal', seconds: 10 }),
+  ReportAuditLoss: event.reportAuditLoss(proxy, atMs, { subject: 'recording', reason: 'disk full' }),
+};
+
+const all = { ...ofSession, ...ofServices };
+
+test('there is a builder for every event name', () => {
+  expect(Object.keys(all).sort()).toEqual([...eventNames].sort());
+  for (const [name, draft] of Object.entries(all)) expect(draft.eventName).toBe(name);
+});
+
+test.each(Object.entries(ofSession))(
+  '%s repeats session, identity, target, login, second factor and time',
+  (_, draft) => {
+    expect(draft.userIdentity).toMatchObject({
+      type: 'AssumedRole',
+      principalId: 'AROAEXAMPLE:alice@example.com',
+      userName: 'alice@example.com',
+      accountId: '111122223333',
+      sessionContext: { attributes: { mfaAuthenticated: 'true', creationDate: '2026-11-20T10:14:28.412Z' } },
+    });
+    expect(draft.requestParameters).toMatchObject({
+      target: 'pay-api-3',
+      targetHost: '192.0.2.17',
+      targetPort: '22',
+      targetUser: 'ec2-user',
+      targetLabels: 'env=prod,role=api',
+    });
+    expect(draft.additionalEventData).toMatchObject({
+      sessionId: sessionFacts.sessionId,
+      mfaAuthenticated: 'true',
+      mfaMethod: 'totp',
+      mfaAt: '2026-11-20T10:14:29.412Z',
+      mfaAgeSeconds: '61',
+      authMethod: 'certificate',
+      keyFingerprint: sessionFacts.keyFingerprint,
+      policyId: 'prod-ops',
+      proxyId: 'p-eu1-a',
+      sourcePort: '51234',
+    });
+    expect(draft).toMatchObject({
+      eventTimeMs: atMs,
+      sourceIPAddress: '203.0.113.9',
+      userAgent: 'SSH-2.0-OpenSSH_9.9',
+    });
+  },
+);
+
+test.each(Object.entries(all))('%s has flat strings alone', (_, draft) => {
+  for (const group of [draft.requestParameters, draft.responseElements, draft.additionalEventData])
+    for (const value of Object.values(group)) expect(typeof value).toBe('string');
+});
+
+describe('refusals', () => {
+  test('a refused command keeps its name and gets the code and the reason', () => {
+    const draft = event.executeCommand(sessionFacts, atMs, {
+      command: 'reboot',
+      commandSource: 'exec',
+      refused,
+    });
+
+    expect(draft).toMatchObject({
+      eventName: 'ExecuteCommand',
+      errorCode: 'AccessDenied',
+      errorMessage: 'ask for access',
+    });
+    expect(draft.requestParameters['command']).toBe('reboot');
+    expect(draft.additionalEventData['denyReason']).toBe('no-policy-allows');
+  });
+
+  test.each([
+    ['shell', event.openShell(sessionFacts, atMs, { refused })],
+    ['subsystem', event.openSubsystem(sessionFacts, atMs, { name: 'sftp', refused })],
+    ['forward', event.openPortForward(sessionFacts, atMs, { forward, refused })],
+    ['agent', event.requestAgentForwarding(sessionFacts, atMs, { refused })],
+    ['X11', event.requestX11Forwarding(sessionFacts, atMs, { refused })],
+    ['session', event.denyAccess(unprovenAttempt, atMs, refused)],
+  ])('a refused %s is found by errorCode', (_, draft) => {
+    expect(draft.errorCode).toBe('AccessDenied');
+  });
+
+  test('a changed host key, a target that refuses and one that is away have codes of their own', () => {
+    const host = event.verifyHostKey(sessionFacts, atMs, {
+      keyType: 'ssh-ed25519',
+      fingerprint: 'SHA256:new',
+      trust: 'pinned',
+      outcome: 'mismatch',
+      expected: ['SHA256:old'],
+    });
+    const target = (kind: 'refused' | 'unreachable') =>
+      event.authenticateTarget(sessionFacts, atMs, {
+        method: 'certificate',
+        outcome: { kind, message: 'no' },
+      });
+
+    expect(host.errorCode).toBe('HostKeyMismatch');
+    expect(host.requestParameters['expectedFingerprints']).toBe('SHA256:old');
+    expect(target('refused').errorCode).toBe('TargetRefused');
+    expect(target('unreachable').errorCode).toBe('TargetUnreachable');
+  });
+});
+
+describe('logins that prove nothing', () => {
+  test('carry the claimed name with the type Unknown, and a principal no proven one can be', () => {
+    const draft = event.authenticateUser(unprovenAttempt, atMs, {
+      kind: 'failure',
+      errorCode: 'AuthenticationFailed',
+      reason: 'unknown-key',
+      message: 'register the key first',
+    });
+
+    expect(draft.userIdentity).toEqual({
+      type: 'Unknown',
+      principalId: 'unknown:root@pay-api-3',
+      userName: 'root@pay-api-3',
+    });
+    expect(draft.errorCode).toBe('AuthenticationFailed');
+    expect(draft.additionalEventData).toMatchObject({ mfaAuthenticated: 'false', denyReason: 'unknown-key' });
+  });
+
+  test('keep hostile bytes of the name, escaped and bounded', () => {
+    const claimedUser = Buffer.concat([Buffer.from([0xff, 0x1b]), Buffer.alloc(5000, 0x41)]);
+
+    const draft = event.authenticateUser({ ...unprovenAttempt, claimedUser }, atMs, { kind: 'success' });
+
+    expect(draft.userIdentity.userName.startsWith('\\xff\u001bAAA')).toBe(true);
+    expect(draft.userIdentity.userName).toHaveLength(256);
+    expect(draft.additionalEventData).toMatchObject({
+      claimedUserEscaped: 'true',
+      claimedUserTruncated: 'true',
+    });
+  });
+
+  test('name the identity where the key was proven and the second factor was not', () => {
+    const attempt = { ...unprovenAttempt, identity: sessionFacts.identity, authMethod: 'publickey' } as const;
+
+    const draft = event.challengeMfa(attempt, atMs, {
+      method: 'totp',
+      outcome: 'failed',
+      reason: 'replayed-code',
+    });
+
+    expect(draft.userIdentity.principalId).toBe('AROAEXAMPLE:alice@example.com');
+    expect(draft.errorCode).toBe('MfaFailed');
+    expect(draft.additionalEventData['denyReason']).toBe('replayed-code');
+  });
+});
+
+describe('commands', () => {
+  test('stand whole up to 8 KiB, and with the hash of all of it beyond', () => {
+    const command = Buffer.from(`echo ${'x'.repeat(20_000)}`);
+
+    const long = event.executeCommand(sessionFacts, atMs, {
+      command,
+      commandSource: 'exec',
+    }).requestParameters;
+    const short = event.executeCommand(sessionFacts, atMs, {
+      command: 'id',
+      commandSource: 'exec',
+    }).requestParameters;
+
+    expect(long['command']).toHaveLength(8192);
+    expect(long).toMatchObject({
+      commandTruncated: 'true',
+      commandBytes: '20005',
+      commandSha256: createHash('sha256').update(command).digest('hex'),
+    });
+    expect(short).toMatchObject({ command: 'id', commandTruncated: 'false', channel: 'exec' });
+  });
+
+  test('of any bytes come back from the record', () => {
+    const command = Buffer.from([0x6c, 0x73, 0x20, 0xc3, 0x28, 0x0a, 0x00, 0x5c]);
+
+    const { requestParameters } = event.executeCommand(sessionFacts, atMs, {
+      command,
+      commandSource: 'exec',
+    });
+
+    const escaped = requestParameters['commandEscaped'] === 'true';
+    expect(event.bytesOfEvidenceText(requestParameters['command'] ?? '', escaped)).toEqual(command);
+  });
+});
+
+test('a label cannot pass for another one', () => {
+  const target = { ...sessionFacts.target, labels: { note: 'a,env=prod' } };
+
+  const draft = event.startSession({ ...sessionFacts, target }, atMs);
+
+  expect(draft.requestParameters['targetLabels']).toBe('note=a%2Cenv%3Dprod');
+});
+
+test('error messages fit into CloudTrail Lake', () => {
+  const draft = event.denyAccess(sessionFacts, atMs, { ...refused, message: 'ü'.repeat(400) });
+
+  expect(Buffer.byteLength(draft.errorMessage ?? '')).toBeLessThanOrEqual(256);
+});
+
+test('a revocation is the act of its author, upon the session', () => {
+  const byRunbook = event.revokeSession(sessionFacts, atMs, {
+    by: 'runbook/SSH-002',
+    why: 'no second factor',
+  });
+  const byPerson = event.revokeSession(sessionFacts, atMs, { by: 'carol', why: 'odd' });
+
+  expect(byRunbook.userIdentity).toMatchObject({ type: 'ServiceIdentity', userName: 'runbook/SSH-002' });
+  expect(byPerson.userIdentity).toMatchObject({ type: 'LocalUser', userName: 'carol' });
+  expect(byRunbook.requestParameters).toMatchObject({
+    sessionId: sessionFacts.sessionId,
+    subjectName: 'alice@example.com',
+    reason: 'no second factor',
+  });
+});
+
+test('what a runbook says of a session is not taken for an event of the session', () => {
+  for (const name of ['DetectCondition', 'ExecuteRunbookStep', 'RequestStepApproval'] as const)
+    expect(all[name]?.additionalEventData['sessionId']).toBeUndefined();
+  expect(all.ExecuteRunbookStep?.requestParameters['subjectSessionId']).toBe(sessionFacts.sessionId);
+  expect(all.ExecuteRunbookStep?.userIdentity.userName).toBe('runbook/SSH-002');
+});
+
+test("a finding's columns are bounded and stay JSON", () => {
+  const columns = Object.fromEntries(
+    Array.from({ length: 1000 }, (_, i) => [`c${String(i).padStart(4, '0')}`, '"\u0000'.repeat(50)]),
+  );
+
+  const draft = event.detectCondition(run, atMs, { key: 'k', title: 't', severity: 'low', columns });
+
+  const kept: unknown = JSON.parse(draft.responseElements['columns'] ?? '');
+  expect(Buffer.byteLength(draft.responseElements['columns'] ?? '')).toBeLessThanOrEqual(16_384);
+  expect(kept).toHaveProperty('c0000');
+});
+
+test('docs/events.md describes exactly the events there are', async () => {
+  const text = await readFile(new URL('../../../docs/events.md', import.meta.url), 'utf8');
+
+  const documented = [...text.matchAll(/^\| `([A-Z][A-Za-z0-9]+)` \|/gm)].map(([, name]) => name);
+
+  expect(documented).toEqual([...eventNames]);
+});
+
+test('docs/events.md names every end reason and every field an event carries', async () => {
+  const text = await readFile(new URL('../../../docs/events.md', import.meta.url), 'utf8');
+  const fields = new Set(
+    Object.values(all).flatMap((draft) =>
+      [draft.requestParameters, draft.responseElements, draft.additionalEventData].flatMap((group) =>
+        Object.keys(group),
+      ),
+    ),
+  );
+
+  const missing = [...fields, ...event.endReasons].filter((name) => !text.includes(`\`${name}\``));
+
+  expect(missing).toEqual([]);
+});

@@ -1,0 +1,213 @@
+import { preparsePolicySet, preparseSchema, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decide, loadPolicy, type PolicyRequest, type PolicySet, policySchema } from '#core/policy';
+
+const principals = [
+  'principal',
+  'principal == User::"alice"',
+  'principal in Group::"eng"',
+  'principal is User in Group::"ops"',
+  'principal in User::"bob"',
+  'principal is User',
+];
+const actions = [
+  'action',
+  'action == Action::"shell"',
+  'action in [Action::"exec", Action::"connect"]',
+  'action in Action::"forward"',
+  'action in [Action::"session", Action::"transfer"]',
+];
+const resources = [
+  'resource',
+  'resource == Host::"web"',
+  'resource in HostGroup::"env=prod"',
+  'resource is Host in HostGroup::"team=pay"',
+  'resource in Host::"db"',
+  'resource is Host',
+];
+const conditions = [
+  '',
+  'when { context.mfa }',
+  'unless { context.mfaAgeSeconds < 900 }',
+  'when { context.login == "root" }',
+  'when { context.sourceIp.isInRange(ip("192.0.2.0/24")) }',
+  'when { context has reason && context.reason like "INC-*" }',
+  'when { resource.hasTag("env") && resource.getTag("env") == "prod" }',
+  'when { principal.kind == "service" || resource.port == 22 }',
+  'when { context.time > datetime("2026-06-01") }',
+  'when { context.hour + 9223372036854775807 > 0 }',
+  'when { {"Value": context.login, "Var": context.hour, ".": 1} == {"Value": "root", "Var": 3, ".": 1} }',
+  'when { {"x": context} == {"x": context} }',
+  'when { action in Action::"session" && principal in [Group::"eng", Group::"ops"] }',
+  'when { if resource in HostGroup::"env=dev" then context.dayOfWeek < 6 else context.mfaMethod == "totp" }',
+];
+
+const policyTexts = fc
+  .record({
+    effect: fc.constantFrom('permit', 'permit', 'forbid'),
+    principal: fc.constantFrom(...principals),
+    action: fc.constantFrom(...actions),
+    resource: fc.constantFrom(...resources),
+    condition: fc.constantFrom(...conditions),
+  })
+  .map(
+    ({ effect, principal, action, resource, condition }) =>
+      `${effect} (${principal}, ${action}, ${resource}) ${condition};`,
+  );
+const policies = fc.array(policyTexts, { minLength: 1, maxLength: 8 });
+
+const requests: fc.Arbitrary<PolicyRequest> = fc.record(
+  {
+    identity: fc.record({
+      name: fc.constantFrom('alice', 'bob'),
+      kind: fc.constantFrom<'person' | 'service'>('person', 'service'),
+      groups: fc.subarray(['eng', 'ops', 'other']),
+    }),
+    target: fc.record({
+      name: fc.constantFrom('web', 'db'),
+      host: fc.constant('web.example.com'),
+      port: fc.constantFrom(22, 2222),
+      labels: fc.constantFrom<Record<string, string>>(
+        {},
+        { env: 'prod' },
+        { env: 'dev', team: 'pay' },
+        { team: 'pay', env: 'prod' },
+      ),
+    }),
+    login: fc.constantFrom('root', 'deploy'),
+    action: fc.constantFrom<PolicyRequest['action']>(
+      { kind: 'connect' },
+      { kind: 'shell' },
+      { kind: 'exec', command: 'uptime' },
+      { kind: 'download', path: '/etc/passwd' },
+      { kind: 'upload' },
+      { kind: 'forwardAgent' },
+      { kind: 'forwardLocal', destination: { kind: 'tcp', host: 'db', port: 5432 } },
+    ),
+    mfa: fc.constantFrom({ method: 'totp', ageSeconds: 10 }, { method: 'fido2', ageSeconds: 9000 }),
+    sourceIp: fc.constantFrom('192.0.2.7', '198.51.100.9', '2001:db8::1'),
+    nowMs: fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2026, 11, 31) }),
+    reason: fc.constantFrom('INC-7', 'because'),
+  },
+  { requiredKeys: ['identity', 'target', 'login', 'action', 'sourceIp', 'nowMs'] },
+);
+
+preparseSchema('direct', policySchema);
+
+/** Undefined where a combination can never apply, which loading refuses. */
+function load(texts: readonly string[]): PolicySet | undefined {
+  const loaded = loadPolicy([
+    { file: 'x', text: texts.map((text, index) => `@id("p${index}") ${text}`).join('\n') },
+  ]);
+  return loaded.ok ? loaded.policy : undefined;
+}
+
+type DirectAnswer = {
+  readonly allowed: boolean;
+  readonly reason?: string;
+  readonly policyIds: readonly string[];
+};
+
+/** The same question put to Cedar as it is: every policy, everything known, checked against the schema. */
+function askCedar(request: PolicyRequest): DirectAnswer {
+  const { action, identity, target } = request;
+  const answer = statefulIsAuthorized({
+    principal: { type: 'User', id: identity.name },
+    action: { type: 'Action', id: action.kind },
+    resource: { type: 'Host', id: target.name },
+    context: {
+      login: request.login,
+      mfa: request.mfa !== undefined,
+      mfaMethod: request.mfa?.method ?? 'none',
+      mfaAgeSeconds: request.mfa?.ageSeconds ?? 9007199254740991,
+      sourceIp: { __extn: { fn: 'ip', arg: request.sourceIp } },
+      time: { __extn: { fn: 'datetime', arg: new Date(request.nowMs).toISOString() } },
+      hour: new Date(request.nowMs).getUTCHours(),
+      dayOfWeek: ((new Date(request.nowMs).getUTCDay() + 6) % 7) + 1,
+      ...(request.reason === undefined ? {} : { reason: request.reason }),
+      ...('command' in action ? { command: action.command } : {}),
+      ...('path' in action && action.path !== undefined ? { path: action.path } : {}),
+      ...('destination' in action ? { host: 'db', port: 5432, path: '' } : {}),
+    },
+    entities: [
+      {
+        uid: { type: 'User', id: identity.name },
+        attrs: { name: identity.name, kind: identity.kind },
+        parents: identity.groups.map((id) => ({ type: 'Group', id })),
+      },
+      {
+        uid: { type: 'Host', id: target.name },
+        attrs: { name: target.name, host: target.host, port: target.port },
+        tags: target.labels,
+        parents: Object.entries(target.labels).map(([label, value]) => ({
+          type: 'HostGroup',
+          id: `${label}=${value}`,
+        })),
+      },
+    ],
+    preparsedSchemaName: 'direct',
+    preparsedPolicySetId: 'direct',
+    validateRequest: true,
+  });
+  if (answer.type === 'failure') throw new Error(JSON.stringify(answer.errors));
+  const { decision, diagnostics } = answer.response;
+  const policyIds = [...diagnostics.reason].sort();
+  if (diagnostics.errors.length > 0)
+    return {
+      allowed: false,
+      reason: 'evaluation-error',
+      policyIds: diagnostics.errors.map((error) => error.policyId).sort(),
+    };
+  if (decision === 'allow') return { allowed: true, policyIds };
+  return {
+    allowed: false,
+    reason: policyIds.length > 0 ? 'forbidden-by-policy' : 'no-policy-allows',
+    policyIds,
+  };
+}
+
+describe('for any policies and requests', () => {
+  it('the answer is that of Cedar asked directly', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(policies, fc.array(requests, { minLength: 10, maxLength: 10 }), (texts, questions) => {
+        const policy = load(texts);
+        fc.pre(policy !== undefined);
+
+        preparsePolicySet('direct', {
+          staticPolicies: Object.fromEntries(texts.map((text, index) => [`p${index}`, text])),
+        });
+        for (const question of questions) {
+          const { message: _, ...decision } = { message: '', ...decide(policy, question) };
+          seen.add(decision.allowed ? 'allowed' : decision.reason);
+          expect(decision).toEqual(askCedar(question));
+        }
+      }),
+      { numRuns: 60 },
+    );
+
+    expect([...seen].sort()).toEqual([
+      'allowed',
+      'evaluation-error',
+      'forbidden-by-policy',
+      'no-policy-allows',
+    ]);
+  });
+
+  it('one more forbid never allows what was denied', () => {
+    const forbids = policyTexts.map((text) => text.replace(/^permit/, 'forbid'));
+
+    fc.assert(
+      fc.property(policies, forbids, requests, (texts, forbid, question) => {
+        const before = load(texts);
+        const after = load([...texts, forbid]);
+        fc.pre(before !== undefined && after !== undefined);
+
+        const answers = { before: decide(before, question).allowed, after: decide(after, question).allowed };
+        expect(answers).not.toEqual({ before: false, after: true });
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { decide, type PolicyRequest, stepUp } from '#core/policy';
+import { policyOf, production, request } from './requests.ts';
+
+const starter = policyOf(
+  readFileSync(new URL('../../../core/policy/starter.cedar', import.meta.url), 'utf8'),
+);
+const service: PolicyRequest['identity'] = { name: 'deployer', kind: 'service', groups: ['services'] };
+const stranger: PolicyRequest['identity'] = { name: 'mallory', kind: 'person', groups: [] };
+const fresh = { method: 'totp', ageSeconds: 0 };
+const forwarding: PolicyRequest['action'] = {
+  kind: 'forwardLocal',
+  destination: { kind: 'tcp', host: 'db', port: 5432 },
+};
+
+describe('the starter policy', () => {
+  it.each<[string, Partial<PolicyRequest>, string]>([
+    ['ok/engineer on staging', {}, 'engineers-work'],
+    ['ok/engineer forwards to staging', { action: forwarding }, 'engineers-forward'],
+    ['ok/engineer on production with a code', { target: production, mfa: fresh }, 'engineers-work'],
+    [
+      'ok/service runs a command on staging',
+      { identity: service, action: { kind: 'exec', command: 'x' } },
+      'services-automate-staging',
+    ],
+    ['fail/engineer on production', { target: production }, 'production-needs-second-factor'],
+    [
+      'fail/factor of yesterday',
+      { target: production, mfa: { method: 'totp', ageSeconds: 86_400 } },
+      'production-needs-second-factor',
+    ],
+    [
+      'fail/forward to production',
+      { target: production, mfa: fresh, action: forwarding },
+      'production-no-forwarding',
+    ],
+    ['fail/root', { login: 'root' }, 'no-root-login'],
+    ['fail/X11', { action: { kind: 'forwardX11' } }, ''],
+    ['fail/service opens a shell', { identity: service }, ''],
+    [
+      'fail/service on production',
+      { identity: service, target: production, action: { kind: 'connect' } },
+      'production-needs-second-factor',
+    ],
+    ['fail/stranger', { identity: stranger }, ''],
+  ])('%s', (name, changes, policyId) => {
+    const decision = decide(starter, request(changes));
+
+    expect(decision.allowed).toBe(name.startsWith('ok/'));
+    expect(decision.policyIds).toEqual(policyId === '' ? [] : [policyId]);
+  });
+
+  it('asks an engineer, and no stranger, for a code on production', () => {
+    expect(stepUp(starter, request({ target: production }))).toBe('mfa');
+    expect(stepUp(starter, request({ target: production, identity: stranger }))).toBe('none');
+    expect(stepUp(starter, request({ target: production, login: 'root' }))).toBe('none');
+  });
+});
