@@ -10,6 +10,7 @@ import { CliError } from './cli-error.ts';
 import { type CommandContext, withExamples } from './command-context.ts';
 import { type DataDirectory, dataDirectory } from './data-directory.ts';
 import { ask, withLake } from './lake-query.ts';
+import { cellText } from './output.ts';
 import { type Running, startUp } from './up.ts';
 import { verifyData } from './verify.ts';
 
@@ -146,7 +147,9 @@ async function findBoth(stage: Stage): Promise<string> {
     "SELECT command, error_code FROM events WHERE event_name = 'ExecuteCommand' ORDER BY event_time",
   );
   expect(
-    commands.some((row) => String(row['command']).startsWith('echo hello') && row['error_code'] === null),
+    commands.some(
+      (row) => cellText(row['command'] ?? null).startsWith('echo hello') && row['error_code'] === null,
+    ),
     `the command is not in the lake: ${JSON.stringify(commands)}`,
   );
   expect(
@@ -167,12 +170,12 @@ async function playBack(stage: Stage): Promise<string> {
     "SELECT session_id FROM events WHERE event_name = 'StoreRecording' AND session_id IN (SELECT session_id FROM events WHERE event_name = 'OpenShell' AND target_name = 'playground')",
   );
   expect(shell !== undefined, 'the shell has no recording');
-  const played = await runSelf(stage, ['play', String(shell?.['session_id']), '--speed', '0']);
+  const played = await runSelf(stage, ['play', cellText(shell?.['session_id'] ?? null), '--speed', '0']);
   expect(
     played.code === 0 && played.stdout.includes('typed 42'),
     `the recording played ${JSON.stringify(played.stdout)}: ${played.stderr}`,
   );
-  return `sshtrail play ${String(shell?.['session_id'])} shows what the terminal showed`;
+  return `sshtrail play ${cellText(shell?.['session_id'] ?? null)} shows what the terminal showed`;
 }
 
 async function verifyAll(stage: Stage): Promise<string> {

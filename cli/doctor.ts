@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, statfsSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { Command } from 'commander';
+import { unknownNames } from '#core/policy';
 import { CliError } from './cli-error.ts';
 import {
   type CommandContext,
@@ -16,6 +17,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess } from './gateway-process.ts';
 import { type Installation, loadInstallation } from './installation.ts';
 import { jsonText, printable } from './output.ts';
+import { playgroundEnvironments } from './playground/playground.ts';
 import { findSshd } from './playground/private-sshd.ts';
 import { withControl } from './sessions.ts';
 import { verifyData } from './verify.ts';
@@ -50,6 +52,21 @@ export function doctorCommand(context: CommandContext): Command {
 
 const signs = { ok: 'ok     ', warning: 'warning', fault: 'FAULT  ' } as const;
 
+/** Names in policies that nobody has: valid for Cedar, and yet a rule that never applies. */
+function policyNames({ policy, identities, configuration }: Installation): readonly Check[] {
+  const playgroundTargets = Object.entries(playgroundEnvironments).map(([name, env]) => ({
+    name,
+    labels: { env },
+  }));
+  return unknownNames(policy, identities, [...configuration.targets, ...playgroundTargets]).map(
+    ({ file, line, message, fix }) => ({
+      name: 'policies',
+      state: 'warning',
+      text: `${file}:${line} ${message}; ${fix}`,
+    }),
+  );
+}
+
 async function examine(data: DataDirectory, context: CommandContext): Promise<readonly Check[]> {
   const checks: Check[] = [
     nodeVersion(),
@@ -67,7 +84,11 @@ async function examine(data: DataDirectory, context: CommandContext): Promise<re
     ];
   checks.push(permissions(data), freeSpace(data));
   checks.push(
-    await attempt('configuration, keys and policies', async () => describe(await loadInstallation(data))),
+    await attempt('configuration, keys and policies', async () => {
+      const installation = await loadInstallation(data);
+      checks.push(...policyNames(installation));
+      return describe(installation);
+    }),
   );
   checks.push(
     await attempt('control store', () =>

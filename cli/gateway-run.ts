@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   createFolderBlobStore,
   createStaticInventory,
+  JournalError,
   type OpenedJournal,
   openJournal,
   openSqliteControlStore,
@@ -62,7 +63,11 @@ export async function runGateway(options: GatewayRunOptions): Promise<RunningGat
     proxyId: settings.proxyId,
     now,
     randomBytes,
-    onFault: (error) => auditFailure.resolve(error),
+    // A segment that waits to be sealed is tried again, and loses nothing; a journal that cannot be written ends everything.
+    onFault: (error) => {
+      if (error instanceof JournalError && error.code === 'unwritable') auditFailure.resolve(error);
+      else report(`the journal: ${error.message}`);
+    },
   });
   const startedAtMs = now();
   const blobs = createFolderBlobStore(data.lake);

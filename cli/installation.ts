@@ -6,6 +6,7 @@ import { loadPolicy, type PolicySet } from '#core/policy';
 import { type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { systemErrorCode } from './system-error.ts';
 
 /** A configuration with everything it names read: what a gateway needs before it opens anything. */
 export type Installation = {
@@ -73,7 +74,7 @@ function readText(path: string, advice: string): string {
   } catch (error) {
     throw new CliError(
       'unusable-data',
-      `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown'}); ${advice}`,
+      `cannot read ${path} (${systemErrorCode(error) ?? 'unknown'}); ${advice}`,
       { cause: error },
     );
   }
@@ -87,7 +88,7 @@ function readSecret(path: string): string {
   } catch (error) {
     throw new CliError(
       'unusable-data',
-      `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown'}); the configuration names it`,
+      `cannot read ${path} (${systemErrorCode(error) ?? 'unknown'}); the configuration names it`,
       { cause: error },
     );
   }

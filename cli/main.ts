@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { processOutput } from './output.ts';
 import { buildProgram } from './program.ts';
+import { systemErrorCode } from './system-error.ts';
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed with a sentence on standard error, 2 used wrongly. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -38,6 +39,5 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Faults with a stable code are sentences for the reader; anything else is a bug, and its stack helps to report it. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' ? error.message : (error.stack ?? error.message);
+  return systemErrorCode(error) !== undefined ? error.message : (error.stack ?? error.message);
 }

@@ -14,6 +14,7 @@ import {
   withJsonOption,
 } from './command-context.ts';
 import { ask, withLake } from './lake-query.ts';
+import { cellText } from './output.ts';
 
 type Options = DataOption &
   JsonOption & { readonly speed: number; readonly idleLimit: number; readonly channel?: string };
@@ -45,7 +46,10 @@ async function playSession(id: string, options: Options, context: CommandContext
       WHERE event_name = 'StoreRecording' AND session_id LIKE '${id}%' ORDER BY event_time, event_id`;
     const { rows } = await ask(engine, sql, 60_000, 1000, context.signal);
     return onlyRecording(
-      rows.map((row) => ({ sessionId: String(row['session_id']), key: String(row['key']) })),
+      rows.map((row) => ({
+        sessionId: cellText(row['session_id'] ?? null),
+        key: cellText(row['key'] ?? null),
+      })),
       id,
       options.channel,
     );

@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import type { RunbookSetting } from '#core/configuration';
 import { parseRunbook, type Runbook, type RunbookProblem } from '#core/runbook';
 import { CliError } from './cli-error.ts';
+import { systemErrorCode } from './system-error.ts';
 
 /** The runbooks that come with the product. */
 export const productRunbooks = resolve(import.meta.dirname, '..', 'runbooks');
@@ -58,7 +59,7 @@ function runbookFiles(folder: string): readonly string[] {
   } catch (error) {
     throw new CliError(
       'unusable-data',
-      `cannot read the folder of runbooks ${folder} (${(error as NodeJS.ErrnoException).code ?? 'unknown'}); correct runbooks.directory in sshtrail.yaml`,
+      `cannot read the folder of runbooks ${folder} (${systemErrorCode(error) ?? 'unknown'}); correct runbooks.directory in sshtrail.yaml`,
       { cause: error },
     );
   }

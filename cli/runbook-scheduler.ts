@@ -34,6 +34,8 @@ export type RunbookSchedulerOptions = {
 
 /** How often the clock is looked at. */
 const tickMs = 5_000;
+/** Events this close to each other are looked at by one run. */
+const togetherMs = 500;
 
 /** One runbook's place in the schedule. Its runs never overlap; an event during a run asks for another one after it. */
 type Entry = {
@@ -41,6 +43,8 @@ type Entry = {
   lastRunMs: number | undefined;
   underWay: Promise<void> | undefined;
   again: boolean;
+  /** When the newest run asked for by an event is due. */
+  lastDueMs: number;
   readonly timers: Set<NodeJS.Timeout>;
 };
 
@@ -61,6 +65,7 @@ export async function startRunbookScheduler(options: RunbookSchedulerOptions): P
       lastRunMs: undefined,
       underWay: undefined,
       again: false,
+      lastDueMs: 0,
       timers: new Set(),
     }));
   const engine = await openDuckDbEngine({
@@ -89,12 +94,15 @@ export async function startRunbookScheduler(options: RunbookSchedulerOptions): P
 
   const unsubscribe = running.journal.subscribe((record: AuditRecord) => {
     for (const entry of entries) {
-      // One timer serves all events that arrive before it fires.
-      if (entry.timers.size > 0 || !matchesEvent(entry.runbook.trigger, record)) continue;
+      if (!matchesEvent(entry.runbook.trigger, record)) continue;
+      // One run serves the events that come together; one that comes later gets a run of its own, that far behind it.
+      const dueMs = now() + entry.runbook.trigger.delayMs;
+      if (dueMs - entry.lastDueMs < togetherMs) continue;
+      entry.lastDueMs = dueMs;
       const timer = setTimeout(() => {
         entry.timers.delete(timer);
         ask(entry, 'event');
-      }, entry.runbook.trigger.delayMs);
+      }, entry.runbook.trigger.delayMs + togetherMs);
       entry.timers.add(timer);
     }
   });
@@ -109,7 +117,7 @@ export async function startRunbookScheduler(options: RunbookSchedulerOptions): P
       unsubscribe();
       clearInterval(clock);
       for (const entry of entries) for (const timer of entry.timers) clearTimeout(timer);
-      await Promise.all(entries.map(({ underWay }) => underWay));
+      for (const { underWay } of entries) await underWay;
       await engine.close();
     },
   };

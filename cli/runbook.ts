@@ -1,18 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { createConsoleNotifier, createFolderBlobStore, openDuckDbEngine, openJournal } from '#adapters/local';
-import { type AuditRecord, streamName } from '#core/contract';
-import {
-  createActionExecutor,
-  type MakeTestEngine,
-  type Runbook,
-  type RunReport,
-  runRunbook,
-  testRunbook,
-} from '#core/runbook';
+import { streamName } from '#core/contract';
+import { createActionExecutor, type Runbook, type RunReport, runRunbook, testRunbook } from '#core/runbook';
 import { CliError } from './cli-error.ts';
 import {
   type CommandContext,
@@ -84,7 +75,7 @@ function testCommand(context: CommandContext): Command {
     .action(async (options: FolderOption & JsonOption) => {
       const results = [];
       for (const runbook of requireRunbooks(options.directory)) {
-        for (const { name, failures } of await testRunbook(runbook, temporaryLake))
+        for (const { name, failures } of await testRunbook(runbook, openTemporaryLake))
           results.push({ runbook: runbook.id, name, failures });
       }
       if (options.json === true) context.output.line(jsonText(results));
@@ -186,24 +177,3 @@ async function runByHand(
     await journal.close();
   }
 }
-
-/** A lake of one file for one test. */
-const temporaryLake: MakeTestEngine = async (records: readonly AuditRecord[]) => {
-  const folder = mkdtempSync(join(tmpdir(), 'sshtrail-runbook-'));
-  const stream = join(folder, 'journal', 'test');
-  mkdirSync(stream, { recursive: true });
-  const file = join(stream, '000000000001.ndjson');
-  writeFileSync(file, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
-  const engine = await openDuckDbEngine({
-    dataDirectory: folder,
-    openSegmentFiles: async () => [{ path: file }],
-  });
-  return {
-    engine,
-    lakeEngine: 'duckdb',
-    async close() {
-      await engine.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-};

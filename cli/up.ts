@@ -134,7 +134,7 @@ export async function startUp(options: UpOptions): Promise<Running> {
       },
     };
   } catch (error) {
-    for (const close of opened.reverse()) await close();
+    for (const close of opened.toReversed()) await close();
     throw error;
   }
 }

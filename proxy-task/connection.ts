@@ -14,6 +14,7 @@ import {
 } from '#core/event';
 import {
   type AuthenticatedUser,
+  acceptedSignatureAlgorithms,
   adoptConnection,
   authenticateUser as authenticateEngineer,
   createTransport,
@@ -64,6 +65,7 @@ export async function serveConnection(context: ConnectionContext): Promise<void>
     softwareVersion: softwareVersion(parts),
     algorithms: modernAlgorithms,
     hostKeys: parts.hostKeys,
+    serverSignatureAlgorithms: acceptedSignatureAlgorithms,
     limits: { rekeyBytes: parts.settings.rekeyBytes, rekeyIntervalMs: parts.settings.rekeyIntervalMs },
   });
   context.onTransport(transport);

@@ -79,7 +79,7 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       authMethod: methodOf(key),
       keyFingerprint: key.offered.publicKey.fingerprint,
       mfa: verifiedByKey
-        ? { verified: true, method: 'security-key', atMs: now() }
+        ? { verified: true, method: 'fido2', atMs: now() }
         : { verified: false, method: 'none' },
       ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
     };

@@ -102,7 +102,7 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
     onFault: (error) => parts.report(`revocations cannot be read: ${error.message}`),
   });
 
-  void auditFailure.then(async (error) => {
+  async function endAll(error: Error): Promise<void> {
     auditFailed = true;
     parts.report(
       `the audit trail cannot be written (${error.message}); every session ends and no new one is taken`,
@@ -115,7 +115,8 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
         message: 'the audit trail cannot be written, so the session ends',
       });
     }
-  });
+  }
+  void auditFailure.then(endAll);
 
   const address = await listen(server, parts.settings.listen);
   return {

@@ -51,14 +51,11 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
   };
 }
 
-/** A denial as the events tell it. */
-export function refusalOf(decision: Decision & { readonly allowed: false }): Refusal {
-  return { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message };
-}
+export type Denial = Decision & { readonly allowed: false };
 
-/** What policy says of the first word of a command, where there plainly is one. */
-export function programOf(command: string): string | undefined {
-  return /^\s*([A-Za-z0-9_./+-]+)(?=\s|$)/.exec(command)?.[1];
+/** A denial as the events tell it. */
+export function refusalOf(decision: Denial): Refusal {
+  return { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message };
 }
 
 export function factsOf(

@@ -24,7 +24,8 @@ import type {
   Verdict,
 } from '#ssh';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
-import { programOf, refusalOf, type SessionAccess } from './session-access.ts';
+import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
+import { actionsOfCommand, actionsOfSubsystem, transferOf } from './transfer-command.ts';
 
 /** What a session's channels need of the session. */
 export type ChannelOwner = {
@@ -57,6 +58,8 @@ type ChannelState = {
   forward: { readonly forward: Forward; readonly openedAtMs: number } | undefined;
 };
 
+/** What shells say of a command that may not be run. */
+const refusedExitStatus = 126;
 const pass: Verdict = { kind: 'pass' };
 const noTerminal: Terminal = { term: '', columns: 0, rows: 0 };
 
@@ -99,7 +102,8 @@ export function createSessionChannels(owner: ChannelOwner): {
         noteRequest(stateOf(channel), request);
       },
       channelData(channel, from, stream, data) {
-        if (from === 'target') states.get(channel.serial)?.recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
+        if (from === 'target')
+          states.get(channel.serial)?.recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
       },
       channelClosed(channel) {
         const state = states.get(channel.serial);
@@ -113,21 +117,31 @@ export function createSessionChannels(owner: ChannelOwner): {
 /** Asks policy, puts the answer on record, and says it. The event bears the name of what was attempted either way. */
 async function judge(
   owner: ChannelOwner,
-  action: PolicyAction,
+  actions: PolicyAction | readonly PolicyAction[],
   event: (refused: Refusal | undefined) => AuditDraft,
 ): Promise<Verdict> {
-  const decision = owner.access.decide(action);
-  if (decision.allowed) {
+  const denial = firstDenial(owner, [actions].flat());
+  if (denial === undefined) {
     await owner.record(event(undefined));
     return pass;
   }
-  const refusal = refusalOf(decision);
+  const refusal = refusalOf(denial);
   await owner.record(event(refusal));
   return {
     kind: 'refuse',
     openFailureReason: 1,
+    exitStatus: refusedExitStatus,
     message: `sshtrail: ${refusal.message} (session ${owner.facts.sessionId})`,
   };
+}
+
+/** All of them must be allowed. */
+function firstDenial(owner: ChannelOwner, actions: readonly PolicyAction[]): Denial | undefined {
+  for (const action of actions) {
+    const decision = owner.access.decide(action);
+    if (!decision.allowed) return decision;
+  }
+  return undefined;
 }
 
 function gateOpen(owner: ChannelOwner, open: ChannelOpen): Verdict | Promise<Verdict> {
@@ -195,9 +209,7 @@ function gateRequest(
       });
     case 'exec': {
       const command = detail.command.toString('utf8');
-      const program = programOf(command);
-      const action: PolicyAction = { kind: 'exec', command, ...(program === undefined ? {} : { program }) };
-      return judge(owner, action, (refused) =>
+      return judge(owner, actionsOfCommand(command), (refused) =>
         executeCommand(facts, at, {
           channelId,
           command: detail.command,
@@ -212,7 +224,7 @@ function gateRequest(
       });
     }
     case 'subsystem':
-      return judge(owner, { kind: 'subsystem', subsystem: detail.name }, (refused) =>
+      return judge(owner, actionsOfSubsystem(detail.name), (refused) =>
         openSubsystem(facts, at, { channelId, name: detail.name, refused }),
       ).then((verdict) => {
         if (verdict.kind === 'pass') state.started = { kind: 'subsystem', atMs: at };
@@ -284,19 +296,8 @@ function begin(
   command: string | undefined,
 ): void {
   state.started = { kind, atMs: owner.now() };
-  if (command !== undefined && state.terminal === undefined && isBulkTransfer(command)) return;
+  if (command !== undefined && state.terminal === undefined && transferOf(command) !== undefined) return;
   state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command);
-}
-
-/**
- * Programs whose output is a file transfer's protocol, nothing a person would read; their bytes are counted, not recorded.
- * Only where the whole command is that program and plain words: `scp -t x; sh` is a shell by another name.
- */
-function isBulkTransfer(command: string): boolean {
-  if (!/^[\w./=,:@%+~'" -]*$/.test(command)) return false;
-  return /^(?:\/usr\/bin\/)?(?:scp (?:-[a-zA-Z]+ )*-[tf] |rsync --server |git[ -](?:upload-pack|receive-pack|upload-archive) )/.test(
-    command,
-  );
 }
 
 function noteRequest(state: ChannelState, request: ChannelRequest): void {

@@ -3,6 +3,7 @@ export { modernAlgorithms, targetAlgorithms } from './algorithms/index.ts';
 export {
   type AuthenticatedUser,
   AuthenticationError,
+  acceptedSignatureAlgorithms,
   authenticateToTarget,
   authenticateUser,
   type KeyboardInteractiveStep,
@@ -44,5 +45,12 @@ export {
   type RelayTaps,
   type Verdict,
 } from './relay/index.ts';
-export { adoptConnection, connectSocket, createTransport, type HostKey, linkFromSocket, type Transport } from './transport/index.ts';
+export {
+  adoptConnection,
+  connectSocket,
+  createTransport,
+  type HostKey,
+  linkFromSocket,
+  type Transport,
+} from './transport/index.ts';
 export { DisconnectReason } from './wire/index.ts';

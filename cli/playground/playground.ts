@@ -16,7 +16,8 @@ export type Playground = {
   stop(): Promise<void>;
 };
 
-const environments: Readonly<Record<string, string>> = {
+/** Label `env` by target. */
+export const playgroundEnvironments: Readonly<Record<string, string>> = {
   playground: 'sandbox',
   staging: 'staging',
   production: 'production',
@@ -57,7 +58,7 @@ export async function startPlayground(options: {
 }
 
 function targetsOn(port: number, hostKey: string): readonly Target[] {
-  return Object.entries(environments).map(([name, env]) => ({
+  return Object.entries(playgroundEnvironments).map(([name, env]) => ({
     name,
     host: '127.0.0.1',
     port,

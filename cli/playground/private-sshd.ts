@@ -73,20 +73,20 @@ async function start(program: string, options: PrivateSshdOptions, port: number)
   writeFileSync(logFile, '', { mode: 0o600 });
   const log = openSync(logFile, 'a');
   const child = spawn(program, ['-D', '-e', '-f', configuration], { stdio: ['ignore', log, log] });
-  let exited = false;
+  const state = { exited: false };
   const exit = new Promise<void>((resolve) => {
     child.once('error', () => {
-      exited = true;
+      state.exited = true;
       resolve();
     });
     child.once('exit', () => {
-      exited = true;
+      state.exited = true;
       resolve();
     });
   });
 
   const deadline = Date.now() + 10_000;
-  while (!exited && Date.now() < deadline) {
+  while (!state.exited && Date.now() < deadline) {
     if (readFileSync(logFile, 'utf8').includes('Server listening on')) {
       return { ok: true, sshd: { port, logFile, process: child, stop: () => stop(child, exit) } };
     }

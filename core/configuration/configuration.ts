@@ -36,7 +36,7 @@ export type Identity = {
   readonly principalId: string;
 };
 
-export type TotpSource =
+type TotpSource =
   /** Base32. */
   { readonly kind: 'secret'; readonly secret: string } | { readonly kind: 'file'; readonly path: string };
 

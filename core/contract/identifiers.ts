@@ -9,15 +9,23 @@ export type RecordingId = Branded<'RecordingId'>;
 export type StreamName = Branded<'StreamName'>;
 
 export function sessionId(text: string): SessionId {
-  if (!/^s-[0-9a-f]{32}$/.test(text))
+  if (!isSessionId(text))
     throw new RangeError(`not a session id: ${JSON.stringify(text)} (expected s- and 32 hex digits)`);
-  return text as SessionId;
+  return text;
 }
 
 export function streamName(text: string): StreamName {
-  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(text))
+  if (!isStreamName(text))
     throw new RangeError(
       `not a stream name: ${JSON.stringify(text)} (expected a-z, 0-9, dot and dash, at most 63)`,
     );
-  return text as StreamName;
+  return text;
+}
+
+function isSessionId(text: string): text is SessionId {
+  return /^s-[0-9a-f]{32}$/.test(text);
+}
+
+function isStreamName(text: string): text is StreamName {
+  return /^[a-z0-9][a-z0-9.-]{0,62}$/.test(text);
 }

@@ -113,10 +113,12 @@ export function authorIdentity(by: string): UserIdentity {
 
 /** `env=prod,role=db`, in order of names; a comma, an equals sign or a percent sign within stands as %2C, %3D, %25. */
 function labelText(labels: Readonly<Record<string, string>>): Fields[string] {
-  const plain = (text: string) =>
-    text.replace(/[%,=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
-  const pairs = Object.entries(labels).map(([name, value]) => `${plain(name)}=${plain(value)}`);
+  const pairs = Object.entries(labels).map(([name, value]) => `${withoutMarks(name)}=${withoutMarks(value)}`);
   return pairs.length === 0 ? undefined : { text: pairs.sort().join(','), maxBytes: 4096 };
+}
+
+function withoutMarks(text: string): string {
+  return text.replace(/[%,=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function sessionActor(facts: SessionFacts, atMs: number): Actor {

@@ -85,22 +85,25 @@ export function revokeSession(
 }
 
 /**
- * Sessions that were started and never ended, oldest first. The search ends at a StartProxy or StopProxy: a gateway
- * stops with no session open, and closes the lost ones of its forerunner before it says that it started.
+ * Sessions that were started and never ended, oldest first. The search ends at a StopProxy, since a gateway stops with
+ * no session open, or at the second StartProxy: a gateway ends the lost sessions of its forerunner before it says that
+ * it started, but by then it may have sessions of its own.
  */
 export async function findLostSessions(
   newestFirst: AsyncIterable<AuditRecord>,
 ): Promise<readonly AuditRecord[]> {
   const ended = new Set<string>();
   const lost: AuditRecord[] = [];
+  let starts = 0;
   for await (const record of newestFirst) {
-    if (record.eventName === 'StartProxy' || record.eventName === 'StopProxy') break;
+    if (record.eventName === 'StartProxy') starts += 1;
+    if (record.eventName === 'StopProxy' || starts === 2) break;
     const sessionId = record.additionalEventData['sessionId'];
     if (sessionId === undefined) continue;
     if (record.eventName === 'EndSession') ended.add(sessionId);
     if (record.eventName === 'StartSession' && !ended.delete(sessionId)) lost.push(record);
   }
-  return lost.reverse();
+  return lost.toReversed();
 }
 
 /** The EndSession that a gateway which was killed could not write, one for each StartSession. */

@@ -13,7 +13,7 @@ export type ColumnSource =
   /** The day partition the record lies in. */
   | { readonly at: 'partition' };
 
-export type RecordField =
+type RecordField =
   | 'eventID'
   | 'eventTime'
   | 'eventSource'
@@ -102,7 +102,7 @@ export const eventColumns: readonly LakeColumn[] = [
   column('target_name', 'text', first(asked('targetName'), asked('target')), 'name of the target'),
   column('target_host', 'text', asked('targetHost'), 'address of the target'),
   column('target_user', 'text', asked('targetUser'), 'login on the target'),
-  column('target_labels', 'text', asked('targetLabels'), '{"env":"prod","role":"db"}'),
+  column('target_labels', 'text', asked('targetLabels'), 'env=prod,role=db'),
   column('channel', 'text', asked('channel'), 'shell, exec, subsystem, ...'),
   column('command', 'text', asked('command'), 'command line'),
   column('command_source', 'text', known('commandSource'), 'exec, subsystem, pty, auditd'),

@@ -18,7 +18,7 @@ export type DerivedTableOptions = {
 export const derivedTableNames = ['events', 'sessions', 'commands', 'denials'] as const;
 export type DerivedTableName = (typeof derivedTableNames)[number];
 
-/** A factor may be proved this long before its session starts; also the slack of day partitions. */
+/** A factor may be proved this long before its session starts. */
 const authenticationMarginMs = 3_600_000;
 const dayMs = 86_400_000;
 
@@ -33,6 +33,8 @@ export function derivedTable(name: DerivedTableName, options: DerivedTableOption
       return `(SELECT * FROM ${eventsTable(options)} AS x WHERE x.event_name = 'ExecuteCommand')`;
     case 'denials':
       return `(SELECT * FROM ${eventsTable(options)} AS x WHERE x.error_code = 'AccessDenied' OR x.event_name = 'DenyAccess')`;
+    default:
+      return name satisfies never;
   }
 }
 
@@ -84,12 +86,12 @@ function eventsTable(options: DerivedTableOptions): string {
   return `(SELECT * FROM (${normalised}${rawWindow(dialect, window)}) AS n${where})`;
 }
 
-/** Only keeps the reading small; the exact window is outside. A file's day may differ from a record's by one. */
+/** Only keeps the reading small; the exact window is outside. A record lies under the UTC day of its ingestion. */
 function rawWindow(dialect: Dialect, window: IngestWindow | undefined): string {
   if (window === undefined) return '';
   if (dialect.days !== undefined)
-    return ` WHERE ${dialect.days(dayLiteral(window.fromMs - dayMs), dayLiteral(window.toMs + dayMs))}`;
-  // CloudTrail Lake bills by the bytes its own eventtime selects.
+    return ` WHERE ${dialect.days(dayLiteral(window.fromMs), dayLiteral(window.toMs))}`;
+  // CloudTrail Lake bills by the bytes its own eventtime selects; an event may be taken in a day after it happened.
   return ` WHERE r.eventtime >= TIMESTAMP '${lakeTime(window.fromMs - dayMs)}' AND r.eventtime < TIMESTAMP '${lakeTime(window.toMs + dayMs)}'`;
 }
 

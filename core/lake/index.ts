@@ -1,11 +1,10 @@
 export { inlineAddressTests } from './address-tests.ts';
-export type { ColumnType, LakeColumn } from './columns.ts';
 export { eventColumns } from './columns.ts';
-export type { DerivedTableName, DerivedTableOptions, IngestWindow } from './derived-tables.ts';
+export type { IngestWindow } from './derived-tables.ts';
 export { derivedTable, derivedTableNames, sessionColumnNames } from './derived-tables.ts';
 export type { LakeEngine } from './dialect.ts';
-export { dayLiteral, intervalLiteral, textLiteral, timestampLiteral } from './literal.ts';
+export { intervalLiteral, textLiteral, timestampLiteral } from './literal.ts';
 export type { QueryErrorCode } from './query-error.ts';
 export { QueryError } from './query-error.ts';
-export type { SqlToken, SqlTokenKind } from './sql-tokens.ts';
+export type { SqlToken } from './sql-tokens.ts';
 export { meaningfulTokens, sqlTokens } from './sql-tokens.ts';

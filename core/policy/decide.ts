@@ -5,11 +5,7 @@ import { actionGroup, contextOf, entitiesOf, type PolicyRequest } from './policy
 import { sliceFor } from './policy-slice.ts';
 
 /** Why the answer is no; a closed list. */
-export type DenyReason =
-  | 'no-policy-allows'
-  | 'forbidden-by-policy'
-  | 'policy-unavailable'
-  | 'evaluation-error';
+type DenyReason = 'no-policy-allows' | 'forbidden-by-policy' | 'policy-unavailable' | 'evaluation-error';
 
 export type Decision =
   /** `policyIds` are the policies that permit it. */
@@ -24,7 +20,7 @@ export type Decision =
     };
 
 /** What to ask the engineer for. */
-export type StepUp = 'mfa' | 'none';
+type StepUp = 'mfa' | 'none';
 
 /**
  * Allowed only when a policy permits it, none forbids it, and none that covers it failed. No policy (undefined), a request

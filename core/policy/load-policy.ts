@@ -11,7 +11,7 @@ import type { ReadNames } from './policy-request.ts';
 import { type NamedEntity, namesIn } from './read-names.ts';
 import { policySchema } from './schema-text.ts';
 
-export type PolicySource = { readonly file: string; readonly text: string };
+type PolicySource = { readonly file: string; readonly text: string };
 
 export type PolicyProblem = {
   readonly file: string;

@@ -40,12 +40,12 @@ export type PolicyAction =
   /** Where it leads (local) or listens (remote). */
   | { readonly kind: 'forwardLocal' | 'forwardRemote'; readonly destination: ForwardDestination };
 
-export type ForwardDestination =
+type ForwardDestination =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 /** A second factor this connection proved. */
-export type ProvenMfa = {
+type ProvenMfa = {
   /** `totp`, `fido2` or `certificate`. */
   readonly method: string;
   readonly ageSeconds: number;

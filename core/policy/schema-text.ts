@@ -86,7 +86,7 @@ action connect in [session] appliesTo { principal: [User], resource: [Host], con
 action shell in [session] appliesTo { principal: [User], resource: [Host], context: Circumstances };
 // A command given to ssh: ssh target uptime.
 action exec in [session] appliesTo { principal: [User], resource: [Host], context: Command };
-// A command recognised within a shell.
+// A command that is about to run: asked beside exec.
 action command in [session] appliesTo { principal: [User], resource: [Host], context: Command };
 action subsystem in [session] appliesTo { principal: [User], resource: [Host], context: Subsystem };
 // Files towards the target, and from it.

@@ -17,7 +17,7 @@ const maxStringLength = 1024 * 1024;
 const maxSequenceLength = 64;
 const printable = /[\u0020-\u007e\u00a0-\uffff]+/y;
 /** BEL BS HT LF VT FF CR SO SI. ENQ (answerback) and the others are not drawn. */
-const drawingC0 = /[\u0007-\u000f]/;
+const drawingC0 = '\u0007\b\t\n\v\f\r\u000e\u000f';
 /** DECSC DECRC IND NEL HTS RI. */
 const drawingEscape = /^[78DEHM]$/;
 /** Character sets ASCII, line drawing, UK for G0 and G1; line size and DECALN. */
@@ -67,7 +67,7 @@ export function createPlaybackFilter(): PlaybackFilter {
     }
     if (state === 'csi-ignore') return finish('');
     const drawn = controlSequence(sequence, char);
-    const switched = /^\u001b\[\?([0-9;]+)([hl])$/.exec(drawn);
+    const switched = /\[\?([0-9;]+)([hl])$/.exec(drawn);
     if (switched?.[1]?.split(';').some((mode) => alternateScreens.has(mode)))
       onAlternateScreen = switched[2] === 'h';
     return finish(drawn);
@@ -81,7 +81,7 @@ export function createPlaybackFilter(): PlaybackFilter {
       stringLength += 1;
       return stringLength > maxStringLength || (state === 'osc' && code === 0x07) ? finish('') : '';
     }
-    if (code < 0x20) return drawingC0.test(char) ? char : '';
+    if (code < 0x20) return drawingC0.includes(char) ? char : '';
     if (code === 0x7f) return '';
     if (state === 'ground') return char;
     if (code >= 0xa0) return finish(char);

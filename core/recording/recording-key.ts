@@ -10,7 +10,10 @@ export function isChannelName(text: string): text is ChannelName {
 }
 
 export function recordingId(session: SessionId, channel: ChannelName): RecordingId {
-  return `${session}/${channel}` as RecordingId;
+  const id: string = `${session}/${channel}`;
+  if (!isRecordingId(id))
+    throw new RangeError(`not a recording: ${JSON.stringify(id)} (expected a session id, / and a channel)`);
+  return id;
 }
 
 /** The folder of one recording, by the UTC day on which it began: `recordings/dt=YYYY-MM-DD/<session>/<channel>/`. */
@@ -26,4 +29,8 @@ export function chunkName(number: number): string {
 
 export function manifestKey(prefix: string): BlobKey {
   return `${prefix}manifest.json`;
+}
+
+function isRecordingId(text: string): text is RecordingId {
+  return /^s-[0-9a-f]{32}\/c[1-9][0-9]{0,9}$/.test(text);
 }

@@ -97,9 +97,9 @@ async function closeFinding(
   expiresAtMs: number,
 ): Promise<void> {
   const taken = await stepsTaken(options.runbook, finding.key, options.control);
-  const outcomes = [...taken.values()].map((each) => each.outcome);
-  if (outcomes.includes('waiting-approval')) return;
-  const state: Finding['state'] = outcomes.includes('failed') ? 'failed' : 'acted';
+  const outcomes = new Set([...taken.values()].map((each) => each.outcome));
+  if (outcomes.has('waiting-approval')) return;
+  const state: Finding['state'] = outcomes.has('failed') ? 'failed' : 'acted';
   await options.control.put(
     'finding',
     findingId(finding.runbookId, finding.key),

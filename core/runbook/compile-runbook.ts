@@ -133,6 +133,8 @@ function inputLiteral(type: RunbookInput['type'], value: InputValue): InputLiter
       return value.length <= maxTextLength && value.isWellFormed() && !/\p{Cc}/u.test(value)
         ? yes(textLiteral(value))
         : no(`text of at most ${maxTextLength} characters on one line`);
+    default:
+      return type satisfies never;
   }
 }
 

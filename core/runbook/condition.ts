@@ -69,6 +69,8 @@ export function isMet(condition: Condition, columns: Readonly<Record<string, str
       return isMet(condition.left, columns) && isMet(condition.right, columns);
     case 'or':
       return isMet(condition.left, columns) || isMet(condition.right, columns);
+    default:
+      return condition satisfies never;
   }
 }
 
@@ -93,6 +95,8 @@ function compare(text: string | undefined, operator: Operator, value: string | n
       return left > value;
     case '>=':
       return left >= value;
+    default:
+      return operator satisfies never;
   }
 }
 

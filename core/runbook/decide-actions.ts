@@ -49,9 +49,9 @@ type Answer = Pick<Decision, 'kind' | 'reason'>;
 
 /** Undefined: the step is to be looked at afresh. */
 function earlierDecision(taken: ActionTaken | undefined, nowMs: number): Answer | undefined {
-  switch (taken?.outcome) {
-    case undefined:
-      return undefined;
+  if (taken === undefined) return undefined;
+  const { outcome } = taken;
+  switch (outcome) {
     case 'done':
     case 'not-needed':
       return { kind: 'settled', reason: taken.detail };
@@ -63,6 +63,8 @@ function earlierDecision(taken: ActionTaken | undefined, nowMs: number): Answer 
       return (taken.attempts ?? 1) >= maxAttempts
         ? { kind: 'settled', reason: `given up after ${maxAttempts} attempts: ${taken.detail}` }
         : undefined;
+    default:
+      return outcome satisfies never;
   }
 }
 

@@ -83,7 +83,8 @@ function valueProblem(name: string, value: unknown): string | undefined {
     return `type is one of ${principalTypes.join(', ')}`;
   if (name === 'errorCode' && !errorCodes.some((code) => code === value))
     return `errorCode is one of ${errorCodes.join(', ')}`;
-  if (name === 'late' && durationMs(String(value)) === undefined) return 'late is a duration like 30s';
+  if (name === 'late' && (typeof value !== 'string' || durationMs(value) === undefined))
+    return 'late is a duration like 30s';
   return undefined;
 }
 
@@ -150,12 +151,20 @@ function record(event: GivenEvent, atMs: number, number: number, index: number):
   };
 }
 
+/** Labels are written as the gateway writes them: `env=prod,role=db`. */
+function fieldText(value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return `${value}`;
+  if (typeof value !== 'object' || value === null) return '';
+  return Object.entries(value)
+    .map(([name, each]) => `${name}=${fieldText(each)}`)
+    .join(',');
+}
+
 /** `${n}` is the number of the repetition, from 1. */
 function fieldTexts(event: GivenEvent, number: number): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(event.fields).map(([name, value]) => {
-      const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-      return [name, text.replaceAll('${n}', String(number))];
+      return [name, fieldText(value).replaceAll('${n}', String(number))];
     }),
   );
 }

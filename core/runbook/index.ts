@@ -1,6 +1,5 @@
-export type { ActionExecutor, ActionExecutorOptions } from './action-executor.ts';
+export type { ActionExecutor } from './action-executor.ts';
 export { createActionExecutor } from './action-executor.ts';
-export type { ApprovalOptions } from './approve-step.ts';
 export { answerStep } from './approve-step.ts';
 export { compileRunbook } from './compile-runbook.ts';
 export type { Decision } from './decide-actions.ts';

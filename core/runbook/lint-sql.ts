@@ -57,8 +57,14 @@ const notPortableCalls: Readonly<Record<string, string>> = {
   uuid: 'uuid() makes runs differ; leave it out',
 };
 
-const clockWords = ['current_timestamp', 'current_date', 'current_time', 'localtimestamp', 'localtime'];
-const writingWords = [
+const clockWords = new Set([
+  'current_timestamp',
+  'current_date',
+  'current_time',
+  'localtimestamp',
+  'localtime',
+]);
+const writingWords = new Set([
   'insert',
   'update',
   'delete',
@@ -69,8 +75,8 @@ const writingWords = [
   'attach',
   'install',
   'pragma',
-];
-const intervalUnits = ['second', 'minute', 'hour', 'day', 'month', 'year'];
+]);
+const intervalUnits = new Set(['second', 'minute', 'hour', 'day', 'month', 'year']);
 
 /** Portable SQL over the derived tables, and nothing else; every problem, in order. */
 export function lintSql(sql: string, names: SqlNames): readonly SqlProblem[] {
@@ -160,7 +166,7 @@ function symbolMessage(
 }
 
 /** Words after which a bracket begins a value and is no subscript. */
-const beforeValue = [
+const beforeValue = new Set([
   'select',
   'distinct',
   'in',
@@ -174,14 +180,14 @@ const beforeValue = [
   'where',
   'by',
   'having',
-];
+]);
 
 function bracketMessage(before: SqlToken | undefined, next: SqlToken | undefined): string | undefined {
   const after = before?.text.toLowerCase();
   if (after === 'array') return undefined;
   if (
     before === undefined ||
-    beforeValue.includes(after ?? '') ||
+    beforeValue.has(after ?? '') ||
     !(before.kind === 'word' || before.kind === 'name' || after === ']' || after === ')')
   )
     return "['a'] is not Trino; use ARRAY['a']";
@@ -202,8 +208,8 @@ function wordMessage(
   if (next?.text === '(' && Object.hasOwn(notPortableCalls, word)) return notPortableCalls[word];
   if (next?.text === '(' && /^(read_|duckdb_|pragma_|glob$|query$|query_table$)/.test(word))
     return `${word} is not Trino; read from \${events} or another derived table`;
-  if (clockWords.includes(word)) return `${word} makes runs differ; use \${to}`;
-  if (writingWords.includes(word)) return `${word.toUpperCase()} has no place in a query; write one SELECT`;
+  if (clockWords.has(word)) return `${word} makes runs differ; use \${to}`;
+  if (writingWords.has(word)) return `${word.toUpperCase()} has no place in a query; write one SELECT`;
   if (word === 'interval' && next?.kind === 'text') return intervalMessage(next, afterNext);
   if (word === 'e' && next?.kind === 'text') return "E'...' is not Trino; use plain quotes";
   if ((word === 'group' || word === 'order') && afterNext?.text.toLowerCase() === 'all')
@@ -212,8 +218,7 @@ function wordMessage(
 }
 
 function intervalMessage(amount: SqlToken, unit: SqlToken | undefined): string | undefined {
-  if (/^'[0-9]+'$/.test(amount.text) && intervalUnits.includes(unit?.text.toLowerCase() ?? ''))
-    return undefined;
+  if (/^'[0-9]+'$/.test(amount.text) && intervalUnits.has(unit?.text.toLowerCase() ?? '')) return undefined;
   return "an interval is written INTERVAL '10' MINUTE";
 }
 

@@ -27,7 +27,6 @@ const maxFileLength = 256 * 1_024;
 
 /** Reads a runbook and reports everything that is wrong with it, not only the first. */
 export function parseRunbook(text: string, fileName: string): ParsedRunbook {
-  const refuse = (problems: readonly RunbookProblem[]): ParsedRunbook => ({ ok: false, problems });
   if (text.length > maxFileLength)
     return refuse([
       { file: fileName, line: 1, path: '', message: `a runbook has at most ${maxFileLength} characters` },
@@ -59,6 +58,10 @@ export function parseRunbook(text: string, fileName: string): ParsedRunbook {
   const problems = checkRunbook(parsed.data, fileName);
   if (problems.length > 0) return refuse(problems.map(locate).sort((a, b) => a.line - b.line));
   return { ok: true, runbook: toRunbook(parsed.data) };
+}
+
+function refuse(problems: readonly RunbookProblem[]): ParsedRunbook {
+  return { ok: false, problems };
 }
 
 /** Aliases are for people; a file made to unfold into gigabytes is not read. */

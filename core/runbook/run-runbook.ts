@@ -161,15 +161,16 @@ async function candidatesOf(
       .map((item) => [item.data.key, item]),
   );
   const rowsOf = new Map(planned.map((each) => [each.finding.key, each.rows]));
+  const expiresAtMs = nowMs + runbook.finding.suppressMs;
   const fresh = planned
     .filter((each) => !stored.has(each.finding.key))
-    .map((each) => ({ ...each, expiresAtMs: nowMs + runbook.finding.suppressMs }));
+    .map(({ finding, rows }): Candidate => ({ finding, rows, expiresAtMs }));
   const unfinished: Candidate[] = [];
   for (const item of stored.values()) {
     const candidate: Candidate = {
       finding: item.data,
       rows: rowsOf.get(item.data.key) ?? [],
-      expiresAtMs: item.expiresAtMs ?? nowMs + runbook.finding.suppressMs,
+      expiresAtMs: item.expiresAtMs ?? expiresAtMs,
       stored: item,
     };
     if (await isUnfinished(options, candidate, nowMs)) unfinished.push(candidate);
@@ -216,11 +217,11 @@ async function decide(
   const decisions = decideActions(finding, options.runbook.steps, state, options.now());
   if (options.runbook.status !== 'canary') return decisions;
   // A canary watches: what would change something is decided, said and not done.
-  return decisions.map((decision) =>
-    decision.kind === 'take' && containingActions.includes(decision.action)
-      ? { ...decision, kind: 'skip', reason: 'the runbook is a canary' }
-      : decision,
-  );
+  return decisions.map((decision): Decision => {
+    const { step, action, kind } = decision;
+    if (kind !== 'take' || !containingActions.includes(action)) return decision;
+    return { step, action, kind: 'skip', reason: 'the runbook is a canary' };
+  });
 }
 
 async function foresee(

@@ -37,22 +37,18 @@ const trigger = z
   })
   .describe('When the runbook runs; an event, a schedule or both.');
 
-const stepRules: object[] = [
-  {
-    if: { properties: { mode: { const: 'approve' } }, required: ['mode'] },
-    then: { required: ['approvers'] },
-  },
-  {
-    if: {
-      properties: { do: { enum: containingActions }, mode: { const: 'auto' } },
-      required: ['do'],
-    },
-    then: { required: ['limit', 'verify'] },
-  },
-  {
-    if: { properties: { do: { const: 'session.revoke' } }, required: ['do'] },
-    then: { required: ['message'] },
-  },
+/** If the step is so, it needs these. */
+function stepRule(condition: object, needs: readonly string[]): object {
+  return Object.fromEntries(new Map<string, object>().set('if', condition).set('then', { required: needs }));
+}
+
+const stepRules = [
+  stepRule({ properties: { mode: { const: 'approve' } }, required: ['mode'] }, ['approvers']),
+  stepRule({ properties: { do: { enum: containingActions }, mode: { const: 'auto' } }, required: ['do'] }, [
+    'limit',
+    'verify',
+  ]),
+  stepRule({ properties: { do: { const: 'session.revoke' } }, required: ['do'] }, ['message']),
 ];
 
 const step = z

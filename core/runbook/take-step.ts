@@ -264,6 +264,8 @@ async function act(
         ? { outcome: 'done', detail: 'the gateway was asked to end the session' }
         : { outcome: 'not-needed', detail: 'the session was being ended already' };
     }
+    default:
+      return step.action satisfies never;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { TotpState } from '../contract/index.ts';
 import { type TotpCheck, verifyTotp } from './verify-totp.ts';
 
-export type TotpAttempt =
+type TotpAttempt =
   /** `state` must be stored, on the condition that nobody else changed it, before the attempt counts as accepted. */
   | { readonly kind: 'accepted'; readonly step: number; readonly state: TotpState }
   | {

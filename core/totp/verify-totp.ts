@@ -12,7 +12,7 @@ export type TotpCheck = {
   readonly lastStep: number;
 };
 
-export type TotpVerdict =
+type TotpVerdict =
   | { readonly ok: true; readonly step: number }
   | { readonly ok: false; readonly reason: 'malformed' | 'wrong' | 'reused' };
 

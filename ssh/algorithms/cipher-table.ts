@@ -49,7 +49,8 @@ export function sealerNamed(
   derive: (lengths: SecretLengths) => DirectionSecrets,
 ): PacketSealer {
   const cipher = cipherNamed(cipherName);
-  if (cipher.authenticated) return erasing(derive({ ...lengthsOf(cipher), macKeyBytes: 0 }), cipher.sealer);
+  if (cipher.authenticated)
+    return erasing(derive({ ...lengthsOf(cipher), macKeyBytes: 0 }), (secrets) => cipher.sealer(secrets));
   const mac = macNamed(macName);
   return erasing(derive({ ...lengthsOf(cipher), macKeyBytes: mac.keyBytes }), (secrets) =>
     cipher.sealer(secrets, mac),
@@ -63,7 +64,8 @@ export function openerNamed(
   derive: (lengths: SecretLengths) => DirectionSecrets,
 ): PacketOpener {
   const cipher = cipherNamed(cipherName);
-  if (cipher.authenticated) return erasing(derive({ ...lengthsOf(cipher), macKeyBytes: 0 }), cipher.opener);
+  if (cipher.authenticated)
+    return erasing(derive({ ...lengthsOf(cipher), macKeyBytes: 0 }), (secrets) => cipher.opener(secrets));
   const mac = macNamed(macName);
   return erasing(derive({ ...lengthsOf(cipher), macKeyBytes: mac.keyBytes }), (secrets) =>
     cipher.opener(secrets, mac),

@@ -62,7 +62,7 @@ export function deriveSecrets(
 }
 
 /** HASH(K || H || letter || session_id), extended by HASH(K || H || all so far) to the length wanted. */
-export function deriveKey(
+function deriveKey(
   hash: string,
   secret: Uint8Array,
   exchange: Uint8Array,

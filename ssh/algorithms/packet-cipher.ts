@@ -6,7 +6,7 @@ export type DirectionSecrets = {
 };
 
 /** How a cipher lays out packets, RFC 4253 §6. */
-export interface PacketFraming {
+interface PacketFraming {
   /** What padding aligns to. */
   readonly blockBytes: number;
   /** Whether the length field counts into the aligned part (it does not where it is authenticated in the clear). */

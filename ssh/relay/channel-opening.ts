@@ -37,6 +37,7 @@ export class ChannelOpening {
 
   open(leg: Leg, plain: Buffer, payloadLength: number): void {
     const open = decodeChannelOpen(plain.subarray(1, 1 + payloadLength), leg.side);
+    if (this.#waits(leg, open.senderChannel, () => this.open(leg, plain, payloadLength))) return;
     this.#table.checkUnused(leg.side, open.senderChannel);
     const refusal = this.#permissions.refusalOf(open);
     if (refusal !== undefined) {
@@ -55,6 +56,7 @@ export class ChannelOpening {
     const confirmation = decodeOpenConfirmation(plain.subarray(1, 1 + payloadLength));
     const { recipientChannel, senderChannel, initialWindow, maximumPacket } = confirmation;
     const channel = this.#table.halfOpen(leg.side, recipientChannel);
+    if (this.#waits(leg, senderChannel, () => this.confirmation(leg, plain, payloadLength))) return;
     this.#table.checkUnused(leg.side, senderChannel);
     const announced = channel.confirm(senderChannel, initialWindow, maximumPacket);
     this.#table.confirmed(channel);
@@ -69,6 +71,26 @@ export class ChannelOpening {
     this.#table.remove(channel);
     this.#taps.channelRefused?.(channel.open, reason, message);
     leg.other.transport.forward(plain, payloadLength);
+  }
+
+  /**
+   * A number the target may use again, while the client does not yet know of it: the message, and all behind it, waits for
+   * the client's CLOSE, since until then the client's messages with that number mean the old channel.
+   */
+  #waits(leg: Leg, number: number, handle: () => void): boolean {
+    const lingering = this.#table.lingering(leg.side, number);
+    if (lingering === undefined) return false;
+    leg.transport.hold();
+    lingering.whenOver = () => {
+      try {
+        if (!this.#overseer.isOver) handle();
+      } catch (cause) {
+        this.#overseer.fail(leg, cause);
+      } finally {
+        leg.transport.release();
+      }
+    };
+    return true;
   }
 
   #apply(leg: Leg, open: ChannelOpen, verdict: Verdict, plain: Buffer, payloadLength: number): void {

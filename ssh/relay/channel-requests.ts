@@ -7,6 +7,7 @@ import {
 } from '../connection/index.ts';
 import { type Channel, otherSide } from './channel.ts';
 import type { ChannelTable } from './channel-table.ts';
+import { conclude, mayConclude } from './conclusion.ts';
 import type { Answer, RelayGates, RelayTaps, Verdict } from './contract.ts';
 import { decide, type Overseer } from './decision.ts';
 import type { Leg } from './leg.ts';
@@ -39,6 +40,7 @@ export class ChannelRequests {
     const decoded = decodeChannelRequest(plain.subarray(1, 1 + payloadLength), leg.side);
     const { recipientChannel, request } = decoded;
     const channel = this.#table.addressed(leg.side, recipientChannel);
+    if (channel.concluded) return;
     if (request.wantReply && channel.replies[leg.side].isFull)
       throw new RelayError(
         'too-many-requests',
@@ -84,7 +86,9 @@ export class ChannelRequests {
     payloadLength: number,
   ): void {
     if (verdict.kind !== 'pass') {
-      refuse(leg, channel, request);
+      if (verdict.kind === 'refuse' && verdict.exitStatus !== undefined && mayConclude(channel, request))
+        conclude(leg, channel, request, verdict.message, verdict.exitStatus);
+      else refuse(leg, channel, request);
       return;
     }
     this.#permissions.requestPassed(request);

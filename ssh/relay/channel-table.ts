@@ -40,6 +40,17 @@ export class ChannelTable {
       );
   }
 
+  /**
+   * The concluded channel that still holds a number of the target's although the target is through with it: the client's
+   * CLOSE is on its way.
+   */
+  lingering(side: Side, number: number): Channel | undefined {
+    const channel = this.#byNumber[side].get(number);
+    return channel?.concluded === true && side === 'target' && channel.progress.target === 'closed'
+      ? channel
+      : undefined;
+  }
+
   /** A reserved open is passed on. */
   add(open: ChannelOpen): Channel {
     this.#undecided -= 1;

@@ -12,6 +12,7 @@ import {
 } from '../connection/index.ts';
 import type { Channel } from './channel.ts';
 import type { ChannelTable } from './channel-table.ts';
+import { sayOverdue } from './conclusion.ts';
 import type { RelayGates, RelayTaps } from './contract.ts';
 import type { Flow } from './flow.ts';
 import type { Leg } from './leg.ts';
@@ -47,6 +48,7 @@ export class ChannelTraffic {
     const bytes = windowAdjustOf(plain, 1, payloadLength);
     const channel = this.#table.addressed(leg.side, recipientChannelOf(plain, 1, payloadLength));
     const forSender = openFlow(channel, leg.other).grant(bytes);
+    if (channel.concluded) return;
     if (forSender === 0 && bytes > 0) return;
     if (forSender !== bytes) plain.writeUInt32BE(forSender, ADJUST_BYTES);
     leg.other.transport.forward(plain, payloadLength);
@@ -57,14 +59,20 @@ export class ChannelTraffic {
     const channel = this.#table.addressed(leg.side, recipient);
     if (channel.progress[leg.side] === 'eof') throw afterEof(leg, recipient);
     channel.progress[leg.side] = 'eof';
+    if (channel.concluded) return;
     this.#taps.channelEof?.(channel, leg.side);
     leg.other.transport.forward(plain, payloadLength);
   }
 
-  /** Returns the channel whose end came nearer; it is over where both sides have closed. */
+  /**
+   * Returns the channel whose end came nearer; it is over where both sides have closed. Of a concluded channel the target
+   * has our CLOSE already.
+   */
   close(leg: Leg, plain: Buffer, payloadLength: number): Channel {
     const channel = this.#table.addressed(leg.side, soleRecipientChannelOf(plain, 1, payloadLength));
     channel.progress[leg.side] = 'closed';
+    if (channel.concluded && leg.side === 'client') return channel;
+    if (channel.concluded) sayOverdue(leg.other, channel);
     leg.other.transport.forward(plain, payloadLength);
     return channel;
   }
@@ -82,6 +90,7 @@ export class ChannelTraffic {
     if (channel.progress[leg.side] === 'eof') throw afterEof(leg, recipient);
     const flow = openFlow(channel, leg);
     flow.take(length);
+    if (channel.concluded) return;
     if (this.#isWatched) {
       const data = plain.subarray(start, start + length);
       if (this.#gates.channelData?.(channel, leg.side, stream, data) === 'drop') {

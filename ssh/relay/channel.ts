@@ -27,6 +27,10 @@ export class Channel implements RelayChannel {
   };
   /** A terminal was granted and a program started on it: there is somebody to show a notice to. */
   terminal: { granted: boolean; started: boolean } = { granted: false, started: false };
+  /** We ended it in place of a program that was refused: nothing passes any more but the target's CLOSE. */
+  concluded = false;
+  /** What waits for both CLOSEs; only ever set where `concluded`. */
+  whenOver: (() => void) | undefined;
   /** By the side that sends; undefined until the channel is confirmed. */
   #flows: { readonly client: Flow; readonly target: Flow } | undefined;
   readonly #reserve: number;

@@ -7,7 +7,16 @@ import type { Transport } from '../transport/contract.ts';
  */
 export type Verdict =
   | { readonly kind: 'pass' }
-  | { readonly kind: 'refuse'; readonly openFailureReason?: number; readonly message: string }
+  | {
+      readonly kind: 'refuse';
+      readonly openFailureReason?: number;
+      readonly message: string;
+      /**
+       * For the client's shell, exec or subsystem: the channel ends as that of a program which wrote the message to its standard
+       * error and exited so, since CHANNEL_FAILURE has no room for a reason and stock clients drop what came before it.
+       */
+      readonly exitStatus?: number;
+    }
   | { readonly kind: 'drop' };
 
 /** A channel between the two ends, from CHANNEL_OPEN to both CLOSEs. Numbers are never reused within a relay. */

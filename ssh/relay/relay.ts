@@ -148,6 +148,7 @@ class MessageRelay implements Relay, Overseer {
     if (channel.progress[leg.other.side] !== 'closed') return;
     this.#table.remove(channel);
     this.#taps.channelClosed?.(channel);
+    channel.whenOver?.();
   }
 
   #legEnded(leg: Leg, transportEnd: TransportEnd): void {

@@ -44,6 +44,11 @@ export class ReplyQueue<R extends object> {
     return head.reply;
   }
 
+  /** All slots in order, for when no answer of the other end can come any more: undefined stands for each of those. */
+  overdue(): (Buffer | undefined)[] {
+    return this.#slots.map((slot) => ('reply' in slot ? slot.reply : undefined));
+  }
+
   /** No answer can come any more. Returns the requests left unanswered, oldest first. */
   abandon(): R[] {
     const requests: R[] = [];

@@ -186,7 +186,7 @@ class SshTransport implements Transport, Flushable {
   }
 
   setReadPaused(paused: boolean): void {
-    this.#gate.set('requested', paused);
+    if (this.#phase === 'open') this.#gate.set('requested', paused);
   }
 
   rekey(): void {
@@ -390,19 +390,11 @@ class SshTransport implements Transport, Flushable {
   }
 
   #backlogMonitor(): BacklogMonitor {
-    const transport = this;
-    const output = this.#output;
     return new BacklogMonitor(
       {
-        get backlogBytes() {
-          return transport.backlogBytes;
-        },
-        get takenBytes() {
-          return output.takenBytes;
-        },
-        get excused() {
-          return transport.#inlet.held;
-        },
+        backlogBytes: () => this.backlogBytes,
+        takenBytes: () => this.#output.takenBytes,
+        excused: () => this.#inlet.held,
         onCongestion: (congested) => this.onBacklog?.(congested),
         onExhausted: (error) => {
           this.#finish(faultEnd(error));

@@ -1,4 +1,5 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from './bench-error.ts';
 import type { Figure } from './figure.ts';
@@ -29,11 +30,7 @@ export const keystrokes: Family = {
     workbench.progress(`keystrokes: ${keys} keys on each path`);
     const alone = await type(ssh, pathNames);
     workbench.progress(`keystrokes: ${keys} keys on each path beside a bulk download`);
-    const bulk = ssh.start('sshtrail', [], 'exec cat /dev/zero');
-    bulk.stderr.resume();
-    // The kernel throws it away, not this process, whose own delay would count as the gateway's.
-    const flowing = new Promise<void>((resolve) => bulk.stdout.once('data', () => resolve()));
-    await flowing;
+    const bulk = await startBulk(ssh);
     const beside = await type(ssh, ['direct', 'sshtrail']);
     await endProcess(bulk);
     return [
@@ -71,6 +68,16 @@ function figuresOf(
       }),
     ),
   ];
+}
+
+/** Zeros without end to nowhere; resolves when they flow. They do not come by this process, whose delay would count as the gateway's. */
+async function startBulk(ssh: SshPaths): Promise<ChildProcess> {
+  const child = spawn('ssh', [...ssh.arguments('sshtrail'), 'echo go >&2; exec cat /dev/zero'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  ssh.own(child);
+  await once(child.stderr, 'data');
+  return child;
 }
 
 /** A turn on each path after the other, until each has had all its keys. */

@@ -16,6 +16,7 @@ export const revocation: ControlData['revocation'] = {
 const totp: ControlData['totp'] = { lastStep: 0, failures: 0, lockedUntilMs: 0 };
 const any = { kind: 'any' } as const;
 const absent = { kind: 'absent' } as const;
+const version = (number: number) => ({ kind: 'version', version: number }) as const;
 const deadline = { timeout: 5000, interval: 5 };
 
 /** A store that is empty, opened again for each of several users of it; `now` is the clock of them all. */
@@ -71,7 +72,6 @@ export function controlStoreConformance(name: string, create: () => Promise<Cont
 
     it('puts only where the condition holds, and says so', async () => {
       const store = await (await create()).open();
-      const version = (number: number) => ({ kind: 'version', version: number }) as const;
 
       expect(await store.put('totp', 'a', totp, version(1))).toBeUndefined();
       expect(await store.put('totp', 'a', totp, version(0))).toBeUndefined();

@@ -34,7 +34,7 @@ describe('forwarding through the gateway', () => {
     const opened = await stack.eventually(
       "SELECT forward_type, forward_port FROM events WHERE event_name = 'OpenPortForward' AND forward_type = 'local'",
     );
-    expect(opened[0]?.['forward_port']).toBe(String(webPort));
+    expect(opened[0]?.['forward_port']).toBe(BigInt(webPort));
   });
 
   test('-R lets the target reach a server beside the client', async () => {

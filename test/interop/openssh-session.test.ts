@@ -45,7 +45,7 @@ describe('a stock OpenSSH client through the gateway to a stock sshd', () => {
   test('opens a shell on a terminal and tells it when the window changes', async () => {
     const script = [
       'stty rows 30 cols 100',
-      '(sleep 1; stty rows 41 cols 123) &',
+      '(sleep 1; stty rows 41 cols 123 < /dev/tty) &',
       `ssh ${stack.sshOptions.map(quoted).join(' ')} -tt ${stack.destination()} 'stty size; while [ "$(stty size)" = "30 100" ]; do sleep 0.1; done; stty size; tty'`,
     ].join('\n');
 

@@ -13,6 +13,7 @@ const planted: readonly (readonly [rule: string, file: string, text: string])[] 
   ['lonely-test', 'test/a.test.ts', join('describe.each.', "only([1])('x', () => {});")],
   ['skipped-test', 'test/a.test.ts', join('it.', "skip('x', () => {});")],
   ['skipped-test', 'test/a.test.ts', join('test.', "skipIf(true)('x', () => {});")],
+  ['skipped-test', 'test/a.test.ts', join('test.', "runIf(process.env['CI'])('x', () => {});")],
   ['skipped-test', 'test/a.test.ts', join('it.', "todo('x');")],
   ['skipped-test', 'test/a.test.ts', join('xdescri', "be('x', () => {});")],
   ['unfinished', 'core/a.ts', join('// TO', 'DO: later')],
@@ -39,6 +40,7 @@ const harmless = [
   'at 1700000000000 ms, 2026112010153012345, 0123456789abcdef123456789012abcdef',
   'keep it in /home/alice/.ssh and ~/root/x, or https://example.com/root/x',
   'todoList mastodon hackathon',
+  join('test.', "runIf(process.platform === 'linux')('x', () => {});"),
 ];
 
 describe('the wording rules', () => {

@@ -1,12 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type {
-  ControlData,
-  ControlItem,
-  ControlKind,
-  ControlStore,
-  PutCondition,
-  WatchOptions,
-} from '#core/contract';
+import type { ControlData, ControlItem, ControlKind, ControlStore, WatchOptions } from '#core/contract';
 import { controlDataSchemas } from './control-data-schema.ts';
 import { ControlStoreError, type ControlStoreErrorCode } from './control-store-error.ts';
 import { type ItemTable, openItemTable, type StoredItem } from './item-table.ts';

@@ -29,13 +29,7 @@ const exactDigits = 15;
 /** Timestamps and dates become ISO 8601 text, UTC; integers wider than 32 bits stay bigint. */
 export function cell(value: DuckDBValue): Cell {
   if (value === null) return null;
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-      return value;
-  }
+  if (typeof value !== 'object') return value;
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(cell);
   if (value instanceof DuckDBStructValue)
     return Object.fromEntries(Object.entries(value.entries).map(([name, each]) => [name, cell(each)]));
@@ -61,8 +55,7 @@ export function typeName(type: DuckDBType): string {
 }
 
 function keyText(key: DuckDBValue): string {
-  const text = cell(key);
-  return typeof text === 'string' ? text : String(text);
+  return typeof key === 'object' && key !== null ? key.toString() : String(key);
 }
 
 function timeText(value: object): string | undefined {

@@ -99,14 +99,14 @@ async function openSandbox(eventsDirectory: string, options: DuckDbEngineOptions
 type Statement = { readonly sql: string; readonly names: ReadonlySet<string> };
 
 /** DuckDB calls PRAGMA a SELECT too, so the first word counts as well as the statement's type. */
-const firstWords: readonly string[] = ['select', 'with', 'values', 'from', 'describe', '('];
+const firstWords = new Set(['select', 'with', 'values', 'from', 'describe', '(']);
 
 function checkedStatement(sql: string): Statement {
   if (sql.length > maxSqlLength)
     throw new QueryError('refused', `the statement is longer than ${maxSqlLength} characters; shorten it`);
   const tokens = meaningfulTokens(sql);
   const first = tokens[0]?.text.toLowerCase();
-  if (first === undefined || !firstWords.includes(first))
+  if (first === undefined || !firstWords.has(first))
     throw new QueryError('refused', 'only one SELECT is run here; begin with SELECT or WITH');
   return { sql: trinoToDuckDb(sql), names: new Set(tokens.map(nameOf)) };
 }
@@ -250,7 +250,7 @@ function asQueryError(error: unknown): QueryError {
   if (error instanceof QueryError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const printable = message.replace(/[^\P{Cc}\n]/gu, ' ').trim();
-  if (/^Permission Error/.test(message))
+  if (message.startsWith('Permission Error'))
     return new QueryError('refused', `queries reach the events of the lake and nothing else: ${printable}`, {
       cause: error,
     });

@@ -70,9 +70,9 @@ export const queryViews: ReadonlyMap<string, string> = new Map([
 
 /** CloudTrail's own column names; the three maps are JSON text, as in a table over CloudTrail's files. */
 function cloudTrailLogs(): string {
-  const maps = ['requestParameters', 'responseElements', 'additionalEventData'];
+  const maps = new Set(['requestParameters', 'responseElements', 'additionalEventData']);
   const columns = fieldNames.map((name) =>
-    maps.includes(name) ? `CAST(to_json(${name}) AS VARCHAR) AS ${name}` : name,
+    maps.has(name) ? `CAST(to_json(${name}) AS VARCHAR) AS ${name}` : name,
   );
   return `SELECT ${columns.join(', ')}, dt FROM ssh_records`;
 }

@@ -197,7 +197,7 @@ class FolderJournal implements OpenedJournal {
     return linked;
   }
 
-  /** StartProxy is where the search for lost sessions ends, so none may be left behind it. */
+  /** The search for lost sessions goes back to the start of a run, so none of an earlier one may be left. */
   #requireEndsBeforeStart(draft: AuditDraft): void {
     if (draft.eventName === 'EndSession') this.#lost.delete(sessionOf(draft));
     if (draft.eventName === 'StartProxy' && this.#lost.size > 0)
@@ -210,7 +210,7 @@ class FolderJournal implements OpenedJournal {
   #tell(records: readonly AuditRecord[]): void {
     this.#oldestOpen.note(records);
     for (const record of records)
-      for (const listener of [...this.#listeners]) {
+      for (const listener of this.#listeners) {
         try {
           listener(record);
         } catch (error) {

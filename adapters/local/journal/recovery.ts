@@ -130,7 +130,7 @@ async function* newestFirst(
   for (const segment of segments.toReversed()) {
     const lines: Buffer[] = [];
     for await (const line of linesOf(segment)) lines.push(line);
-    for (const line of lines.reverse()) {
+    for (const line of lines.toReversed()) {
       const record = parseAuditRecord(line);
       if (record !== undefined) yield record;
       else if (mayMatter(line)) throw damaged(segment.path, 'it holds a session event that cannot be read');

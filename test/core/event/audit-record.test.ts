@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { link } from '#core/chain';
-import type { AuditRecord } from '#core/contract';
+import type { AuditDraft, AuditRecord } from '#core/contract';
 import {
   closeLostSessions,
   endSession,
@@ -10,6 +10,7 @@ import {
   startProxy,
   startSession,
   stopProxy,
+  storeLostRecording,
   toAuditRecord,
   uuidV7,
 } from '#core/event';
@@ -107,17 +108,20 @@ test('sessions without an end are found, in the order in which they started', as
   expect(lost.map((record) => record.additionalEventData['sessionId'])).toEqual(['s-1', 's-3']);
 });
 
-test('the search ends where a gateway started or stopped', async () => {
-  const start = startSession(sessionFacts, atMs);
+async function lostIn(...drafts: AuditDraft[]): Promise<number> {
+  return (await findLostSessions(newestFirst(records(...drafts)))).length;
+}
 
-  const stopped = await findLostSessions(
-    newestFirst(records(start, stopProxy(proxy, atMs, { reason: 'x', seconds: 1 }))),
-  );
-  const begun = await findLostSessions(
-    newestFirst(records(start, startProxy(proxy, atMs, { listen: [], tornBytes: 0, lostSessions: 0 }))),
-  );
+test('the search ends at a clean stop, and at the second start of a gateway', async () => {
+  const begun = startProxy(proxy, atMs, { listen: [], tornBytes: 0, lostSessions: 0 });
+  const stopped = stopProxy(proxy, atMs, { reason: 'signal', seconds: 1 });
+  const session = startSession(sessionFacts, atMs);
 
-  expect([...stopped, ...begun]).toEqual([]);
+  expect(await lostIn(session, stopped)).toBe(0);
+  expect(await lostIn(session, stopped, begun)).toBe(0);
+  expect(await lostIn(session, begun, begun)).toBe(0);
+  // An engineer was in before the gateway had said that it started.
+  expect(await lostIn(begun, session, begun)).toBe(1);
 });
 
 test('the end of a lost session says whose it was and that the proxy was lost', () => {
@@ -137,4 +141,27 @@ test('the end of a lost session says whose it was and that the proxy was lost', 
   expect(Object.keys(end?.additionalEventData ?? {}).filter((name) => /^(chain|ingest)/.test(name))).toEqual(
     [],
   );
+});
+
+test('a recording that was completed after a kill belongs to its lost session', () => {
+  const unlinked = toAuditRecord(startSession(sessionFacts, atMs), frame);
+  const { record } = link({ stream: 'gateway', seq: 1, previousHash: '0'.repeat(64) }, unlinked);
+
+  const draft = storeLostRecording(record, atMs, {
+    recordingId: `${sessionFacts.sessionId}/c1`,
+    key: 'recordings/dt=2026-11-20/s/c1/manifest.json',
+    manifestSha256: 'a'.repeat(64),
+    seconds: 2,
+    bytes: 100,
+    truncated: false,
+  });
+
+  expect(draft).toMatchObject({
+    eventName: 'StoreRecording',
+    userIdentity: record.userIdentity,
+    responseElements: { recordingSha256: 'a'.repeat(64), recordingSeconds: '2' },
+    requestParameters: { target: 'pay-api-3', recordingId: `${sessionFacts.sessionId}/c1` },
+    additionalEventData: { sessionId: sessionFacts.sessionId },
+  });
+  expect(Object.keys(draft.additionalEventData).filter((name) => name.startsWith('chain'))).toEqual([]);
 });

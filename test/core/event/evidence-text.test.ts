@@ -44,7 +44,7 @@ test('takes any string, one with lone surrogates too, to valid Unicode', () => {
 
         expect(text.isWellFormed()).toBe(true);
         expect(escaped).toBe(!(a + b).isWellFormed());
-        if (!escaped) expect(text).toBe(a + b);
+        expect(text === a + b || escaped).toBe(true);
       },
     ),
   );

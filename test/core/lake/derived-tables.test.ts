@@ -11,6 +11,7 @@ import {
 } from '../../../core/lake/index.ts';
 import { givenRecords } from '../../../core/runbook/given-events.ts';
 import { compileRunbook, parseRunbook, type Runbook } from '../../../core/runbook/index.ts';
+import type { GivenEvent } from '../../../core/runbook/runbook.ts';
 import { allRows } from '../../adapters/local/duckdb/sample-lake.ts';
 import { lakeShapedRecords } from './lake-shapes.ts';
 
@@ -32,27 +33,26 @@ function manyRecords(): readonly AuditRecord[] {
   const records = shippedRunbooks().flatMap((runbook) =>
     runbook.tests.flatMap((test, index) =>
       givenRecords(
-        test.given.map((given) => ({
-          ...given,
-          fields: Object.fromEntries(
-            Object.entries(given.fields).map(([name, value]) => [
-              name,
-              name === 'session' ? `${runbook.id}-${index}-${String(value)}` : value,
-            ]),
-          ),
-        })),
+        test.given.map((given) => withSessions(given, `${runbook.id}-${index}`)),
         nowMs,
       ),
     ),
   );
-  return records.map((record, index) => ({
-    ...record,
-    eventID: `e-${index}`,
-    additionalEventData: {
-      ...record.additionalEventData,
-      eventTimeMs: String(Date.parse(record.eventTime)),
-    },
-  }));
+  return records.map((record, index) =>
+    Object.assign({}, record, {
+      eventID: `e-${index}`,
+      additionalEventData: Object.assign({}, record.additionalEventData, {
+        eventTimeMs: String(Date.parse(record.eventTime)),
+      }),
+    }),
+  );
+}
+
+/** Sessions of different tests are different sessions. */
+function withSessions(given: GivenEvent, prefix: string): GivenEvent {
+  const session = given.fields['session'];
+  if (typeof session !== 'string') return given;
+  return { ...given, fields: { ...given.fields, session: `${prefix}-${session}` } };
 }
 
 async function openLake(records: readonly AuditRecord[]) {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type CastEvent,
@@ -95,7 +95,9 @@ describe('castEvents', () => {
     await fc.assert(
       fc.asyncProperty(fc.boolean(), fc.array(line), fc.uint8Array(), async (good, list, bytes) => {
         const file = Buffer.concat([Buffer.from(`${good ? header : ''}${list.join('\n')}`), bytes]);
-        await read(file).catch((error: unknown) => expect(error).toBeInstanceOf(RecordingError));
+        const outcome: unknown = await read(file).catch((error: unknown) => error);
+
+        expect(Array.isArray(outcome) || outcome instanceof RecordingError).toBe(true);
       }),
     );
   });

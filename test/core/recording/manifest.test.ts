@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeManifest, parseManifest, RecordingError } from '../../../core/recording/index.ts';
 import { exampleManifest } from './example-manifest.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sqlTokens } from '../../../core/lake/index.ts';
 import { compileRunbook } from '../../../core/runbook/index.ts';
@@ -21,12 +21,12 @@ describe('compiling', () => {
     }
   });
 
-  it('writes the window as literals of ingest time, and days one wider', () => {
+  it('writes the window as literals of ingest time, and its days', () => {
     const sql = compileRunbook(sampleRunbook(), { engine: 'athena', ...window });
 
     expect(sql).toContain("n.ingest_time >= from_iso8601_timestamp('2026-11-20T10:00:00.000Z')");
     expect(sql).toContain("n.ingest_time < from_iso8601_timestamp('2026-11-20T10:30:00.000Z')");
-    expect(sql).toContain("r.dt BETWEEN '2026-11-19' AND '2026-11-21'");
+    expect(sql).toContain("r.dt BETWEEN '2026-11-20' AND '2026-11-20'");
   });
 
   it('keeps CloudTrail Lake from reading more than it must', () => {

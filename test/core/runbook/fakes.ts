@@ -20,18 +20,27 @@ export type Clock = { nowMs: number };
 
 /** The control store's contract in memory: versions, conditions, expiry. */
 export function memoryControlStore(clock: Clock): ControlStore {
-  const items = new Map<string, ControlItem<ControlKind>>();
-  const live = (kind: ControlKind, id: string) => {
-    const item = items.get(`${kind}\n${id}`);
-    return item?.expiresAtMs !== undefined && item.expiresAtMs <= clock.nowMs ? undefined : item;
+  const tables: { readonly [Kind in ControlKind]: Map<string, ControlItem<Kind>> } = {
+    session: new Map(),
+    revocation: new Map(),
+    totp: new Map(),
+    finding: new Map(),
+    action: new Map(),
   };
+  function isLive(item: { readonly expiresAtMs?: number }): boolean {
+    return item.expiresAtMs === undefined || item.expiresAtMs > clock.nowMs;
+  }
+  function live<Kind extends ControlKind>(kind: Kind, id: string): ControlItem<Kind> | undefined {
+    const table: Map<string, ControlItem<Kind>> = tables[kind];
+    const item = table.get(id);
+    return item !== undefined && isLive(item) ? item : undefined;
+  }
   return {
-    get: async <Kind extends ControlKind>(kind: Kind, id: string) =>
-      live(kind, id) as ControlItem<Kind> | undefined,
-    list: async <Kind extends ControlKind>(kind: Kind) =>
-      [...items.values()]
-        .filter((item) => item.kind === kind && live(kind, item.id) !== undefined)
-        .sort((a, b) => (a.id < b.id ? -1 : 1)) as unknown as readonly ControlItem<Kind>[],
+    get: async (kind, id) => live(kind, id),
+    list: async <Kind extends ControlKind>(kind: Kind) => {
+      const table: Map<string, ControlItem<Kind>> = tables[kind];
+      return [...table.values()].filter(isLive).sort((a, b) => (a.id < b.id ? -1 : 1));
+    },
     put: async <Kind extends ControlKind>(
       kind: Kind,
       id: string,
@@ -43,11 +52,11 @@ export function memoryControlStore(clock: Clock): ControlStore {
       if (condition.kind === 'absent' && current !== undefined) return undefined;
       if (condition.kind === 'version' && current?.version !== condition.version) return undefined;
       const version = (current?.version ?? 0) + 1;
-      const item = { kind, id, version, data, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
-      items.set(`${kind}\n${id}`, item as ControlItem<ControlKind>);
+      const table: Map<string, ControlItem<Kind>> = tables[kind];
+      table.set(id, { kind, id, version, data, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) });
       return version;
     },
-    delete: async (kind, id) => items.delete(`${kind}\n${id}`),
+    delete: async (kind, id) => tables[kind].delete(id),
     watch: () => {},
     close: async () => {},
   };

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRunbook } from '../../../core/runbook/index.ts';
 import { sampleYaml } from './sample-runbook.ts';
@@ -127,9 +127,9 @@ describe('reading a runbook', () => {
 
   it('answers any text with a runbook or with problems', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-z:\-\n &*[\]{}'"|>!]*$/)), (text) =>
-        problems(text).every(({ line }) => line >= 1),
-      ),
+      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-z:\-\n &*[\]{}'"|>!]*$/)), (text) => {
+        expect(problems(text).every(({ line }) => line >= 1)).toBe(true);
+      }),
     );
   });
 
@@ -143,7 +143,7 @@ describe('reading a runbook', () => {
           const yaml = sampleYaml.slice(0, at) + insert + sampleYaml.slice(at + length);
           const parsed = parseRunbook(yaml, 'SSH-900-sample.yaml');
 
-          return parsed.ok || parsed.problems.length > 0;
+          expect(parsed.ok || parsed.problems.length > 0).toBe(true);
         },
       ),
       { numRuns: 200 },

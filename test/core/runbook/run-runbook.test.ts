@@ -15,9 +15,13 @@ import { sampleRunbook } from './sample-runbook.ts';
 const startMs = Date.UTC(2026, 10, 20, 12, 30);
 const minuteMs = 60_000;
 
+function sessionName(n: number): string {
+  return `s-${String(n).padStart(32, '0')}`;
+}
+
 function sessionRow(n: number, fields: Row = {}): Row {
   return {
-    session_id: `s-${String(n).padStart(32, '0')}`,
+    session_id: sessionName(n),
     user_name: `user${n}`,
     still_open: true,
     ...fields,
@@ -51,7 +55,7 @@ function setUp(rows: readonly Row[] = [sessionRow(1)]) {
   };
 }
 
-const key1 = sessionRow(1)['session_id'];
+const key1 = sessionName(1);
 
 describe('a run', () => {
   it('takes the steps in order and writes an event for each, after the finding', async () => {
@@ -102,15 +106,15 @@ describe('a run', () => {
     await Promise.all([run(), run()]);
 
     expect(actions.log.filter((line) => line.startsWith('revoke')).sort()).toEqual([
-      `revoke ${sessionRow(1)['session_id']}`,
-      `revoke ${sessionRow(2)['session_id']}`,
+      `revoke ${sessionName(1)}`,
+      `revoke ${sessionName(2)}`,
     ]);
     expect(journal.drafts.filter((draft) => draft.eventName === 'DetectCondition')).toHaveLength(2);
   });
 
   it('does not end what is closed by now, whatever the log says', async () => {
     const { run, actions } = setUp();
-    actions.closedSessions.add(String(key1));
+    actions.closedSessions.add(key1);
 
     const report = await run();
 
@@ -325,7 +329,7 @@ describe('a dry run', () => {
 
   it('looks at live state', async () => {
     const { run, actions } = setUp();
-    actions.closedSessions.add(String(key1));
+    actions.closedSessions.add(key1);
 
     const report = await run({ dryRun: true });
 
@@ -353,16 +357,16 @@ describe('status', () => {
   });
 });
 
-describe('approval', () => {
-  async function waiting() {
-    const parts = setUp([1, 2, 3].map((n) => sessionRow(n)));
-    await parts.run();
-    const findingKey = String(sessionRow(3)['session_id']);
-    const answer = (by: string, answer: 'approve' | 'reject' = 'approve') =>
-      answerStep({ ...parts.options(), findingKey, step: 1, by, answer });
-    return { ...parts, findingKey, answer };
-  }
+async function waiting() {
+  const parts = setUp([1, 2, 3].map((n) => sessionRow(n)));
+  await parts.run();
+  const findingKey = sessionName(3);
+  const answer = (by: string, answer: 'approve' | 'reject' = 'approve') =>
+    answerStep({ ...parts.options(), findingKey, step: 1, by, answer });
+  return { ...parts, findingKey, answer };
+}
 
+describe('approval', () => {
   it('takes the step once somebody says yes', async () => {
     const { answer, actions, findingKey, control } = await waiting();
 

@@ -61,16 +61,21 @@ describe('a schedule', () => {
   });
 });
 
+function recordOf(fields: object) {
+  const given = {
+    agoMs: 0,
+    repeat: 1,
+    everyMs: 0,
+    eventName: 'StartSession',
+    fields: { ...fields },
+  } as const;
+  const [record] = givenRecords([given], noonMs);
+  if (record === undefined) throw new Error('no record');
+  return record;
+}
+
 describe('an event', () => {
   const trigger: Trigger = { events: ['StartSession'], delayMs: 0, lookbackMs: minuteMs };
-  const recordOf = (fields: object) => {
-    const [record] = givenRecords(
-      [{ agoMs: 0, repeat: 1, everyMs: 0, eventName: 'StartSession', fields: { ...fields } }],
-      noonMs,
-    );
-    if (record === undefined) throw new Error('no record');
-    return record;
-  };
 
   it('of the right name calls for a run, and of another does not', () => {
     expect(matchesEvent(trigger, recordOf({ principal: 'alice' }))).toBe(true);

@@ -23,6 +23,8 @@ function clock(): { now: () => number; advance: (ms: number) => void } {
   };
 }
 
+const used = (): number => process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+
 describe('createRecorder', () => {
   it('stores what a shell showed as an asciicast with a manifest', async () => {
     const { spoolDirectory, store } = folders();
@@ -184,7 +186,6 @@ describe('createRecorder', () => {
       shell(),
     );
     const block = Buffer.alloc(32 * 1024, 'abcdefghijklmnopqrstuvwxyz\r\n');
-    const used = () => process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
     const before = used();
     let peak = 0;
 
@@ -301,12 +302,12 @@ describe('createRecorder', () => {
   });
 });
 
-describe('a recorder whose disk or store fails', () => {
-  const fullStore = (store: BlobStore): BlobStore => ({
-    ...store,
-    putIfAbsent: () => Promise.reject(new Error('ENOSPC: no space left on device')),
-  });
+const fullStore = (store: BlobStore): BlobStore => ({
+  ...store,
+  putIfAbsent: () => Promise.reject(new Error('ENOSPC: no space left on device')),
+});
 
+describe('a recorder whose disk or store fails', () => {
   it('tells of a failing store once, while the channel goes on, and keeps everything in the spool', async () => {
     const { spoolDirectory, store } = folders();
     const faults: RecorderError[] = [];

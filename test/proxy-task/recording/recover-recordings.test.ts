@@ -213,7 +213,7 @@ describe('recoverRecordings', () => {
     ['the head asks for another folder', { 'c1.json': JSON.stringify({ ...head, channel: '../../c1' }) }],
   ])('leaves the files for a person where %s, and goes on with the others', async (_name, files) => {
     const { spoolDirectory, store } = folders();
-    const folder = spooled(spoolDirectory, files as Record<string, string>);
+    const folder = spooled(spoolDirectory, files);
     const other = `s-${'e'.repeat(32)}`;
     spooled(spoolDirectory, { 'c1.0.cast': `${header}[1.000, "o", "other"]\n` }, other);
 

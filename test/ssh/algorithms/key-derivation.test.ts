@@ -5,6 +5,7 @@ import { deriveSecrets, exchangeHash } from '../../../ssh/algorithms/index.ts';
 const secret = Buffer.from('0000000301aabb', 'hex');
 const hash = Buffer.alloc(32, 1);
 const sessionId = Buffer.alloc(32, 2);
+const part = (text: string) => Buffer.from(text);
 const sha256 = (...parts: Buffer[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
 
 describe('key derivation (RFC 4253 §7.2)', () => {
@@ -34,8 +35,6 @@ describe('key derivation (RFC 4253 §7.2)', () => {
 
 describe('the exchange hash (RFC 4253 §8)', () => {
   it('covers every part with its length, and the secret as it is encoded', () => {
-    const part = (text: string) => Buffer.from(text);
-
     const digest = exchangeHash('sha256', {
       clientIdentification: part('SSH-2.0-a'),
       serverIdentification: part('SSH-2.0-bb'),

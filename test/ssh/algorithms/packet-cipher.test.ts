@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   openerNamed,
@@ -18,12 +18,19 @@ const withMac = ['aes256-ctr', 'aes128-ctr'].flatMap((cipher) =>
 );
 const suites = [...gcm, ...withMac];
 
+const derive = (lengths: { ivBytes: number; keyBytes: number; macKeyBytes: number }) => ({
+  iv: Buffer.alloc(lengths.ivBytes, 1),
+  key: Buffer.alloc(lengths.keyBytes, 2),
+  macKey: Buffer.alloc(lengths.macKeyBytes, 3),
+});
+
+const zeroes = (lengths: { ivBytes: number; keyBytes: number }) => ({
+  iv: Buffer.alloc(lengths.ivBytes),
+  key: Buffer.alloc(lengths.keyBytes),
+  macKey: Buffer.alloc(32),
+});
+
 function pair(cipher: string, mac: string): { sealer: PacketSealer; opener: PacketOpener } {
-  const derive = (lengths: { ivBytes: number; keyBytes: number; macKeyBytes: number }) => ({
-    iv: Buffer.alloc(lengths.ivBytes, 1),
-    key: Buffer.alloc(lengths.keyBytes, 2),
-    macKey: Buffer.alloc(lengths.macKeyBytes, 3),
-  });
   return { sealer: sealerNamed(cipher, mac, derive), opener: openerNamed(cipher, mac, derive) };
 }
 
@@ -113,12 +120,6 @@ describe('a packet whose MAC covers its number', () => {
 });
 
 describe('published vectors', () => {
-  const zeroes = (lengths: { ivBytes: number; keyBytes: number }) => ({
-    iv: Buffer.alloc(lengths.ivBytes),
-    key: Buffer.alloc(lengths.keyBytes),
-    macKey: Buffer.alloc(32),
-  });
-
   it.each([
     // McGrew and Viega, The Galois/Counter Mode of Operation, test cases 2 and 14.
     ['aes128-gcm@openssh.com', '0388dace60b6a392f328c2b971b2fe78'],
@@ -153,13 +154,13 @@ describe('published vectors', () => {
   it('counts GCM invocations from the derived IV, carrying over all eight bytes and no further', () => {
     const iv = Buffer.from('aabbccddffffffffffffffff', 'hex');
     const next = Buffer.from('aabbccdd0000000000000000', 'hex');
-    const derive = (start: Buffer) => () => ({
+    const derivingFrom = (start: Buffer) => () => ({
       iv: Buffer.from(start),
       key: Buffer.alloc(16),
       macKey: Buffer.alloc(0),
     });
-    const carried = sealerNamed('aes128-gcm@openssh.com', 'implicit', derive(iv));
-    const fresh = sealerNamed('aes128-gcm@openssh.com', 'implicit', derive(next));
+    const carried = sealerNamed('aes128-gcm@openssh.com', 'implicit', derivingFrom(iv));
+    const fresh = sealerNamed('aes128-gcm@openssh.com', 'implicit', derivingFrom(next));
 
     sealed(carried, Buffer.alloc(16), 0);
 

@@ -213,8 +213,6 @@ describe('the host key', () => {
 });
 
 describe('options', () => {
-  const link = () => alone(clientOptions).peer;
-
   it.each([
     ['a client without a judge of host keys', { ...clientOptions, verifyHostKey: undefined }],
     ['a server without host keys', { ...serverOptions, hostKeys: [] }],
@@ -226,7 +224,7 @@ describe('options', () => {
     ['an empty list', { ...clientOptions, algorithms: { ...quickAlgorithms, mac: [] } }],
     ['a version with a line end', { ...clientOptions, softwareVersion: 'a\r\nb' }],
   ])('with %s are refused', (_what, options) => {
-    expect(() => createTransport(linkFromDuplex(link()), options as never)).toThrow(
+    expect(() => createTransport(linkFromDuplex(alone(clientOptions).peer), options as never)).toThrow(
       expect.objectContaining({ code: 'bad-options' }),
     );
   });
@@ -261,13 +259,14 @@ describe('before the first key exchange', () => {
   });
 });
 
+const list = (names: readonly string[]) => {
+  const text = Buffer.from(names.join(','));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(text.length);
+  return Buffer.concat([length, text]);
+};
+
 function kexInit(methods: readonly string[], hostKeys: readonly string[]): Buffer {
-  const list = (names: readonly string[]) => {
-    const text = Buffer.from(names.join(','));
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(text.length);
-    return Buffer.concat([length, text]);
-  };
   const ciphers = list(['aes128-gcm@openssh.com']);
   return Buffer.concat([
     Buffer.from([20]),

@@ -133,6 +133,16 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
 }
 
+/** What a call throws, if it throws. */
+export function errorOf(call: () => unknown): unknown {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** A message of the connection protocol's numbers, which transports pass on unread. */
 export function message(number: number, length: number, fill = 0): Buffer {
   const payload = Buffer.alloc(length, fill);
@@ -140,10 +150,11 @@ export function message(number: number, length: number, fill = 0): Buffer {
   return payload;
 }
 
+/** Ends the transports after the test, without keeping them alive until then. */
 function ended<T extends TransportPair>(pair: T): T {
+  const transports = [new WeakRef(pair.client), new WeakRef(pair.server)];
   onTestFinished(() => {
-    pair.client.cut(11, 'the test is over');
-    pair.server.cut(11, 'the test is over');
+    for (const transport of transports) transport.deref()?.cut(11, 'the test is over');
   });
   return pair;
 }

@@ -261,7 +261,6 @@ describe('EXT_INFO', () => {
 
 describe('a stream cut to single bytes', () => {
   it('makes no difference', async () => {
-    const slowly = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.from([byte]));
     const pair = await bothReady(overMiddleman({ toServer: slowly, toClient: slowly }));
     const received = inbox(pair.server);
 
@@ -272,6 +271,8 @@ describe('a stream cut to single bytes', () => {
     expect(received[0]).toEqual(message(94, 5000, 3));
   });
 });
+
+const slowly = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.from([byte]));
 
 /** Counts PONG payloads that reached the client: they are consumed there, and only bytesIn tells. */
 function spyOnPongs(pair: { readonly client: Transport }): () => number {

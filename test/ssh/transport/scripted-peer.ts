@@ -37,7 +37,7 @@ export class ScriptedPeer {
     this.exchange = new KeyExchange(
       {
         role: options.role,
-        preferences: options.algorithms ?? quickAlgorithms,
+        preferences: { ...(options.algorithms ?? quickAlgorithms), hostKey: ['ssh-ed25519'] },
         hostKeys: options.hostKeys ?? [{ privateKey: hostKey }],
         clientIdentification: options.role === 'client' ? own : other,
         serverIdentification: options.role === 'client' ? other : own,

@@ -4,7 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ControlStoreError, openSqliteControlStore } from '../../../../adapters/local/index.ts';
 import type { ControlItem, ControlStore } from '../../../../core/contract/index.ts';

@@ -28,26 +28,29 @@ await say(
   journal.record(startProxy(proxy, Date.now(), { listen: [], tornBytes, lostSessions: lostSessions.length })),
 );
 
-let refused = false;
-while (!refused) await Promise.all(Array.from({ length: Number(atOnce) }, appendSession));
+for (;;) {
+  const outcomes = await Promise.all(Array.from({ length: Number(atOnce) }, appendSession));
+  if (outcomes.includes('refused')) break;
+}
 await journal.close();
 
-async function appendSession(): Promise<void> {
+async function appendSession(): Promise<'acknowledged' | 'refused'> {
   const facts = { ...sessionFacts, sessionId: `s-${randomBytes(16).toString('hex')}` };
   await say(journal.record(startSession(facts, Date.now())));
   const text = 'x'.repeat(Math.floor(Math.random() * 2000));
-  await say(journal.record(executeCommand(facts, Date.now(), { command: text, commandSource: 'exec' })));
+  return say(journal.record(executeCommand(facts, Date.now(), { command: text, commandSource: 'exec' })));
 }
 
-async function say(recorded: ReturnType<typeof journal.record>): Promise<void> {
+async function say(recorded: ReturnType<typeof journal.record>): Promise<'acknowledged' | 'refused'> {
   try {
     // Straight to the pipe: what is buffered in the process would die with it.
     writeSync(1, `ack ${(await recorded).eventID}\n`);
+    return 'acknowledged';
   } catch (error) {
-    refused = true;
     writeSync(
       1,
       `refused ${error instanceof Error && 'code' in error ? String(error.code) : String(error)}\n`,
     );
+    return 'refused';
   }
 }

@@ -124,14 +124,11 @@ test('a torn line that could not be taken back is cut off at the next opening', 
 
 test('a disk that stalls costs a bounded queue, and then the journal', async () => {
   const directory = await dataDirectory();
-  let resume: () => void = () => undefined;
-  const stalled = new Promise<void>((resolve) => {
-    resume = resolve;
-  });
+  const stalled = Promise.withResolvers<void>();
   const journal = await journalIn(directory, {
     createFile: async (path) => {
       const file = await open(path, 'ax');
-      return { ...forwarding(file), datasync: () => stalled.then(() => file.datasync()) };
+      return { ...forwarding(file), datasync: () => stalled.promise.then(() => file.datasync()) };
     },
   });
   // Some large ones, so that the bound in bytes is met with few records.
@@ -142,7 +139,7 @@ test('a disk that stalls costs a bounded queue, and then the journal', async () 
   const rest = Array.from({ length: 200 }, () => journal.record(large));
   const settled = Promise.allSettled(rest);
   await expect(journal.record(command('b'))).rejects.toMatchObject({ code: 'unwritable' });
-  resume();
+  stalled.resolve();
   await expect(first).resolves.toBeDefined();
   const outcomes = await settled;
   await journal.close();

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createConsoleNotifier } from '../../../../adapters/local/index.ts';
 import type { Notice } from '../../../../core/contract/index.ts';

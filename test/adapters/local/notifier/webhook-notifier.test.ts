@@ -32,14 +32,17 @@ function notifier(url: string, timeoutMs = 5000) {
 describe('createWebhookNotifier', () => {
   it('posts the notice as JSON, its text made harmless', async () => {
     const requests: { method: string | undefined; type: string | undefined; body: unknown }[] = [];
-    const url = await receiver(async (request, response) => {
-      const body = Buffer.concat(await request.toArray()).toString();
-      requests.push({
-        method: request.method,
-        type: request.headers['content-type'],
-        body: JSON.parse(body),
+    const url = await receiver((request, response) => {
+      let body = '';
+      request.setEncoding('utf8');
+      request.on('data', (chunk: string) => {
+        body += chunk;
       });
-      response.end('ok');
+      request.on('end', () => {
+        const { method, headers } = request;
+        requests.push({ method, type: headers['content-type'], body: JSON.parse(body) });
+        response.end('ok');
+      });
     });
 
     await notifier(url).notify(notice);
