@@ -5,6 +5,7 @@ import {
   createFolderBlobStore,
   createStaticInventory,
   JournalError,
+  type JournalOptions,
   type OpenedJournal,
   openJournal,
   openSqliteControlStore,
@@ -42,6 +43,8 @@ export type GatewayRunOptions = {
   readonly listen: { readonly host: string; readonly port: number };
   readonly now: () => number;
   readonly report: (line: string) => void;
+  /** Opens the journal; of use where a disk that fails is wanted. */
+  readonly journal?: (options: JournalOptions) => Promise<OpenedJournal>;
 };
 
 /** Opens the local stores in their order, mends what a killed forerunner left, and starts the gateway. */
@@ -52,7 +55,7 @@ export async function runGateway(options: GatewayRunOptions): Promise<RunningGat
   const auditFailure = Promise.withResolvers<Error>();
   mkdirSync(data.root, { recursive: true, mode: 0o700 });
 
-  const journal = await openJournal({
+  const journal = await (options.journal ?? openJournal)({
     directory: data.root,
     stream: streamName(settings.proxyId),
     origin: {

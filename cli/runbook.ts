@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
-import { createConsoleNotifier, createFolderBlobStore, openDuckDbEngine, openJournal } from '#adapters/local';
+import {
+  createConsoleNotifier,
+  createFolderBlobStore,
+  openJournal,
+  openTemporaryLake,
+} from '#adapters/local';
 import { streamName } from '#core/contract';
 import { createActionExecutor, type Runbook, type RunReport, runRunbook, testRunbook } from '#core/runbook';
 import { CliError } from './cli-error.ts';

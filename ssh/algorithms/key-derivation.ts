@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digestOf } from 'node:crypto';
 import { WireWriter } from '../wire/index.ts';
 import type { DirectionSecrets } from './packet-cipher.ts';
 
@@ -16,7 +16,8 @@ export type ExchangeHashInput = {
 
 /** H, RFC 4253 §8 and RFC 5656 §4. */
 export function exchangeHash(hash: string, input: ExchangeHashInput): Buffer {
-  const transcript = new WireWriter(8192)
+  const bytes = Object.values(input).reduce((sum, part) => sum + 4 + part.length, 0);
+  const transcript = new WireWriter(bytes)
     .string(input.clientIdentification)
     .string(input.serverIdentification)
     .string(input.clientInit)
@@ -26,7 +27,7 @@ export function exchangeHash(hash: string, input: ExchangeHashInput): Buffer {
     .string(input.serverValue)
     .raw(input.secret)
     .finish();
-  const digest = keptCopy(createHash(hash).update(transcript).digest());
+  const digest = keptCopy(digestOf(hash, transcript, 'buffer'));
   transcript.fill(0);
   return digest;
 }
@@ -71,13 +72,21 @@ function deriveKey(
   length: number,
 ): Buffer {
   const key = Buffer.allocUnsafeSlow(length);
-  const first = createHash(hash).update(secret).update(exchange).update(letter, 'latin1').update(sessionId);
-  let filled = first.digest().copy(key);
+  if (length === 0) return key;
+  const first = [secret, exchange, Buffer.from(letter, 'latin1'), sessionId];
+  let filled = digestOfAll(hash, first).copy(key);
   while (filled < length) {
-    const next = createHash(hash).update(secret).update(exchange).update(key.subarray(0, filled));
-    filled += next.digest().copy(key, filled);
+    filled += digestOfAll(hash, [secret, exchange, key.subarray(0, filled)]).copy(key, filled);
   }
   return key;
+}
+
+/** In one call: hash objects stay until garbage is collected, and a login makes many. */
+function digestOfAll(hash: string, parts: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.concat(parts);
+  const digest = digestOf(hash, bytes, 'buffer');
+  bytes.fill(0);
+  return digest;
 }
 
 /** A digest is a view of a pooled slab; what lives as long as a connection must not keep one alive. */

@@ -1,9 +1,9 @@
 import {
-  createHash,
   createPublicKey,
   decapsulate,
   encapsulate,
   generateKeyPairSync,
+  hash,
   type KeyObject,
 } from 'node:crypto';
 import { WireWriter } from '../wire/index.ts';
@@ -77,7 +77,9 @@ function decapsulated(privateKey: KeyObject, ciphertext: Buffer): Buffer {
 }
 
 function combined(quantum: Buffer, classical: Buffer): Buffer {
-  const secret = createHash('sha256').update(quantum).update(classical).digest();
+  const both = Buffer.concat([quantum, classical]);
+  const secret = hash('sha256', both, 'buffer');
+  both.fill(0);
   quantum.fill(0);
   classical.fill(0);
   return new WireWriter(secret.length + 4).string(secret).finish();

@@ -186,6 +186,7 @@ export class ExchangeDriver {
     this.#current = undefined;
     this.#done = true;
     clearTimeout(this.#timeout);
+    this.#timeout = undefined;
     this.#interval = setTimeout(() => this.start(), this.#settings.limits.rekeyIntervalMs).unref();
     this.#events.onDone();
   }

@@ -89,7 +89,10 @@ export class KeyExchange {
     this.#skipsGuess = peer.firstPacketFollows && guessedWrong(peer, preferences);
     if (role === 'server') return undefined;
     this.#initiator = keyExchangeNamed(this.#negotiated.keyExchange).initiate();
-    return new WireWriter(2048).byte(MessageNumber.kexEcdhInit).string(this.#initiator.publicValue).finish();
+    return new WireWriter(this.#initiator.publicValue.length + 8)
+      .byte(MessageNumber.kexEcdhInit)
+      .string(this.#initiator.publicValue)
+      .finish();
   }
 
   /** Takes a message 30 to 49. Once it returns something, that is sent first, where there is a reply, and then NEWKEYS. */
@@ -131,7 +134,7 @@ export class KeyExchange {
     const { publicValue, secret } = keyExchangeNamed(negotiated.keyExchange).respond(clientValue);
     const hash = this.#hash(negotiated, presented.blob, clientValue, publicValue, secret);
     const signature = presented.hostKey.privateKey.sign(hash, presented.algorithm.signature);
-    const reply = new WireWriter(4096)
+    const reply = new WireWriter(presented.blob.length + publicValue.length + signature.length + 16)
       .byte(MessageNumber.kexEcdhReply)
       .string(presented.blob)
       .string(publicValue)

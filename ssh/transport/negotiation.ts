@@ -102,7 +102,8 @@ export function negotiate(
     const chosen = wanted.find((name) => offered.includes(name));
     if (chosen === undefined)
       throw new TransportError('no-common-algorithm', `the peer and this end have no ${what} in common`);
-    return chosen;
+    // Our own copy of the name: the peer's is a slice that would keep its whole list in memory.
+    return ours.find((name) => name === chosen) ?? chosen;
   };
   const chooseMac = (cipher: string, theirs: readonly string[]): string =>
     isAuthenticatedCipher(cipher) ? 'implicit' : choose('MAC', own.mac, theirs);

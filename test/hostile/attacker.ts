@@ -4,7 +4,8 @@ import type { PrivateKey } from '#ssh';
 import { modernAlgorithms } from '../../ssh/algorithms/index.ts';
 import { authenticateToTarget } from '../../ssh/authentication/index.ts';
 import { connectSocket, createTransport, linkFromSocket, type Transport } from '../../ssh/transport/index.ts';
-import { WireWriter } from '../../ssh/wire/index.ts';
+import { MessageNumber, WireWriter } from '../../ssh/wire/index.ts';
+import { openSession } from './messages.ts';
 
 /** A TCP connection without manners. Errors are what the other end did; `closed` tells when. */
 export type RawConnection = {
@@ -63,7 +64,7 @@ export function kexInit(): Buffer {
   return writer.boolean(false).uint32(0).finish();
 }
 
-/** A client of ours whose key exchange is done, and nothing else. */
+/** A client of ours whose key exchange is done, and nothing else. Messages that come are dropped. */
 export async function connectEncrypted(port: number): Promise<Transport> {
   const socket = await connectSocket({ host: '127.0.0.1', port, timeoutMs: 10_000 });
   const transport = createTransport(linkFromSocket(socket), {
@@ -74,6 +75,7 @@ export async function connectEncrypted(port: number): Promise<Transport> {
     // An attacker's own limits must not end it first.
     limits: { backlogLimitBytes: 2 ** 40, backlogHighBytes: 1_048_576, writeStallMs: 600_000 },
   });
+  transport.onMessage = () => undefined;
   await transport.ready;
   return transport;
 }
@@ -118,4 +120,21 @@ export async function within<Result>(ms: number, what: string, promise: Promise<
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Opens a session channel; the number under which the target knows it. */
+export async function openedSession(transport: Transport, window: number): Promise<number> {
+  const opened = nextMessage(transport, MessageNumber.channelOpenConfirmation);
+  transport.send(openSession(0, window));
+  return (await opened).readUInt32BE(5);
+}
+
+/** The next message with this number. */
+export function nextMessage(transport: Transport, number: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    transport.onMessage = (plain, payloadLength) => {
+      if (plain[1] === number) resolve(Buffer.from(plain.subarray(1, 1 + payloadLength)));
+    };
+    void transport.ended.then((end) => reject(new Error(`the connection ended: ${end.description}`)));
+  });
 }

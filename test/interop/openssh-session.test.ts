@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { inTerminal } from '../support/terminal.ts';
 
 let stack: Stack;
@@ -43,10 +45,11 @@ describe('a stock OpenSSH client through the gateway to a stock sshd', () => {
   });
 
   test('opens a shell on a terminal and tells it when the window changes', async () => {
+    const started = join(temporaryFolder(), 'started');
     const script = [
       'stty rows 30 cols 100',
-      '(sleep 1; stty rows 41 cols 123 < /dev/tty) &',
-      `ssh ${stack.sshOptions.map(quoted).join(' ')} -tt ${stack.destination()} 'stty size; while [ "$(stty size)" = "30 100" ]; do sleep 0.1; done; stty size; tty'`,
+      `(while [ ! -e ${started} ]; do sleep 0.1; done; stty rows 41 cols 123 < /dev/tty) &`,
+      `ssh ${stack.sshOptions.map(quoted).join(' ')} -tt ${stack.destination()} 'stty size; touch ${started}; while [ "$(stty size)" = "30 100" ]; do sleep 0.1; done; stty size; tty'`,
     ].join('\n');
 
     const finished = await inTerminal(script);

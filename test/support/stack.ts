@@ -3,12 +3,17 @@ import { closeSync, openSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunningGateway, runGateway } from '../../cli/gateway-run.ts';
+import type { Target } from '#core/contract';
+import { type GatewayRunOptions, type RunningGateway, runGateway } from '../../cli/gateway-run.ts';
 import { loadInstallation } from '../../cli/installation.ts';
 import { type PreparationOptions, type PreparedGateway, prepareGateway } from './prepared-gateway.ts';
 import { type Finished, type RunOptions, run } from './run.ts';
 
-export type StackOptions = PreparationOptions;
+export type StackOptions = PreparationOptions & {
+  /** Targets beside the one of the preparation. */
+  readonly extraTargets?: (prepared: PreparedGateway) => readonly Target[];
+  readonly journal?: NonNullable<GatewayRunOptions['journal']>;
+};
 
 /** A gateway with its evidence, a real sshd behind it, and what a stock client needs to get through. */
 export type Stack = Omit<PreparedGateway, 'sshOptions' | 'remove'> & {
@@ -43,7 +48,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const running = await runGateway({
     data,
     installation,
-    extraTargets: [],
+    extraTargets: options.extraTargets?.(prepared) ?? [],
+    ...(options.journal === undefined ? {} : { journal: options.journal }),
     listen: { host: '127.0.0.1', port: 0 },
     now: Date.now,
     report: (line) => reports.push(line),

@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Transport } from '../../ssh/transport/index.ts';
+import { MessageNumber } from '../../ssh/wire/index.ts';
+import { type ForkedGateway, forkGateway } from '../support/forked-gateway.ts';
+import type { ProcessMemory } from '../support/gateway-process.ts';
+import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
+import { run } from '../support/run.ts';
+import { connectLoggedIn, nextMessage, openedSession, within } from './attacker.ts';
+import {
+  channelData,
+  channelRequest,
+  exec,
+  globalRequest,
+  openSession,
+  ping,
+  terminal,
+  windowChange,
+} from './messages.ts';
+
+const promptlyMs = 10_000;
+const maxChannels = 20;
+
+let prepared: PreparedGateway;
+let gateway: ForkedGateway;
+let port: number;
+let before: ProcessMemory;
+
+beforeAll(async () => {
+  prepared = await prepareGateway({ gatewayConfiguration: [`maxChannelsPerConnection: ${maxChannels}`] });
+  gateway = forkGateway(prepared.data.root);
+  port = await gateway.port;
+  await goodClientWorks();
+  (await logIn()).cut(11, 'warmed up');
+  before = await gateway.memory();
+});
+
+afterAll(async () => {
+  await gateway?.close();
+  await prepared?.remove();
+});
+
+function logIn(): Promise<Transport> {
+  return connectLoggedIn(port, `${prepared.login}@web-1`, prepared.engineerKey);
+}
+
+async function goodClientWorks(): Promise<void> {
+  const finished = await run('ssh', [
+    ...prepared.sshOptions(port),
+    prepared.destination(),
+    'echo still here',
+  ]);
+  expect(finished.stdout.toString(), finished.stderr).toBe('still here\n');
+}
+
+async function memoryIsBounded(): Promise<void> {
+  const after = await gateway.memory();
+  expect((after.peak - before.peak) / 1024 / 1024).toBeLessThan(96);
+  expect((after.buffers - before.buffers) / 1024 / 1024).toBeLessThan(32);
+}
+
+/** Sends so many copies, as fast as the connection takes them, or until it ends. */
+async function sendMany(transport: Transport, count: number, payload: Uint8Array): Promise<void> {
+  let over = false;
+  void transport.ended.then(() => {
+    over = true;
+  });
+  for (let sent = 0; sent < count && !over; sent += 1) {
+    transport.send(payload);
+    while (!over && transport.backlogBytes > 1_048_576) await new Promise(setImmediate);
+  }
+}
+
+test('who sends beyond the window is disconnected, and the session ends on record as a protocol error', async () => {
+  const transport = await logIn();
+  const channel = await openedSession(transport, 2_097_152);
+  transport.send(exec(channel, 'exec sleep 600'));
+
+  await sendMany(transport, 2000, channelData(channel, Buffer.alloc(32_000)));
+
+  const end = await within(promptlyMs, 'the end of the connection', transport.ended);
+  expect(end).toMatchObject({ kind: 'disconnect', code: 2 });
+  await goodClientWorks();
+  await memoryIsBounded();
+  expect(
+    await prepared.eventually("SELECT session_id FROM sessions WHERE end_reason = 'ProtocolError'"),
+  ).toHaveLength(1);
+});
+
+test('who opens thousands of channels gets as many as are allowed', async () => {
+  const transport = await logIn();
+  const answers = { opened: 0, refused: 0 };
+  const answered = new Promise<void>((resolve) => {
+    transport.onMessage = (plain) => {
+      if (plain[1] === MessageNumber.channelOpenConfirmation) answers.opened += 1;
+      if (plain[1] === MessageNumber.channelOpenFailure) answers.refused += 1;
+      if (answers.opened + answers.refused === 5000) resolve();
+    };
+  });
+
+  for (let number = 0; number < 5000; number += 1) transport.send(openSession(number));
+
+  await within(promptlyMs, 'an answer to every request', answered);
+  await goodClientWorks();
+  await memoryIsBounded();
+  // sshd has a limit of its own, which is higher.
+  expect(answers).toEqual({ opened: maxChannels, refused: 5000 - maxChannels });
+  transport.cut(11, 'enough');
+});
+
+test('who floods a terminal with requests has a session, and nobody else has less', async () => {
+  const transport = await logIn();
+  const channel = await openedSession(transport, 2_097_152);
+  transport.send(terminal(channel, 'xterm'));
+  transport.send(exec(channel, 'exec sleep 600'));
+
+  await Promise.all([
+    sendMany(transport, 100_000, windowChange(channel, 100)),
+    sendMany(transport, 20_000, channelRequest(channel, 'flood@example.com', false)),
+    goodClientWorks(),
+  ]);
+
+  await memoryIsBounded();
+  transport.cut(11, 'enough');
+});
+
+test('who asks without end and reads no answer is disconnected', async () => {
+  const asking = await logIn();
+  asking.setReadPaused(true);
+  const pinging = await logIn();
+  pinging.setReadPaused(true);
+
+  await Promise.all([
+    sendMany(asking, 300_000, globalRequest('flood@example.com')),
+    sendMany(pinging, 20_000, ping(1024)),
+    goodClientWorks(),
+  ]);
+
+  asking.setReadPaused(false);
+  pinging.setReadPaused(false);
+  const ends = Promise.all([asking.ended, pinging.ended]);
+  expect(await within(promptlyMs, 'the end of both', ends)).not.toContainEqual(
+    expect.objectContaining({ kind: 'local' }),
+  );
+  await memoryIsBounded();
+});
+
+test('who grants any window and never reads makes the target wait, not the gateway grow', async () => {
+  const transports = await Promise.all([logIn(), logIn(), logIn()]);
+  for (const transport of transports) {
+    const channel = await openedSession(transport, 0xffffffff);
+    const started = nextMessage(transport, MessageNumber.channelData);
+    transport.send(exec(channel, 'exec cat /dev/zero'));
+    await within(promptlyMs, 'the first bytes', started);
+    transport.setReadPaused(true);
+  }
+
+  for (let count = 0; count < 3; count += 1) {
+    await goodClientWorks();
+    await memoryIsBounded();
+  }
+
+  for (const transport of transports) transport.cut(11, 'enough');
+});
+
+test('who asks for a second program on a channel does not get one, and keeps its recording', async () => {
+  const transport = await logIn();
+  const channel = await openedSession(transport, 2_097_152);
+  const closed = nextMessage(transport, MessageNumber.channelClose);
+  transport.send(exec(channel, 'echo first program; sleep 1; echo still the first'));
+  transport.send(exec(channel, 'echo second program'));
+  transport.send(channelRequest(channel, 'shell', true));
+
+  await within(promptlyMs, 'the end of the channel', closed);
+  transport.disconnect(11, 'done');
+
+  const commands = await prepared.eventually(
+    `SELECT c.session_id, e.error_code FROM commands c JOIN events e ON e.event_id = c.event_id WHERE c.command = 'echo second program'`,
+  );
+  expect(commands).toMatchObject([{ error_code: 'ProtocolError' }]);
+  const stored = await prepared.eventually(
+    `SELECT response FROM events WHERE event_name = 'StoreRecording' AND session_id = '${String(commands[0]?.['session_id'])}'`,
+  );
+  expect(stored).toHaveLength(1);
+  expect(await prepared.query("SELECT event_name FROM events WHERE event_name = 'ReportAuditLoss'")).toEqual(
+    [],
+  );
+});
+
+test('after all of that a stock client logs in, and nobody had to be told of a fault', async () => {
+  await goodClientWorks();
+
+  expect(gateway.reports).toEqual([]);
+});

@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { openJournal } from '#adapters/local';
+import { startStack } from '../support/stack.ts';
+
+test('when the journal cannot write, running sessions end and say why, and nobody new gets in', async () => {
+  let full = false;
+  const stack = await startStack({
+    journal: (options) =>
+      openJournal({
+        ...options,
+        async createFile(path) {
+          const file = await open(path, 'ax', 0o600);
+          return {
+            async write(bytes: Uint8Array, offset: number, length: number) {
+              if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+              return file.write(bytes, offset, length);
+            },
+            datasync: () => file.datasync(),
+            truncate: (length) => file.truncate(length),
+            close: () => file.close(),
+          };
+        },
+      }),
+  });
+  const child: ChildProcess = spawn(
+    'ssh',
+    [...stack.sshOptions, '-tt', stack.destination(), 'echo open; sleep 60'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const output: string[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  await expect.poll(() => output.join(''), { timeout: 10_000 }).toContain('open');
+
+  full = true;
+  const refused = await stack.ssh(['echo nobody']);
+  await closed;
+  const later = await stack.ssh(['echo nobody']);
+
+  expect(output.join('')).toContain('the audit trail cannot be written');
+  expect([refused.stdout.toString(), later.stdout.toString()]).toEqual(['', '']);
+  expect([refused.code, later.code]).toEqual([255, 255]);
+  expect(stack.reports.join('\n')).toContain('the audit trail cannot be written');
+  full = false;
+  await expect(stack.close()).rejects.toThrow();
+  await stack.sshd.stop();
+});
