@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createFileSigner } from '#adapters/local';
 import { newTotpSecret } from '#core/totp';
 import {
@@ -18,7 +18,7 @@ import type { DataDirectory } from './data-directory.ts';
 export const demoIdentities = { keyOnly: 'demo', withTotp: 'alice' } as const;
 
 /** The name under which the gateway's host key stands in known_hosts, whatever the port. */
-export const hostKeyAlias = 'sshtrail-gateway';
+const hostKeyAlias = 'sshtrail-gateway';
 
 export type FirstRunOptions = {
   readonly listen: { readonly host: string; readonly port: number };
@@ -77,12 +77,14 @@ export function writeSshConfig(
   write(data.sshConfig, `${lines.join('\n')}\n`);
 }
 
-export function readKeyFile(path: string): PrivateKey {
+function readKeyFile(path: string): PrivateKey {
   return parsePrivateKey(readFileSync(path, 'utf8'));
 }
 
 function makeFolders(data: DataDirectory): void {
   try {
+    // Beside an existing folder without `recursive`, which never returns where a file system such as /proc refuses the name.
+    if (!existsSync(data.root) && existsSync(dirname(data.root))) mkdirSync(data.root, { mode: 0o700 });
     for (const folder of [data.root, data.keys, data.demo, data.lake, data.journal, data.spool])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   createFolderBlobStore,
   createStaticInventory,
@@ -47,11 +46,12 @@ export type GatewayRunOptions = {
   readonly journal?: (options: JournalOptions) => Promise<OpenedJournal>;
 };
 
+type Stores = { readonly journal: OpenedJournal; readonly control: ControlStore; readonly blobs: BlobStore };
+
 /** Opens the local stores in their order, mends what a killed forerunner left, and starts the gateway. */
 export async function runGateway(options: GatewayRunOptions): Promise<RunningGateway> {
   const { data, installation, now, report } = options;
-  const { configuration } = installation;
-  const { gateway: settings } = configuration;
+  const { gateway: settings } = installation.configuration;
   const auditFailure = Promise.withResolvers<Error>();
   mkdirSync(data.root, { recursive: true, mode: 0o700 });
 
@@ -72,27 +72,29 @@ export async function runGateway(options: GatewayRunOptions): Promise<RunningGat
       else report(`the journal: ${error.message}`);
     },
   });
-  const startedAtMs = now();
-  const blobs = createFolderBlobStore(data.lake);
-  const control = await openSqliteControlStore(data.control, { now });
-  const proxy = { proxyId: settings.proxyId, version };
-  await closeLost(options, journal, control, blobs);
+  let control: ControlStore | undefined;
+  try {
+    control = await openSqliteControlStore(data.control, { now });
+    const stores = { journal, control, blobs: createFolderBlobStore(data.lake) };
+    return await startOn(stores, options, auditFailure.promise);
+  } catch (error) {
+    await control?.close();
+    await journal.close();
+    throw error;
+  }
+}
 
-  const parts: GatewayParts = {
-    settings: settingsOf(installation, options.listen),
-    identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
-    policy: () => installation.policy,
-    inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
-    journal,
-    control,
-    userAuthority: installation.userAuthority,
-    hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
-    recorder: createRecorder({ store: blobs, spoolDirectory: join(data.spool), now }),
-    now,
-    randomBytes,
-    report,
-  };
-  const gateway = await startGateway(parts, auditFailure.promise);
+async function startOn(
+  stores: Stores,
+  options: GatewayRunOptions,
+  auditFailure: Promise<Error>,
+): Promise<RunningGateway> {
+  const { journal, control } = stores;
+  const { installation, now } = options;
+  const startedAtMs = now();
+  const proxy = { proxyId: installation.configuration.gateway.proxyId, version };
+  await closeLost(options, stores);
+  const gateway = await startGateway(partsOf(options, stores), auditFailure);
   await journal.record(
     startProxy(proxy, now(), {
       listen: [`${gateway.address.host}:${gateway.address.port}`],
@@ -102,26 +104,41 @@ export async function runGateway(options: GatewayRunOptions): Promise<RunningGat
     }),
   );
   return {
+    ...stores,
     gateway,
-    journal,
-    control,
-    blobs,
     async close(reason) {
-      await gateway.close(reason);
-      await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
-      await control.close();
-      await journal.close();
+      try {
+        await gateway.close(reason);
+        await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
+      } finally {
+        await control.close();
+        await journal.close();
+      }
     },
   };
 }
 
+function partsOf(options: GatewayRunOptions, { journal, control, blobs }: Stores): GatewayParts {
+  const { data, installation, now, report } = options;
+  const { configuration } = installation;
+  return {
+    settings: settingsOf(installation, options.listen),
+    identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
+    policy: () => installation.policy,
+    inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
+    journal,
+    control,
+    userAuthority: installation.userAuthority,
+    hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
+    recorder: createRecorder({ store: blobs, spoolDirectory: data.spool, now }),
+    now,
+    randomBytes,
+    report,
+  };
+}
+
 /** Sessions and recordings that a killed gateway left open get their end before a new one starts. */
-async function closeLost(
-  options: GatewayRunOptions,
-  journal: OpenedJournal,
-  control: ControlStore,
-  blobs: BlobStore,
-): Promise<void> {
+async function closeLost(options: GatewayRunOptions, { journal, control, blobs }: Stores): Promise<void> {
   const { data, now, report } = options;
   const recordings = await recoverRecordings({
     store: blobs,

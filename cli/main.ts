@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { processOutput } from './output.ts';
+import { printableLines, processOutput } from './output.ts';
 import { buildProgram } from './program.ts';
 import { systemErrorCode } from './system-error.ts';
 
@@ -31,7 +31,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = 130;
       return;
     }
-    process.stderr.write(`sshtrail: ${describe(error)}\n`);
+    // What is wrong may be told in words of the lake or of a peer.
+    process.stderr.write(`sshtrail: ${printableLines(describe(error))}\n`);
     process.exitCode = 1;
   }
 }

@@ -38,9 +38,27 @@ export function cellText(cell: Cell): string {
   return printable(String(cell));
 }
 
-/** Rows as a script reads them: one JSON array; integers beyond 2^53 as text. */
+/** Rows as a script reads them: one JSON array; integers beyond 2^53 as text. Safe on a terminal, and the same value to a parser. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value, bigintsAsText, 2);
+  return escapedJson(JSON.stringify(value, bigintsAsText, 2));
+}
+
+/** The same on one line. */
+export function jsonLine(value: unknown): string {
+  return escapedJson(JSON.stringify(value, bigintsAsText));
+}
+
+/** JSON escapes C0 alone. What else a terminal acts on can only stand within strings, where `\u` says the same. */
+function escapedJson(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Text of several lines, each of them printable. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 /** Rows as a person reads them: columns side by side under their names. */

@@ -14,7 +14,7 @@ import {
   withJsonOption,
 } from './command-context.ts';
 import { ask, withLake } from './lake-query.ts';
-import { cellText } from './output.ts';
+import { cellText, jsonLine } from './output.ts';
 
 type Options = DataOption &
   JsonOption & { readonly speed: number; readonly idleLimit: number; readonly channel?: string };
@@ -89,7 +89,7 @@ async function printEvents(
   context: CommandContext,
 ): Promise<void> {
   for await (const event of castEvents(recordingBytes(store, key, manifest)))
-    context.output.line(JSON.stringify([event.time, event.code, event.data]));
+    context.output.line(jsonLine([event.time, event.code, event.data]));
 }
 
 function onlyRecording(

@@ -1,3 +1,4 @@
+import { relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import { CliError } from './cli-error.ts';
@@ -8,12 +9,12 @@ import {
   withDataOption,
   withExamples,
 } from './command-context.ts';
-import type { DataDirectory } from './data-directory.ts';
+import { type DataDirectory, defaultDataDirectory } from './data-directory.ts';
 import { demoIdentities, prepareDataDirectory, writeSshConfig } from './first-run.ts';
 import { announceGateway, gatewayProcess, withdrawGateway } from './gateway-process.ts';
 import { type RunningGateway, runGateway } from './gateway-run.ts';
 import { loadInstallation } from './installation.ts';
-import type { Output } from './output.ts';
+import { type Output, printable } from './output.ts';
 import { type Playground, startPlayground } from './playground/playground.ts';
 import { type RunbookScheduler, startRunbookScheduler } from './runbook-scheduler.ts';
 
@@ -67,7 +68,7 @@ async function up(
     ...(options.sshPort === undefined ? {} : { sshPort: options.sshPort }),
     playground: options.playground,
     now,
-    report: (line) => output.note(`${new Date(now()).toISOString()} ${line}`),
+    report: (line) => output.note(`${new Date(now()).toISOString()} ${printable(line)}`),
   });
   welcome(output, data, running);
   await new Promise<void>((resolve) => {
@@ -143,8 +144,9 @@ function welcome(output: Output, data: DataDirectory, { running, playground }: R
   const { host, port } = running.gateway.address;
   output.line(`sshtrail is ready on ${host}:${port}; its data is in ${data.root}`);
   if (playground === undefined) return;
-  const config = shellWord(data.sshConfig);
-  const dataOption = `--data ${shellWord(data.root)}`;
+  const here = data.root === resolve(defaultDataDirectory);
+  const config = shellWord(here ? relative('.', data.sshConfig) : data.sshConfig);
+  const dataOption = here ? '' : ` --data ${shellWord(data.root)}`;
   const { login } = playground;
   output.line('');
   output.line('Open a shell on the playground, recorded (paste this in another terminal):');
@@ -153,9 +155,9 @@ function welcome(output: Output, data: DataDirectory, { running, playground }: R
   output.line('');
   output.line('Then try:');
   output.line('');
-  output.line(`  npx sshtrail last ${dataOption}`);
+  output.line(`  npx sshtrail last${dataOption}`);
   output.line(
-    `  npx sshtrail query ${dataOption} "SELECT event_time, user_name, target_name, event_name, command FROM events ORDER BY event_time DESC LIMIT 20"`,
+    `  npx sshtrail query${dataOption} "SELECT event_time, user_name, target_name, event_name, command FROM events ORDER BY event_time DESC LIMIT 20"`,
   );
   output.line(
     `  ssh -F ${config} ${login}@staging@gateway     # no second factor there: runbook SSH-002 ends it within seconds and says why`,
@@ -165,7 +167,7 @@ function welcome(output: Output, data: DataDirectory, { running, playground }: R
     `The playground is ${playground.server === 'sshd' ? "this machine's own sshd, run privately" : 'a small built-in server, since no sshd is installed here'}.`,
   );
   output.line(
-    `With a second factor: ssh -F ${config} ${login}@production@gateway-mfa, code: npx sshtrail totp code ${demoIdentities.withTotp} ${dataOption}`,
+    `With a second factor: ssh -F ${config} ${login}@production@gateway-mfa, code: npx sshtrail totp code ${demoIdentities.withTotp}${dataOption}`,
   );
   output.line('Ctrl-C stops everything.');
 }

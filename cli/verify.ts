@@ -84,7 +84,7 @@ function knownHead(text: string, before: ReadonlyMap<string, Head>): ReadonlyMap
   return new Map([...before, [stream, { seq: Number(seq), hash }]]);
 }
 
-export function verificationLines(verification: Verification): string[] {
+function verificationLines(verification: Verification): string[] {
   const { streams, sessions, recordings, problems } = verification;
   return [
     ...streams.map(({ stream, records, lastSeq, headHash }) =>

@@ -136,6 +136,10 @@ async function serveEngineer(
       session.open(),
     ]);
     await dialAndRelay(context, session, transport, user, admitted);
+  } catch (error) {
+    // Whatever failed, a session that is on record as started gets its end; only the journal's own failure can prevent it.
+    await session.close({ endReason: 'Error', message: 'the gateway could not go on with this session' });
+    throw error;
   } finally {
     context.sessions.delete(facts.sessionId);
   }
@@ -181,8 +185,9 @@ async function dialAndRelay(
   }
   context.onTransport(dialled.transport);
   await session.run(transport, dialled.transport, () => user.accept());
-  // A stop order that came while the target was dialled finds no relay to cut.
-  transport.cut(DisconnectReason.byApplication, 'sshtrail: the session has ended');
+  // A stop order that came while the target was dialled found no relay to cut.
+  const why = session.order?.message ?? 'the session has ended';
+  transport.cut(DisconnectReason.byApplication, `sshtrail: ${why} (session ${session.facts.sessionId})`);
   dialled.transport.cut(DisconnectReason.byApplication, 'the session has ended');
   await session.close();
 }

@@ -15,7 +15,7 @@ export type Gateway = {
   close(reason: string): Promise<void>;
 };
 
-export class GatewayError extends Error {
+class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: 'port-taken' | 'port-forbidden' | 'cannot-listen';
 
@@ -27,6 +27,8 @@ export class GatewayError extends Error {
 
 /** How soon after a revocation was written its session is cut, at most. */
 const revocationLatencyMs = 250;
+/** TCP keepalive: a peer that is gone without a word is noticed. Milliseconds of silence before the first probe. */
+const keepAliveInitialDelay = 60_000;
 /** What a connection that was told to end may take before it is destroyed. */
 const drainMs = 5_000;
 /** Frozen sessions see why they end for this long. */
@@ -49,11 +51,14 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
   );
   let auditFailed = false;
 
-  const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-    const work = takeConnection(socket);
-    connections.add(work);
-    void work.finally(() => connections.delete(work));
-  });
+  const server = createServer(
+    { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
+    (socket) => {
+      const work = takeConnection(socket);
+      connections.add(work);
+      void work.finally(() => connections.delete(work));
+    },
+  );
 
   async function takeConnection(socket: Socket): Promise<void> {
     const source = socket.remoteAddress ?? '';
@@ -86,6 +91,7 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
     }
   }
 
+  const address = await listen(server, parts.settings.listen);
   parts.control.watch('revocation', {
     latencyMs: revocationLatencyMs,
     signal: stopping.signal,
@@ -118,7 +124,6 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
   }
   void auditFailure.then(endAll);
 
-  const address = await listen(server, parts.settings.listen);
   return {
     address,
     get sessionCount() {

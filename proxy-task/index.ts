@@ -1,4 +1,4 @@
-export { type Gateway, GatewayError, startGateway } from './gateway.ts';
+export { type Gateway, startGateway } from './gateway.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { createIdentityDirectory } from './identity-directory.ts';
 export { createRecorder, recoverRecordings } from './recording/index.ts';

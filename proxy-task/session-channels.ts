@@ -47,6 +47,8 @@ export type ChannelOwner = {
   storeRecording(recorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void>;
 };
 
+type Answer = Parameters<NonNullable<RelayTaps['channelRequestAnswered']>>[2];
+
 type Terminal = { readonly term: string; readonly columns: number; readonly rows: number };
 
 /** What is known of one channel while it is open. */
@@ -60,6 +62,11 @@ type ChannelState = {
 
 /** What shells say of a command that may not be run. */
 const refusedExitStatus = 126;
+const secondProgram: Refusal = {
+  errorCode: 'ProtocolError',
+  denyReason: 'second-program',
+  message: 'this channel has a program already; open another channel for this one',
+};
 const pass: Verdict = { kind: 'pass' };
 const noTerminal: Terminal = { term: '', columns: 0, rows: 0 };
 
@@ -98,8 +105,9 @@ export function createSessionChannels(owner: ChannelOwner): {
         const forward = forwardOf(channel.open);
         if (forward !== undefined) stateOf(channel).forward = { forward, openedAtMs: owner.now() };
       },
-      channelRequestAnswered(channel, request) {
-        noteRequest(stateOf(channel), request);
+      channelRequestAnswered(channel, request, answer) {
+        const state = states.get(channel.serial);
+        if (state !== undefined) noteAnswer(state, request, answer);
       },
       channelData(channel, from, stream, data) {
         if (from === 'target')
@@ -133,6 +141,23 @@ async function judge(
     exitStatus: refusedExitStatus,
     message: `sshtrail: ${refusal.message} (session ${owner.facts.sessionId})`,
   };
+}
+
+/** One program a channel (RFC 4254 §6.5), whatever the target thinks of that: a second one would take the first one's recording. */
+async function judgeProgram(
+  owner: ChannelOwner,
+  state: ChannelState,
+  actions: PolicyAction | readonly PolicyAction[],
+  event: (refused: Refusal | undefined) => AuditDraft,
+  begins: () => void,
+): Promise<Verdict> {
+  if (state.started !== undefined) {
+    await owner.record(event(secondProgram));
+    return { kind: 'refuse', message: secondProgram.message };
+  }
+  const verdict = await judge(owner, actions, event);
+  if (verdict.kind === 'pass') begins();
+  return verdict;
 }
 
 /** All of them must be allowed. */
@@ -201,35 +226,41 @@ function gateRequest(
   if (request.from === 'target') return pass;
   switch (detail.kind) {
     case 'shell':
-      return judge(owner, { kind: 'shell' }, (refused) =>
-        openShell(facts, at, { channelId, refused, ...state.terminal }),
-      ).then((verdict) => {
-        if (verdict.kind === 'pass') begin(owner, state, channelId, 'shell', undefined);
-        return verdict;
-      });
+      return judgeProgram(
+        owner,
+        state,
+        { kind: 'shell' },
+        (refused) => openShell(facts, at, { channelId, refused, ...state.terminal }),
+        () => begin(owner, state, channelId, 'shell', undefined),
+      );
     case 'exec': {
       const command = detail.command.toString('utf8');
-      return judge(owner, actionsOfCommand(command), (refused) =>
-        executeCommand(facts, at, {
-          channelId,
-          command: detail.command,
-          commandSource: 'exec',
-          confidence: 'exact',
-          pty: state.terminal !== undefined,
-          refused,
-        }),
-      ).then((verdict) => {
-        if (verdict.kind === 'pass') begin(owner, state, channelId, 'exec', command);
-        return verdict;
-      });
+      return judgeProgram(
+        owner,
+        state,
+        actionsOfCommand(command),
+        (refused) =>
+          executeCommand(facts, at, {
+            channelId,
+            command: detail.command,
+            commandSource: 'exec',
+            confidence: 'exact',
+            pty: state.terminal !== undefined,
+            refused,
+          }),
+        () => begin(owner, state, channelId, 'exec', command),
+      );
     }
     case 'subsystem':
-      return judge(owner, actionsOfSubsystem(detail.name), (refused) =>
-        openSubsystem(facts, at, { channelId, name: detail.name, refused }),
-      ).then((verdict) => {
-        if (verdict.kind === 'pass') state.started = { kind: 'subsystem', atMs: at };
-        return verdict;
-      });
+      return judgeProgram(
+        owner,
+        state,
+        actionsOfSubsystem(detail.name),
+        (refused) => openSubsystem(facts, at, { channelId, name: detail.name, refused }),
+        () => {
+          state.started = { kind: 'subsystem', atMs: at };
+        },
+      );
     case 'auth-agent-req':
       return judge(owner, { kind: 'forwardAgent' }, (refused) =>
         requestAgentForwarding(facts, at, { channelId, refused }),
@@ -300,10 +331,12 @@ function begin(
   state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command);
 }
 
-function noteRequest(state: ChannelState, request: ChannelRequest): void {
-  if (request.from !== 'target') return;
-  if (request.detail.kind === 'exit-status') state.exit = { kind: 'status', status: request.detail.status };
-  if (request.detail.kind === 'exit-signal') state.exit = { kind: 'signal', signal: request.detail.signal };
+function noteAnswer(state: ChannelState, { from, detail }: ChannelRequest, answer: Answer): void {
+  // Clients ask for a command instead when the target has no such subsystem.
+  if (from === 'client' && detail.kind === 'subsystem' && answer === 'failure') state.started = undefined;
+  if (from !== 'target') return;
+  if (detail.kind === 'exit-status') state.exit = { kind: 'status', status: detail.status };
+  if (detail.kind === 'exit-signal') state.exit = { kind: 'signal', signal: detail.signal };
 }
 
 async function closeChannel(owner: ChannelOwner, state: ChannelState, channel: RelayChannel): Promise<void> {

@@ -33,6 +33,7 @@ export class Session {
   #recordings = 0;
   #channels = 0;
   #recorded = false;
+  #closed = false;
   #recordingLost = false;
 
   constructor(parts: GatewayParts, facts: SessionFacts, access: SessionAccess) {
@@ -41,6 +42,11 @@ export class Session {
     this.#access = access;
     this.#startedAtMs = parts.now();
     this.signal = this.#stopping.signal;
+  }
+
+  /** Set once the session was told to stop. */
+  get order(): StopOrder | undefined {
+    return this.#order;
   }
 
   /** Puts the session on record. Nothing may reach the target before this has resolved. */
@@ -101,7 +107,8 @@ export class Session {
 
   /** Puts the end on record. `failure` is why there was never a relay. */
   async close(failure?: StopOrder): Promise<void> {
-    if (!this.#recorded) return;
+    if (!this.#recorded || this.#closed) return;
+    this.#closed = true;
     const { journal, control, now } = this.#parts;
     await this.#settleOwed();
     const order = this.#order ??

@@ -24,7 +24,7 @@ export type PrivateSshd = {
   stop(): Promise<void>;
 };
 
-export class PrivateSshdError extends Error {
+class PrivateSshdError extends Error {
   override readonly name = 'PrivateSshdError';
   readonly code = 'sshd-did-not-start';
 }

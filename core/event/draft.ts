@@ -70,7 +70,7 @@ export function draft(
 }
 
 /** `<name>Escaped` and `<name>Truncated` stand beside a value that could not be kept as it was. */
-export function flatStrings(fields: Fields): FlatStrings {
+function flatStrings(fields: Fields): FlatStrings {
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;

@@ -8,7 +8,7 @@ export { parseRunbook } from './parse-runbook.ts';
 export type { FindingReport, RunOptions, RunReport } from './run-runbook.ts';
 export { runRunbook } from './run-runbook.ts';
 export type { InputValue, Runbook, Trigger } from './runbook.ts';
-export { RunbookError, type RunbookErrorCode } from './runbook-error.ts';
+
 export { runbookJsonSchema } from './runbook-file.ts';
 export type { MakeTestEngine, RunbookTestResult } from './test-runbook.ts';
 export { testRunbook } from './test-runbook.ts';

@@ -1,5 +1,5 @@
 /** What can be wrong with a trail; a closed list. */
-export const problemCodes = [
+const problemCodes = [
   /** A file cannot be read to its end: damaged compression, no line feed at the end, no record, a link. */
   'broken-segment',
   /** A line is no UTF-8, no JSON or no record. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, opendir, readFile, rm, rmdir } from 'node:fs/promises';
+import { link, mkdir, open, opendir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type SessionId, sessionId } from '#core/contract';
@@ -39,6 +39,7 @@ export type Spool = {
 export type SpoolChannel = { readonly sessionId: SessionId; readonly channel: ChannelName };
 
 const maxHeadBytes = 64 * 1024;
+const partSuffix = '.json.part';
 const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
 
 const headSchema = z.strictObject({
@@ -65,7 +66,7 @@ export function openSpool(directory: string): Spool {
     remove: (channel, chunk) => rm(chunkPath(channel, chunk), { force: true }),
     end: async (channel) => {
       await rm(headPath(channel), { force: true });
-      await rmdir(folder(channel.sessionId)).catch(unless('ENOTEMPTY', 'EEXIST', 'ENOENT'));
+      await removeIfEmpty(folder(channel.sessionId));
     },
     unfinished: () => unfinishedChannels(base),
     head: (channel) => readHead(headPath(channel), channel),
@@ -92,10 +93,21 @@ async function writeHead(folder: string, path: string, head: SpoolHead): Promise
   for (let attempt = 1; ; attempt += 1) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
-      return await write(path, O_WRONLY | O_CREAT | O_EXCL, bytes);
+      return await writeWhole(path, bytes);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT' || attempt === 5) throw error;
     }
+  }
+}
+
+/** The file is there with all of its bytes or not at all, also for who reads it after a kill in between. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const part = path.replace(/\.json$/, partSuffix);
+  await write(part, O_WRONLY | O_CREAT | O_EXCL, bytes);
+  try {
+    await link(part, path);
+  } finally {
+    await rm(part, { force: true });
   }
 }
 
@@ -130,11 +142,15 @@ async function* unfinishedChannels(base: string): AsyncGenerator<SpoolChannel, v
     const id = sessionId(session);
     // Read whole before the first is given out: the folder is emptied by whoever asks.
     const channels: ChannelName[] = [];
-    for await (const name of namesIn(join(base, session))) {
+    const folder = join(base, session);
+    for await (const name of namesIn(folder)) {
+      // Killed while it wrote the head, and so before anything was recorded.
+      if (name.endsWith(partSuffix)) await rm(join(folder, name), { force: true });
       const channel = name.replace(/\.json$/, '');
       if (name.endsWith('.json') && isChannelName(channel)) channels.push(channel);
     }
     for (const channel of channels.sort()) yield { sessionId: id, channel };
+    if (channels.length === 0) await removeIfEmpty(folder);
   }
 }
 
@@ -142,6 +158,10 @@ async function* namesIn(path: string): AsyncGenerator<string, void, undefined> {
   const folder = await opendir(path).catch(unless('ENOENT'));
   if (folder === undefined) return;
   for await (const entry of folder) yield entry.name;
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch(unless('ENOTEMPTY', 'EEXIST', 'ENOENT'));
 }
 
 function unless(...codes: readonly string[]): (error: unknown) => undefined {

@@ -6,13 +6,22 @@ const families = ['throughput', 'memory'];
 
 describe('the command line of the benchmarks', () => {
   test('has a default for everything', () => {
-    expect(parseArguments([], families)).toEqual({ only: [], sizeMib: 512, rounds: 3, help: false });
+    expect(parseArguments([], families)).toEqual({
+      only: [],
+      sizeMib: 512,
+      rounds: 3,
+      nodeFlags: [],
+      help: false,
+    });
   });
 
-  test('takes families, a file, a size, rounds and a folder for profiles', () => {
+  test('takes families, a file, a size, rounds, a folder for profiles and flags for Node', () => {
     const argv = ['--only', 'memory', '--only=throughput', '--json', 'f.json'];
 
-    const parsed = parseArguments([...argv, '--size', '64', '--rounds', '1', '--profile', 'p'], families);
+    const parsed = parseArguments(
+      [...argv, '--size', '64', '--rounds', '1', '--profile', 'p', '--node-flag=--max-semi-space-size=1'],
+      families,
+    );
 
     expect(parsed).toEqual({
       only: ['memory', 'throughput'],
@@ -20,6 +29,7 @@ describe('the command line of the benchmarks', () => {
       sizeMib: 64,
       rounds: 1,
       profileDirectory: 'p',
+      nodeFlags: ['--max-semi-space-size=1'],
       help: false,
     });
   });

@@ -11,13 +11,15 @@ export type Arguments = {
   readonly rounds: number;
   /** Where each gateway process leaves its CPU profile. */
   readonly profileDirectory?: string;
+  /** Flags of Node for every gateway process. */
+  readonly nodeFlags: readonly string[];
   readonly help: boolean;
 };
 
 /** @throws BenchError `usage`. */
 export function parseArguments(argv: readonly string[], families: readonly string[]): Arguments {
   const values = parsedValues(argv);
-  const { only = [], json, profile } = values;
+  const { only = [], json, profile, 'node-flag': nodeFlags = [] } = values;
   for (const name of only) {
     if (!families.includes(name))
       throw new BenchError(
@@ -31,6 +33,7 @@ export function parseArguments(argv: readonly string[], families: readonly strin
     sizeMib: count('--size', values.size ?? '512', 16 * 1024),
     rounds: count('--rounds', values.rounds ?? '3', 100),
     ...(profile === undefined ? {} : { profileDirectory: profile }),
+    nodeFlags,
     help: values.help === true,
   };
 }
@@ -45,6 +48,7 @@ function parsedValues(argv: readonly string[]) {
         size: { type: 'string' },
         rounds: { type: 'string' },
         profile: { type: 'string' },
+        'node-flag': { type: 'string', multiple: true },
         help: { type: 'boolean' },
       },
     }).values;

@@ -4,7 +4,7 @@ import { summarise } from './statistics.ts';
 import type { Family } from './workbench.ts';
 
 const inFlight = 8;
-const connectionsPerRound = 24;
+const connectionsPerRound = 16;
 
 type Round = { readonly path: PathName; readonly perSecond: number; readonly proxyMs: number | undefined };
 

@@ -46,12 +46,6 @@ export function isMet(figure: Figure): boolean | undefined {
   return bound.direction === 'at-least' ? ratio >= bound.limit : ratio <= bound.limit;
 }
 
-export function againstText({ against, unit }: Figure): string {
-  return against.kind === 'promise'
-    ? `promise ${boundText(against.bound)} ${unit}`
-    : `${against.name} ${numberText(against.value)} ${unit}`;
-}
-
 /** What was promised of the figure, or ''. */
 export function promiseText({ against, unit }: Figure): string {
   if (against.kind === 'promise') return `${boundText(against.bound)} ${unit}`;
@@ -72,6 +66,12 @@ export function figureJson(figure: Figure): FigureJson {
   return measured.kind === 'value'
     ? { name, unit, value: rounded(measured.value), ...rest }
     : { name, unit, p50: rounded(measured.p50), p99: rounded(measured.p99), ...rest };
+}
+
+function againstText({ against, unit }: Figure): string {
+  return against.kind === 'promise'
+    ? `promise ${boundText(against.bound)} ${unit}`
+    : `${against.name} ${numberText(against.value)} ${unit}`;
 }
 
 function baselineOf(against: Comparison): number {

@@ -62,10 +62,8 @@ export async function startGatewayProcess(
       formatPublicKeyLine(target.hostKey.publicKey),
     ),
   );
-  const { profileDirectory, progress } = workbench;
-  const profiling =
-    profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
-  const child = await startChild('gateway-process.ts', [data.root], profiling);
+  const { nodeFlags, progress } = workbench;
+  const child = await startChild('gateway-process.ts', [data.root], nodeFlags);
   workbench.defer(() => child.stop());
   child.listen((said) => {
     if (said.kind === 'report') progress(`the gateway says: ${said.line}`);

@@ -18,6 +18,7 @@ export type Load = {
   readonly gateway: GatewayProcess;
   /** Tells of connections that ended unasked. */
   readonly client: Child;
+  readonly target: Child;
   /** Opens shells and keeps them; resolves with the seconds it took when all stand. `direct` leads past the gateway. */
   open(count: number, way?: 'gateway' | 'direct'): Promise<number>;
   /** Closes them all; resolves when the gateway has them on record. */
@@ -40,6 +41,7 @@ export async function openLoad(workbench: Workbench): Promise<Load> {
     premises,
     gateway,
     client,
+    target,
     async open(count, way = 'gateway') {
       const to =
         way === 'gateway'

@@ -6,6 +6,7 @@ import { connections } from './connections.ts';
 import { type Figure, figureJson } from './figure.ts';
 import { keystrokes } from './keystrokes.ts';
 import { memory, memory10k } from './memory.ts';
+import { million } from './million.ts';
 import { queryable } from './queryable.ts';
 import { revocation } from './revocation.ts';
 import { sessionStarts } from './session-starts.ts';
@@ -22,6 +23,7 @@ const families: readonly Family[] = [
   revocation,
   queryable,
   memory10k,
+  million,
 ];
 
 const progress = (line: string): void => {
@@ -64,7 +66,7 @@ async function bench(argv: readonly string[]): Promise<number> {
     open = openWorkbench({
       sizeBytes: options.sizeMib * 1024 ** 2,
       rounds: options.rounds,
-      ...(options.profileDirectory === undefined ? {} : { profileDirectory: options.profileDirectory }),
+      nodeFlags: [...options.nodeFlags, ...profiling(options.profileDirectory)],
       progress,
     });
     try {
@@ -92,6 +94,10 @@ async function bench(argv: readonly string[]): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
+function profiling(directory: string | undefined): readonly string[] {
+  return directory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${directory}`];
+}
+
 function helpLines(): readonly string[] {
   return [
     'npm run bench [-- options]',
@@ -100,6 +106,7 @@ function helpLines(): readonly string[] {
     '  --size MIB     of one bulk transfer (512)',
     '  --rounds N     of everything that is done in rounds (3)',
     '  --profile DIR  leaves a CPU profile of every gateway there',
+    '  --node-flag F  a flag of Node for the gateways; may be given again',
     'Families; * only when named:',
     ...families.map(({ name, about, onRequest }) => `  ${name}${onRequest === true ? ' *' : ''}: ${about}`),
   ];

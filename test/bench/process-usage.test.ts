@@ -46,11 +46,11 @@ describe('what the system says of a process', () => {
     expect(usage.rssBytes).toBeGreaterThan(1_000_000);
   });
 
-  test.runIf(existsSync('/proc/self/stat'))('tells of its children', async () => {
+  test('tells of its children where there is a /proc', async () => {
     const child = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
     await once(child, 'spawn');
 
-    expect(hasChildren(process.pid)).toBe(true);
+    expect(hasChildren(process.pid)).toBe(existsSync('/proc/self/stat'));
 
     child.stdin.end();
     await once(child, 'close');

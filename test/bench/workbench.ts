@@ -18,7 +18,8 @@ export type Workbench = {
   readonly folder: string;
   readonly sizeBytes: number;
   readonly rounds: number;
-  readonly profileDirectory?: string;
+  /** Flags of Node for gateway processes. */
+  readonly nodeFlags: readonly string[];
   readonly progress: (line: string) => void;
   defer(stop: () => Promise<void> | void): void;
 };
@@ -26,7 +27,7 @@ export type Workbench = {
 export type OpenWorkbench = Workbench & { close(): Promise<void> };
 
 export function openWorkbench(
-  options: Pick<Workbench, 'sizeBytes' | 'rounds' | 'profileDirectory' | 'progress'>,
+  options: Pick<Workbench, 'sizeBytes' | 'rounds' | 'nodeFlags' | 'progress'>,
 ): OpenWorkbench {
   const folder = mkdtempSync(join(tmpdir(), 'sshtrail-bench-'));
   const stack = new AsyncDisposableStack();

@@ -14,6 +14,8 @@ export type RawConnection = {
   readonly closed: Promise<void>;
 };
 
+/** Long enough for a machine with other work. */
+const answerMs = 15_000;
 /** At most this much of what comes is kept. */
 const keptBytes = 65_536;
 
@@ -123,18 +125,20 @@ export async function within<Result>(ms: number, what: string, promise: Promise<
 }
 
 /** Opens a session channel; the number under which the target knows it. */
-export async function openedSession(transport: Transport, window: number): Promise<number> {
+export async function openedSession(transport: Transport, window: number, number = 0): Promise<number> {
   const opened = nextMessage(transport, MessageNumber.channelOpenConfirmation);
-  transport.send(openSession(0, window));
+  transport.send(openSession(number, window));
   return (await opened).readUInt32BE(5);
 }
 
 /** The next message with this number. */
 export function nextMessage(transport: Transport, number: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+  const found = new Promise<Buffer>((resolve, reject) => {
     transport.onMessage = (plain, payloadLength) => {
-      if (plain[1] === number) resolve(Buffer.from(plain.subarray(1, 1 + payloadLength)));
+      const payload = plain.subarray(1, 1 + payloadLength);
+      if (payload[0] === number) resolve(Buffer.from(payload));
     };
     void transport.ended.then((end) => reject(new Error(`the connection ended: ${end.description}`)));
   });
+  return within(answerMs, `message ${number}`, found);
 }

@@ -54,6 +54,10 @@ export function channelData(channel: number, data: string | Uint8Array): Buffer 
   return new WireWriter().byte(MessageNumber.channelData).uint32(channel).string(data).finish();
 }
 
+export function channelClose(channel: number): Buffer {
+  return new WireWriter().byte(MessageNumber.channelClose).uint32(channel).finish();
+}
+
 /** `fields` is what follows want_reply. */
 export function channelRequest(
   channel: number,

@@ -21,6 +21,8 @@ export function forkGateway(dataRoot: string): ForkedGateway {
   const child = fork(join(import.meta.dirname, 'gateway-process.ts'), [dataRoot], {
     execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    // What one gateway has compiled the next one, on the same data, loads.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(dataRoot, '..', 'compiled') },
   });
   const reports: string[] = [];
   const errors: Buffer[] = [];

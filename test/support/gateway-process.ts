@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { dataDirectory } from '../../cli/data-directory.ts';
 import { type RunningGateway, runGateway } from '../../cli/gateway-run.ts';
 import { loadInstallation } from '../../cli/installation.ts';
@@ -33,6 +34,8 @@ async function main(root: string): Promise<void> {
     else void close(running);
   });
   send({ kind: 'ready', port: running.gateway.address.port });
+  // At the end it would be too late for one that is killed.
+  flushCompileCache();
 }
 
 async function close(running: RunningGateway): Promise<void> {

@@ -20,7 +20,7 @@ export function journalFolder(directory: string): string {
   return join(directory, 'journal');
 }
 
-export function eventsFolder(directory: string): string {
+function eventsFolder(directory: string): string {
   return join(directory, 'lake', 'events');
 }
 

@@ -30,7 +30,7 @@ export function segmentSealer(options: {
       } catch (cause) {
         const error = unsealed(segment, cause);
         sealing = undefined;
-        if (!stopped) retry = setTimeout(start, options.retryAfterMs).unref();
+        if (!stopped) retry = setTimeout(() => void start(), options.retryAfterMs).unref();
         options.onFault(error);
         return error;
       }

@@ -239,6 +239,19 @@ describe('recoverRecordings', () => {
     expect(readFileSync(join(lake, 'secret'), 'utf8')).toContain('secret');
   });
 
+  it('removes a head that was being written, before which nothing was recorded', async () => {
+    const { spoolDirectory, store } = folders();
+    const folder = join(spoolDirectory, 'recordings', session);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'c1.json.part'), '{"sessionId":"s-');
+
+    const { recovered, faults } = await recover(store, spoolDirectory);
+
+    expect(faults).toEqual([]);
+    expect(recovered).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
   it('passes over what is no recording', async () => {
     const { spoolDirectory, store } = folders();
     mkdirSync(join(spoolDirectory, 'recordings', 'lost+found'), { recursive: true });

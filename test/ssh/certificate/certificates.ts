@@ -13,7 +13,7 @@ import { generatePrivateKey, privateKeyAsRemoteSigner } from '../../../ssh/keys/
 export const nowSeconds = 1_800_000_000;
 
 export const authority = generatePrivateKey('ed25519');
-export const authoritySigner = privateKeyAsRemoteSigner(authority);
+const authoritySigner = privateKeyAsRemoteSigner(authority);
 export const subject = generatePrivateKey('ed25519');
 
 /** A user certificate spec that is good for `engineer` now, with changes. */

@@ -53,7 +53,7 @@ export function wrapped(value: string): Buffer {
   return new WireWriter().string(value).finish();
 }
 
-export function optionBytes(options: readonly (readonly [string, Buffer])[]): Buffer {
+function optionBytes(options: readonly (readonly [string, Buffer])[]): Buffer {
   const bytes = new WireWriter();
   for (const [name, value] of options) bytes.string(name).string(value);
   return bytes.finish();

@@ -123,8 +123,9 @@ describe('a program refused with an exit status', () => {
 
     rig.target.send(encodeClose(CLIENT_NUMBER));
     await rig.client.take();
-
     await openChannel(rig);
+
+    expect(rig.relay.channels.size).toBe(1);
   });
 
   it('lets the target use its number again at once, and holds what comes for the client to know of it', async () => {
