@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createFileSigner } from '#adapters/local';
+import { schemaModeline } from '#core/configuration';
 import { newTotpSecret } from '#core/totp';
 import {
   formatKnownHostsLine,
@@ -120,7 +121,8 @@ function quotedPath(path: string): string {
 }
 
 function configurationText(options: FirstRunOptions, keyOnly: string, withTotp: string): string {
-  return `# sshtrail on one machine. Every key is in docs/configuration.md; "sshtrail doctor" checks this file.
+  return `${schemaModeline(join(import.meta.dirname, '..', 'schema', 'sshtrail.schema.json'))}
+# sshtrail on one machine. Every key is in docs/configuration.md; "sshtrail doctor" checks this file.
 gateway:
   listen:
     host: ${options.listen.host}

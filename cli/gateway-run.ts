@@ -140,16 +140,17 @@ function partsOf(options: GatewayRunOptions, { journal, control, blobs }: Stores
 /** Sessions and recordings that a killed gateway left open get their end before a new one starts. */
 async function closeLost(options: GatewayRunOptions, { journal, control, blobs }: Stores): Promise<void> {
   const { data, now, report } = options;
-  const recordings = await recoverRecordings({
+  const starts = journal.recovered.lostSessions;
+  await recoverRecordings({
     store: blobs,
     spoolDirectory: data.spool,
+    async putOnRecord(recording) {
+      const start = starts.find((record) => record.additionalEventData['sessionId'] === recording.sessionId);
+      if (start !== undefined) await journal.record(storeLostRecording(start, now(), recording));
+      else report(`the recording ${recording.key} is stored now; its session had ended without it`);
+    },
     onFault: (error) => report(`a recording of the last run could not be completed: ${error.message}`),
   });
-  const starts = journal.recovered.lostSessions;
-  for (const recording of recordings) {
-    const start = starts.find((record) => record.additionalEventData['sessionId'] === recording.sessionId);
-    if (start !== undefined) await journal.record(storeLostRecording(start, now(), recording));
-  }
   for (const draft of closeLostSessions(starts, now())) await journal.record(draft);
   for (const { id } of await control.list('session')) await control.delete('session', id);
 }

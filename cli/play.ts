@@ -42,8 +42,8 @@ async function playSession(id: string, options: Options, context: CommandContext
         'bad-input',
         `${JSON.stringify(id)} is no session id: they look like s-01937c2e...; "sshtrail last" lists them`,
       );
-    const sql = `SELECT session_id, json_extract_scalar(response, '$.recordingKey') AS key FROM events
-      WHERE event_name = 'StoreRecording' AND session_id LIKE '${id}%' ORDER BY event_time, event_id`;
+    const sql = `SELECT DISTINCT session_id, json_extract_scalar(response, '$.recordingKey') AS key FROM events
+      WHERE event_name = 'StoreRecording' AND session_id LIKE '${id}%' ORDER BY session_id, key`;
     const { rows } = await ask(engine, sql, 60_000, 1000, context.signal);
     return onlyRecording(
       rows.map((row) => ({

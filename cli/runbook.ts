@@ -58,7 +58,7 @@ function listCommand(context: CommandContext): Command {
         for (const line of table(['id', 'severity', 'status', 'title'], rows, context.output.colour))
           context.output.line(line);
     });
-  return withJsonOption(command);
+  return withExamples(withJsonOption(command), ['sshtrail runbook list', 'sshtrail runbook list --json']);
 }
 
 function lintCommand(context: CommandContext): Command {
@@ -68,10 +68,14 @@ function lintCommand(context: CommandContext): Command {
       const { runbooks, problems } = readRunbooks(options.directory);
       if (options.json === true) context.output.line(jsonText(problems));
       else for (const problem of problems) context.output.line(printable(problemLine(problem)));
-      if (problems.length > 0) throw new CliError('bad-input', `${problems.length} problems`);
+      if (problems.length > 0)
+        throw new CliError('bad-input', `${problems.length} problems; correct what is listed above`);
       context.output.note(`${runbooks.length} runbooks, no problems`);
     });
-  return withJsonOption(command);
+  return withExamples(withJsonOption(command), [
+    'sshtrail runbook lint',
+    'sshtrail runbook lint --directory ./runbooks',
+  ]);
 }
 
 function testCommand(context: CommandContext): Command {
@@ -93,9 +97,15 @@ function testCommand(context: CommandContext): Command {
           );
       const failed = results.filter(({ failures }) => failures.length > 0).length;
       if (failed > 0)
-        throw new CliError('not-verified', `${failed} of ${results.length} runbook tests failed`);
+        throw new CliError(
+          'not-verified',
+          `${failed} of ${results.length} runbook tests failed; why stands beside each`,
+        );
     });
-  return withJsonOption(command);
+  return withExamples(withJsonOption(command), [
+    'sshtrail runbook test',
+    'sshtrail runbook test --directory ./runbooks --json',
+  ]);
 }
 
 function runCommand(context: CommandContext): Command {
@@ -105,7 +115,10 @@ function runCommand(context: CommandContext): Command {
     .option('--since <hours>', 'look back this far', positiveInteger, 1)
     .option('--live', 'take the actions, too')
     .action((id: string, options: RunOptions) => run(id, options, context));
-  return withJsonOption(withDataOption(command));
+  return withExamples(withJsonOption(withDataOption(command)), [
+    'sshtrail runbook run SSH-002 --since 24',
+    'sshtrail runbook run SSH-002 --live',
+  ]);
 }
 
 type RunOptions = FolderOption &

@@ -6,10 +6,13 @@ import {
   type CommandContext,
   chosenData,
   type DataOption,
+  type JsonOption,
   withDataOption,
   withExamples,
+  withJsonOption,
 } from './command-context.ts';
 import { loadInstallation } from './installation.ts';
+import { jsonText } from './output.ts';
 
 /** Second factors by hand: a code for the demo identity, a secret for a new one. */
 export function totpCommand(context: CommandContext): Command {
@@ -19,26 +22,28 @@ export function totpCommand(context: CommandContext): Command {
   const code = new Command('code')
     .description('the code an authenticator app would show now (needs the right to read the secret)')
     .argument('<identity>')
-    .action(async (name: string, options: DataOption) => {
+    .action(async (name: string, options: DataOption & JsonOption) => {
       const { identities } = await loadInstallation(chosenData(options, context));
       const identity = identities.find((candidate) => candidate.name === name);
       if (identity?.totpSecret === undefined)
         throw new CliError(
           'not-found',
-          `${JSON.stringify(name)} is no identity with a second factor in sshtrail.yaml`,
+          `${JSON.stringify(name)} is no identity with a second factor; give it a totp entry in sshtrail.yaml`,
         );
-      context.output.line(totpCode(identity.totpSecret, context.now()));
+      const present = totpCode(identity.totpSecret, context.now());
+      context.output.line(options.json === true ? jsonText({ identity: name, code: present }) : present);
     });
   const fresh = new Command('new')
     .description('a new secret, and the URI that authenticator apps read')
     .argument('<identity>')
-    .action((name: string) => {
+    .action((name: string, options: JsonOption) => {
       const secret = newTotpSecret(randomBytes);
-      context.output.line(secret);
-      context.output.line(otpauthUri({ issuer: 'sshtrail', identity: name, secret }));
+      const uri = otpauthUri({ issuer: 'sshtrail', identity: name, secret });
+      if (options.json === true) context.output.line(jsonText({ identity: name, secret, uri }));
+      else for (const line of [secret, uri]) context.output.line(line);
     });
-  return withExamples(command.addCommand(withDataOption(code)).addCommand(fresh), [
-    'sshtrail totp code alice',
-    'sshtrail totp new bob',
-  ]);
+  const examples = ['sshtrail totp code alice', 'sshtrail totp new bob'] as const;
+  command.addCommand(withExamples(withJsonOption(withDataOption(code)), [examples[0]]));
+  command.addCommand(withExamples(withJsonOption(fresh), [examples[1]]));
+  return withExamples(command, examples);
 }

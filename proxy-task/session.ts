@@ -155,9 +155,10 @@ export class Session {
 
   async #storeRecording(channelRecorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void> {
     try {
-      const stored = await channelRecorder.finish(exit);
-      this.#recordings += 1;
-      await this.#parts.journal.record(storeRecording(this.facts, this.#parts.now(), stored));
+      await channelRecorder.finish(exit, async (stored) => {
+        this.#recordings += 1;
+        await this.#parts.journal.record(storeRecording(this.facts, this.#parts.now(), stored));
+      });
     } catch (error) {
       if (!(error instanceof RecorderError)) throw error;
       this.#recordingFailed(error);

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationJsonSchema } from '#core/configuration';
 import { policySchema } from '#core/policy';
+import { runbookJsonSchema } from '#core/runbook';
 
 /** Writes the published schemas anew (then `npm run format`); a test compares them with what the code says. */
 const root = new URL('..', import.meta.url).pathname;
@@ -11,3 +12,7 @@ writeFileSync(
   `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`,
 );
 writeFileSync(join(root, 'core/policy/sshtrail.cedarschema'), policySchema);
+writeFileSync(
+  join(root, 'runbooks/schema/runbook.schema.json'),
+  `${JSON.stringify(runbookJsonSchema(), null, 2)}\n`,
+);

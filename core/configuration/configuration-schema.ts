@@ -268,7 +268,6 @@ export const configurationSchema = z
     notify: z
       .strictObject({ webhook: webhook.optional().describe('Notices are POSTed here as JSON.') })
       .prefault({}),
-    dataDirectory: file.default('sshtrail-data').describe('Folder of events, recordings and state.'),
   })
   .meta({ title: 'sshtrail.yaml' });
 

@@ -22,7 +22,6 @@ export type Configuration = {
     readonly settings: Readonly<Record<string, RunbookSetting>>;
   };
   readonly notify: { readonly webhook?: string };
-  readonly dataDirectory: string;
 };
 
 export type Identity = {

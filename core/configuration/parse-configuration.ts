@@ -57,7 +57,6 @@ function toConfiguration(written: Written): Configuration {
     recording: written.recording,
     runbooks: { ...(directory === undefined ? {} : { directory }), settings: toSettings(settings) },
     notify: written.notify.webhook === undefined ? {} : { webhook: written.notify.webhook },
-    dataDirectory: written.dataDirectory,
   };
 }
 

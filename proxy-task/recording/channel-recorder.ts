@@ -8,7 +8,13 @@ import {
   recordingPrefix,
 } from '#core/recording';
 import { createOutputBuffer, type TimedEvent } from './output-buffer.ts';
-import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
+import type {
+  ChannelRecorder,
+  PutOnRecord,
+  RecorderShared,
+  RecordingExit,
+  RecordingStart,
+} from './recorder.ts';
 import { RecorderError } from './recorder-error.ts';
 import { type ChunkTimes, type StoredRecording, storeChunk, storeManifest } from './seal.ts';
 import type { SpoolHead } from './spool.ts';
@@ -58,7 +64,7 @@ export function startChannelRecorder(shared: RecorderShared, start: RecordingSta
     output: (data, stream) => recording.output(data, stream),
     resize: (columns, rows) => recording.event({ code: 'r', columns, rows }),
     marker: (label) => recording.event({ code: 'm', label }),
-    finish: (exit) => recording.finish(exit),
+    finish: (exit, putOnRecord) => recording.finish(exit, putOnRecord),
   };
 }
 
@@ -135,8 +141,8 @@ class ChannelRecording {
     this.#moreToEncode();
   }
 
-  finish(exit?: RecordingExit): Promise<StoredRecording> {
-    this.#finishing ??= this.#finish(exit);
+  finish(exit?: RecordingExit, putOnRecord?: PutOnRecord): Promise<StoredRecording> {
+    this.#finishing ??= this.#finish(exit, putOnRecord);
     return this.#finishing;
   }
 
@@ -296,7 +302,10 @@ class ChannelRecording {
     }
   }
 
-  async #finish(exit: RecordingExit | undefined): Promise<StoredRecording> {
+  async #finish(
+    exit: RecordingExit | undefined,
+    putOnRecord: PutOnRecord | undefined,
+  ): Promise<StoredRecording> {
     clearTimeout(this.#timer);
     const endMs = this.#elapsedMs();
     for (const event of exitEvents(exit)) this.#buffer.appendEvent(endMs, event);
@@ -308,10 +317,15 @@ class ChannelRecording {
     this.#closeChunk();
     while (this.#sealing !== undefined) await this.#sealing;
     if (this.#fault !== undefined) throw this.#fault;
+    const stored = await this.#orReport(storeManifest(this.#shared.store, this.#manifest(endMs)));
+    await putOnRecord?.(stored);
+    await this.#orReport(this.#shared.spool.end(this.#start));
+    return stored;
+  }
+
+  async #orReport<Result>(work: Promise<Result>): Promise<Result> {
     try {
-      const stored = await storeManifest(this.#shared.store, this.#manifest(endMs));
-      await this.#shared.spool.end(this.#start);
-      return stored;
+      return await work;
     } catch (cause) {
       const error = cause instanceof RecorderError ? cause : spoolError(cause);
       this.#report(error);

@@ -49,14 +49,21 @@ export type RecordingExit =
   /** RFC 4254 §6.10, without SIG. */
   | { readonly kind: 'signal'; readonly signal: string };
 
+/** Makes the event that names a stored recording durable. */
+export type PutOnRecord = (stored: StoredRecording) => Promise<void>;
+
 /** The recording of one channel. Nothing but `finish` waits or fails; after it, everything else does nothing. */
 export interface ChannelRecorder {
   /** `data` may be reused when it returns. */
   output(data: Uint8Array, stream: OutputStream): void;
   resize(columns: number, rows: number): void;
   marker(label: string): void;
-  /** Resolves when manifest and chunks are durable in the store. Every call gives the same promise. @throws RecorderError */
-  finish(exit?: RecordingExit): Promise<StoredRecording>;
+  /**
+   * Resolves when manifest and chunks are durable in the store, and `putOnRecord` has resolved: until then the spool keeps hold
+   * of the recording, so that a kill in between leaves it to recovery. Every call gives the same promise.
+   * @throws RecorderError, or what `putOnRecord` throws.
+   */
+  finish(exit?: RecordingExit, putOnRecord?: PutOnRecord): Promise<StoredRecording>;
 }
 
 export interface Recorder {

@@ -13,6 +13,7 @@ import {
   recordingPrefix,
 } from '#core/recording';
 import { castHeader } from './channel-recorder.ts';
+import type { PutOnRecord } from './recorder.ts';
 import { RecorderError } from './recorder-error.ts';
 import { recordingChunk, type StoredRecording, storeChunk, storedRecording, storeManifest } from './seal.ts';
 import { openSpool, type Spool, type SpoolChannel, type SpoolHead } from './spool.ts';
@@ -20,23 +21,31 @@ import { openSpool, type Spool, type SpoolChannel, type SpoolHead } from './spoo
 export type RecoveryOptions = {
   readonly store: BlobStore;
   readonly spoolDirectory: string;
+  /** The spool lets go of a recording only when this has resolved; a rejection ends the recovery. */
+  readonly putOnRecord: PutOnRecord;
   /** A recording that could not be completed: its files stay in the spool, and the others go on. */
   readonly onFault: (error: RecorderError) => void;
 };
 
 /**
  * Completes the recordings a gateway left in its spool when it was killed: the rest of the chunks, then the manifest. Safe to be
- * killed itself, and to run again. Call it before the recorder of the same spool is used.
+ * killed itself, and to run again: what may not have been put on record is put there again. Call it before the recorder of the
+ * same spool is used.
  */
 export async function recoverRecordings(options: RecoveryOptions): Promise<readonly StoredRecording[]> {
   const spool = openSpool(options.spoolDirectory);
   const recovered: StoredRecording[] = [];
   for await (const channel of spool.unfinished()) {
+    let stored: StoredRecording;
     try {
-      recovered.push(await recover(options.store, spool, channel));
+      stored = await recover(options.store, spool, channel);
     } catch (cause) {
       options.onFault(recoveryError(channel, cause));
+      continue;
     }
+    await options.putOnRecord(stored);
+    await letGo(spool, channel);
+    recovered.push(stored);
   }
   return recovered;
 }
@@ -47,13 +56,14 @@ async function recover(store: BlobStore, spool: Spool, channel: SpoolChannel): P
   const spooled = await spool.chunks(channel);
   const key = manifestKey(prefix);
   const bytes = await store.get(key);
-  const stored =
-    bytes === undefined
-      ? await storeManifest(store, await completed(store, spool, head, prefix, spooled))
-      : storedRecording(key, parseManifest(bytes), bytes);
-  for (const number of spooled) await spool.remove(channel, number);
+  return bytes === undefined
+    ? storeManifest(store, await completed(store, spool, head, prefix, spooled))
+    : storedRecording(key, parseManifest(bytes), bytes);
+}
+
+async function letGo(spool: Spool, channel: SpoolChannel): Promise<void> {
+  for (const number of await spool.chunks(channel)) await spool.remove(channel, number);
   await spool.end(channel);
-  return stored;
 }
 
 async function completed(

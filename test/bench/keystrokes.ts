@@ -31,7 +31,16 @@ export const keystrokes: Family = {
     const alone = await type(ssh, pathNames);
     workbench.progress(`keystrokes: ${keys} keys on each path beside a bulk download`);
     const bulk = await startBulk(ssh);
+    const cpuBefore = ssh.gateway.usage().cpuSeconds;
+    const started = performance.now();
     const beside = await type(ssh, ['direct', 'sshtrail']);
+    const busy = (ssh.gateway.usage().cpuSeconds - cpuBefore) / ((performance.now() - started) / 1000);
+    workbench.progress(`keystrokes: the gateway used ${busy.toFixed(2)} of a processor meanwhile`);
+    if (bulk.exitCode !== null || bulk.signalCode !== null)
+      throw new BenchError(
+        'failed',
+        `the bulk download ended (${bulk.exitCode ?? bulk.signalCode}) beside which keys were to be measured`,
+      );
     await endProcess(bulk);
     return [
       ...figuresOf(alone, '', [
@@ -77,6 +86,7 @@ async function startBulk(ssh: SshPaths): Promise<ChildProcess> {
   });
   ssh.own(child);
   await once(child.stderr, 'data');
+  child.stderr.pipe(process.stderr);
   return child;
 }
 

@@ -25,6 +25,9 @@ export type Load = {
   close(): Promise<void>;
 };
 
+/** For ten thousand on a slow machine. */
+const openDeadlineMs = 1_200_000;
+
 /** Logins on their way at once. */
 export const inFlight = 16;
 
@@ -47,7 +50,7 @@ export async function openLoad(workbench: Workbench): Promise<Load> {
         way === 'gateway'
           ? { port: gateway.port, user: `${login}@${targetName}` }
           : { port: target.port, user: login };
-      return (await client.ask({ kind: 'open', count, inFlight, ...to }, 'opened')).seconds;
+      return (await client.ask({ kind: 'open', count, inFlight, ...to }, 'opened', openDeadlineMs)).seconds;
     },
     async close() {
       await client.ask({ kind: 'close' }, 'closed');

@@ -55,6 +55,8 @@ async function nothingIsLost(prepared: PreparedGateway, loads: readonly Load[]):
   expect(verification.recordings.intact).toBe(verification.recordings.stored);
 
   const records = await lakeRecords(prepared);
+  const named = new Set(records.map(({ responseElements }) => responseElements['recordingKey']));
+  expect((await manifestKeys(prepared)).filter((key) => !named.has(key))).toEqual([]);
   const started = new Set(
     records.filter(({ eventName }) => eventName === 'StartSession').map((record) => sessionOf(record)),
   );
@@ -98,6 +100,13 @@ async function killedSessionsAreWhole(
 
 function sessionOf(record: AuditRecord): string | undefined {
   return record.additionalEventData['sessionId'];
+}
+
+async function manifestKeys(prepared: PreparedGateway): Promise<readonly string[]> {
+  const folder = join(prepared.data.lake, 'recordings');
+  if (!existsSync(folder)) return [];
+  const files = await readdir(folder, { recursive: true });
+  return files.filter((file) => file.endsWith('manifest.json')).map((file) => `recordings/${file}`);
 }
 
 async function lakeRecords(prepared: PreparedGateway): Promise<readonly AuditRecord[]> {

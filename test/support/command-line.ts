@@ -1,11 +1,23 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Finished, type RunOptions, run } from './run.ts';
+
+/** What one run has compiled the next one loads: most of the time of a short command goes there. */
+const compiled = mkdtempSync(join(tmpdir(), 'sshtrail-compiled-'));
+process.once('exit', () => rmSync(compiled, { recursive: true, force: true }));
 
 /** Runs `sshtrail` as a person would, without a terminal. Nothing of the environment decides where its data is. */
 export function sshtrail(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const entry = join(import.meta.dirname, '..', '..', 'bin', 'sshtrail.ts');
   return run(process.execPath, [entry, ...args], {
     ...options,
-    env: { SSHTRAIL_DATA: '', NO_COLOR: '1', NODE_OPTIONS: '', ...options.env },
+    env: {
+      SSHTRAIL_DATA: '',
+      NO_COLOR: '1',
+      NODE_OPTIONS: '',
+      NODE_COMPILE_CACHE: compiled,
+      ...options.env,
+    },
   });
 }

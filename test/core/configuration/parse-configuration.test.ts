@@ -70,7 +70,6 @@ describe('a good configuration', () => {
         recording: { onFailure: 'close' },
         runbooks: { settings: {} },
         notify: {},
-        dataDirectory: 'sshtrail-data',
       },
     });
   });

@@ -395,6 +395,30 @@ describe('a recorder whose disk or store fails', () => {
     expect((await store.get(key))?.toString()).toBe('theirs');
   });
 
+  it('is let go by the spool when it is on record, and not before', async () => {
+    const { spoolDirectory, store } = folders();
+    const channel = createRecorder({ store, spoolDirectory, now: Date.now }).start(shell());
+    const spooled = () => readdirSync(join(spoolDirectory, 'recordings'));
+    let spooledMeanwhile: readonly string[] = [];
+
+    await channel.finish(undefined, async ({ key }) => {
+      expect(await store.get(key)).toBeDefined();
+      spooledMeanwhile = spooled();
+    });
+
+    expect(spooledMeanwhile).toEqual([session]);
+    expect(spooled()).toEqual([]);
+  });
+
+  it('stays in the spool where it could not be put on record', async () => {
+    const { spoolDirectory, store } = folders();
+    const channel = createRecorder({ store, spoolDirectory, now: Date.now }).start(shell());
+
+    await expect(channel.finish(undefined, () => Promise.reject(new Error('EIO')))).rejects.toThrow('EIO');
+
+    expect(readdirSync(join(spoolDirectory, 'recordings', session))).toEqual(['c1.json']);
+  });
+
   it('fails, and says so, where only the manifest cannot be stored', async () => {
     const { spoolDirectory, store } = folders();
     const failing: BlobStore = {

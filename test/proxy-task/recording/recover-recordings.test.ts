@@ -52,6 +52,7 @@ async function recover(store: BlobStore, spoolDirectory: string) {
   const recovered = await recoverRecordings({
     store,
     spoolDirectory,
+    putOnRecord: async () => undefined,
     onFault: (error) => void faults.push(error),
   });
   return { recovered, faults };
@@ -249,6 +250,24 @@ describe('recoverRecordings', () => {
 
     expect(faults).toEqual([]);
     expect(recovered).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('keeps hold of a recording until it is on record', async () => {
+    const { spoolDirectory, store } = folders();
+    const folder = spooled(spoolDirectory, { 'c1.0.cast': `${header}[1.000, "o", "a"]\n` });
+    const killed = recoverRecordings({
+      store,
+      spoolDirectory,
+      putOnRecord: () => Promise.reject(new Error('killed')),
+      onFault: () => undefined,
+    });
+    await expect(killed).rejects.toThrow('killed');
+
+    const { recovered, faults } = await recover(store, spoolDirectory);
+
+    expect(faults).toEqual([]);
+    expect(recovered).toHaveLength(1);
     expect(existsSync(folder)).toBe(false);
   });
 
