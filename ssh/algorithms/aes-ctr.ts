@@ -6,6 +6,7 @@ import {
   type KeyObject,
   timingSafeEqual,
 } from 'node:crypto';
+import { giveBack } from './give-back.ts';
 import type { DirectionSecrets, PacketOpener, PacketSealer } from './packet-cipher.ts';
 
 export type CtrName = 'aes-128-ctr' | 'aes-256-ctr';
@@ -33,7 +34,9 @@ export function ctrSealer(name: CtrName, mac: MacAlgorithm, secrets: DirectionSe
       const end = offset + 4 + plain.length;
       out.writeUInt32BE(plain.length, offset);
       if (mac.encryptThenMac) {
-        out.set(cipher.update(plain), offset + 4);
+        const sealed = cipher.update(plain);
+        out.set(sealed, offset + 4);
+        giveBack(sealed);
         out.set(tagOf(sequence, out.subarray(offset, end)), end);
       } else {
         out.set(plain, offset + 4);

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import { giveBack } from './give-back.ts';
 import type { DirectionSecrets, PacketOpener, PacketSealer } from './packet-cipher.ts';
 
 export type GcmName = 'aes-128-gcm' | 'aes-256-gcm';
@@ -19,7 +20,9 @@ export function gcmSealer(name: GcmName, secrets: DirectionSecrets): PacketSeale
       out.writeUInt32BE(plain.length, offset);
       const cipher = createCipheriv(name, key, nonce.bytes);
       cipher.setAAD(out.subarray(offset, body));
-      out.set(cipher.update(plain), body);
+      const sealed = cipher.update(plain);
+      out.set(sealed, body);
+      giveBack(sealed);
       cipher.final();
       out.set(cipher.getAuthTag(), body + plain.length);
       nonce.advance();

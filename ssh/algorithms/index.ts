@@ -1,5 +1,6 @@
 export { AlgorithmError } from './algorithm-error.ts';
 export { expectMac, isAuthenticatedCipher, openerNamed, sealerNamed } from './cipher-table.ts';
+export { giveBack } from './give-back.ts';
 export { type HostKeyAlgorithm, hostKeyAlgorithmNamed } from './host-key-algorithm.ts';
 export { deriveSecrets, exchangeHash, type SecretLengths } from './key-derivation.ts';
 export type { KeyExchangeInitiator } from './key-exchange-method.ts';

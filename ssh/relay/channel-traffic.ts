@@ -104,7 +104,7 @@ export class ChannelTraffic {
       channel.bytesFrom[leg.side] += length;
     }
     flow.deliver(length);
-    leg.other.transport.forward(plain, payloadLength);
+    leg.other.transport.handOver(plain, payloadLength);
     this.#credit(leg, channel, flow);
   }
 

@@ -136,6 +136,8 @@ export interface Transport {
   send(payload: Uint8Array): void;
   /** Sends a message received on another transport, with its padding where both framings allow. */
   forward(plain: Buffer, payloadLength: number): void;
+  /** `forward` for a message nobody needs any more: `plain` may be empty when this returns, its memory given back. */
+  handOver(plain: Buffer, payloadLength: number): void;
   /** SSH_MSG_UNIMPLEMENTED for the message being handled now; only from within `onMessage`. */
   rejectCurrent(): void;
 

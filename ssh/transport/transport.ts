@@ -1,3 +1,4 @@
+import { giveBack } from '../algorithms/index.ts';
 import { MessageNumber } from '../wire/index.ts';
 import { BacklogMonitor } from './backlog-monitor.ts';
 import type {
@@ -170,6 +171,12 @@ class SshTransport implements Transport, Flushable {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  handOver(plain: Buffer, payloadLength: number): void {
+    const queued = !this.#exchange.sendsFreely;
+    this.forward(plain, payloadLength);
+    if (!queued) giveBack(plain);
   }
 
   rejectCurrent(): void {

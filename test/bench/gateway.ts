@@ -16,6 +16,9 @@ import { type Child, type ReadyChild, startChild } from './child.ts';
 import { type ProcessUsage, usageOf } from './process-usage.ts';
 import type { Workbench } from './workbench.ts';
 
+/** Those with which `npm start` runs it. */
+const startFlags = ['--max-semi-space-size=1'];
+
 /** The name by which every gateway here knows its one target. */
 export const targetName = 'web-1';
 
@@ -63,7 +66,7 @@ export async function startGatewayProcess(
     ),
   );
   const { nodeFlags, progress } = workbench;
-  const child = await startChild('gateway-process.ts', [data.root], nodeFlags);
+  const child = await startChild('gateway-process.ts', [data.root], [...startFlags, ...nodeFlags]);
   workbench.defer(() => child.stop());
   child.listen((said) => {
     if (said.kind === 'report') progress(`the gateway says: ${said.line}`);

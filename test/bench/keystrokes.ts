@@ -85,7 +85,7 @@ async function startBulk(ssh: SshPaths): Promise<ChildProcess> {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   ssh.own(child);
-  await once(child.stderr, 'data');
+  await Promise.race([once(child.stderr, 'data'), once(child, 'close')]);
   child.stderr.pipe(process.stderr);
   return child;
 }

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cellText } from '../../cli/output.ts';
 import type { Transport } from '../../ssh/transport/index.ts';
 import { MessageNumber } from '../../ssh/wire/index.ts';
 import { type ForkedGateway, forkGateway } from '../support/forked-gateway.ts';
 import type { ProcessMemory } from '../support/gateway-process.ts';
 import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
 import { run } from '../support/run.ts';
-import { connectLoggedIn, nextMessage, openedSession, within } from './attacker.ts';
+import { connectLoggedIn, nextMessage, openedSession, settled, untilWithin } from './attacker.ts';
 import {
   channelData,
   channelRequest,
@@ -29,7 +30,7 @@ beforeAll(async () => {
   prepared = await prepareGateway({ gatewayConfiguration: [`maxChannelsPerConnection: ${maxChannels}`] });
   gateway = forkGateway(prepared.data.root);
   port = await gateway.port;
-  await goodClientWorks();
+  await expectGoodClient();
   (await logIn()).cut(11, 'warmed up');
   before = await gateway.memory();
 });
@@ -43,7 +44,7 @@ function logIn(): Promise<Transport> {
   return connectLoggedIn(port, `${prepared.login}@web-1`, prepared.engineerKey);
 }
 
-async function goodClientWorks(): Promise<void> {
+async function expectGoodClient(): Promise<void> {
   const finished = await run('ssh', [
     ...prepared.sshOptions(port),
     prepared.destination(),
@@ -52,7 +53,7 @@ async function goodClientWorks(): Promise<void> {
   expect(finished.stdout.toString(), finished.stderr).toBe('still here\n');
 }
 
-async function memoryIsBounded(): Promise<void> {
+async function expectBoundedMemory(): Promise<void> {
   const after = await gateway.memory();
   expect((after.peak - before.peak) / 1024 / 1024).toBeLessThan(96);
   expect((after.buffers - before.buffers) / 1024 / 1024).toBeLessThan(32);
@@ -60,13 +61,10 @@ async function memoryIsBounded(): Promise<void> {
 
 /** Sends so many copies, as fast as the connection takes them, or until it ends. */
 async function sendMany(transport: Transport, count: number, payload: Uint8Array): Promise<void> {
-  let over = false;
-  void transport.ended.then(() => {
-    over = true;
-  });
-  for (let sent = 0; sent < count && !over; sent += 1) {
+  const over = settled(transport.ended);
+  for (let sent = 0; sent < count && !over.aborted; sent += 1) {
     transport.send(payload);
-    while (!over && transport.backlogBytes > 1_048_576) await new Promise(setImmediate);
+    while (!over.aborted && transport.backlogBytes > 1_048_576) await new Promise(setImmediate);
   }
 }
 
@@ -77,10 +75,10 @@ test('who sends beyond the window is disconnected, and the session ends on recor
 
   await sendMany(transport, 2000, channelData(channel, Buffer.alloc(32_000)));
 
-  const end = await within(promptlyMs, 'the end of the connection', transport.ended);
+  const end = await untilWithin(promptlyMs, 'the end of the connection', transport.ended);
   expect(end).toMatchObject({ kind: 'disconnect', code: 2 });
-  await goodClientWorks();
-  await memoryIsBounded();
+  await expectGoodClient();
+  await expectBoundedMemory();
   expect(
     await prepared.eventually("SELECT session_id FROM sessions WHERE end_reason = 'ProtocolError'"),
   ).toHaveLength(1);
@@ -99,9 +97,9 @@ test('who opens thousands of channels gets as many as are allowed', async () => 
 
   for (let number = 0; number < 5000; number += 1) transport.send(openSession(number));
 
-  await within(promptlyMs, 'an answer to every request', answered);
-  await goodClientWorks();
-  await memoryIsBounded();
+  await untilWithin(promptlyMs, 'an answer to every request', answered);
+  await expectGoodClient();
+  await expectBoundedMemory();
   // sshd has a limit of its own, which is higher.
   expect(answers).toEqual({ opened: maxChannels, refused: 5000 - maxChannels });
   transport.cut(11, 'enough');
@@ -116,10 +114,10 @@ test('who floods a terminal with requests has a session, and nobody else has les
   await Promise.all([
     sendMany(transport, 40_000, windowChange(channel, 100)),
     sendMany(transport, 20_000, channelRequest(channel, 'flood@example.com', false)),
-    goodClientWorks(),
+    expectGoodClient(),
   ]);
 
-  await memoryIsBounded();
+  await expectBoundedMemory();
   transport.cut(11, 'enough');
 });
 
@@ -132,16 +130,16 @@ test('who asks without end and reads no answer is disconnected', async () => {
   await Promise.all([
     sendMany(asking, 300_000, globalRequest('flood@example.com')),
     sendMany(pinging, 20_000, ping(1024)),
-    goodClientWorks(),
+    expectGoodClient(),
   ]);
 
   asking.setReadPaused(false);
   pinging.setReadPaused(false);
   const ends = Promise.all([asking.ended, pinging.ended]);
-  expect(await within(promptlyMs, 'the end of both', ends)).not.toContainEqual(
+  expect(await untilWithin(promptlyMs, 'the end of both', ends)).not.toContainEqual(
     expect.objectContaining({ kind: 'local' }),
   );
-  await memoryIsBounded();
+  await expectBoundedMemory();
 });
 
 test('who grants any window and never reads makes the target wait, not the gateway grow', async () => {
@@ -155,8 +153,8 @@ test('who grants any window and never reads makes the target wait, not the gatew
   }
 
   for (let count = 0; count < 3; count += 1) {
-    await goodClientWorks();
-    await memoryIsBounded();
+    await expectGoodClient();
+    await expectBoundedMemory();
   }
 
   for (const transport of transports) transport.cut(11, 'enough');
@@ -178,7 +176,7 @@ test('who asks for a second program on a channel does not get one, and keeps its
   );
   expect(commands).toMatchObject([{ error_code: 'ProtocolError' }]);
   const stored = await prepared.eventually(
-    `SELECT response FROM events WHERE event_name = 'StoreRecording' AND session_id = '${String(commands[0]?.['session_id'])}'`,
+    `SELECT response FROM events WHERE event_name = 'StoreRecording' AND session_id = '${cellText(commands[0]?.['session_id'] ?? null)}'`,
   );
   expect(stored).toHaveLength(1);
   expect(await prepared.query("SELECT event_name FROM events WHERE event_name = 'ReportAuditLoss'")).toEqual(
@@ -187,7 +185,7 @@ test('who asks for a second program on a channel does not get one, and keeps its
 });
 
 test('after all of that a stock client logs in, and nobody had to be told of a fault', async () => {
-  await goodClientWorks();
+  await expectGoodClient();
 
   expect(gateway.reports).toEqual([]);
 });

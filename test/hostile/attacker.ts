@@ -37,11 +37,8 @@ export async function connectRaw(
 
 /** Writes the same bytes over and over, as fast as they are taken, until the connection ends. */
 export async function flood({ socket, closed }: RawConnection, bytes: Uint8Array): Promise<void> {
-  let over = false;
-  void closed.then(() => {
-    over = true;
-  });
-  while (!over) {
+  const over = settled(closed);
+  while (!over.aborted) {
     if (socket.write(bytes)) await new Promise(setImmediate);
     else await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
   }
@@ -100,19 +97,27 @@ export async function connectLoggedIn(
 
 /** Sends the payload over and over until the connection ends, obeying nothing but its own socket. */
 export async function floodMessages(transport: Transport, payload: Uint8Array, batch = 200): Promise<void> {
-  let over = false;
-  void transport.ended.then(() => {
-    over = true;
-  });
-  while (!over) {
+  const over = settled(transport.ended);
+  while (!over.aborted) {
     for (let count = 0; count < batch; count += 1) transport.send(payload);
     do await new Promise(setImmediate);
-    while (!over && transport.backlogBytes > 1_048_576);
+    while (!over.aborted && transport.backlogBytes > 1_048_576);
   }
 }
 
+/** Aborted when the promise has settled. */
+export function settled(promise: Promise<unknown>): AbortSignal {
+  const controller = new AbortController();
+  void promise.then(() => controller.abort());
+  return controller.signal;
+}
+
 /** The promise's value, or a failure that says what did not happen in time. */
-export async function within<Result>(ms: number, what: string, promise: Promise<Result>): Promise<Result> {
+export async function untilWithin<Result>(
+  ms: number,
+  what: string,
+  promise: Promise<Result>,
+): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`within ${ms} ms did not happen: ${what}`)), ms);
@@ -140,5 +145,5 @@ export function nextMessage(transport: Transport, number: number): Promise<Buffe
     };
     void transport.ended.then((end) => reject(new Error(`the connection ended: ${end.description}`)));
   });
-  return within(answerMs, `message ${number}`, found);
+  return untilWithin(answerMs, `message ${number}`, found);
 }

@@ -14,7 +14,7 @@ import {
   floodMessages,
   kexInit,
   type RawConnection,
-  within,
+  untilWithin,
 } from './attacker.ts';
 import {
   channelData,
@@ -44,7 +44,7 @@ beforeAll(async () => {
   gateway = forkGateway(prepared.data.root);
   port = await gateway.port;
   // What a first session of each kind loads and caches is no growth.
-  await goodClientWorks();
+  await expectGoodClient();
   (await connectEncrypted(port)).cut(11, 'warmed up');
   before = await gateway.memory();
 });
@@ -55,7 +55,7 @@ afterAll(async () => {
 });
 
 /** A stock client logs in and runs a command; the one thing no attacker may take away. */
-async function goodClientWorks(): Promise<void> {
+async function expectGoodClient(): Promise<void> {
   const finished = await run(
     'ssh',
     [...prepared.sshOptions(port), '-o', 'ConnectTimeout=10', prepared.destination(), 'echo still here'],
@@ -64,17 +64,17 @@ async function goodClientWorks(): Promise<void> {
   expect(finished.stdout.toString(), finished.stderr).toBe('still here\n');
 }
 
-async function memoryIsBounded(): Promise<void> {
+async function expectBoundedMemory(): Promise<void> {
   const after = await gateway.memory();
   expect((after.peak - before.peak) / 1024 / 1024).toBeLessThan(maxGrowthBytes / 1024 / 1024);
   expect((after.buffers - before.buffers) / 1024 / 1024).toBeLessThan(16);
 }
 
 /** The attack ends, a stock client works while it lasts, and the process is as small as before. */
-async function survives(attack: Promise<unknown>, deadlineMs = promptlyMs): Promise<void> {
-  const ended = within(deadlineMs, 'the end of the hostile connection', attack);
-  await Promise.all([ended, goodClientWorks()]);
-  await memoryIsBounded();
+async function expectSurvived(attack: Promise<unknown>, deadlineMs = promptlyMs): Promise<void> {
+  const ended = untilWithin(deadlineMs, 'the end of the hostile connection', attack);
+  await Promise.all([ended, expectGoodClient()]);
+  await expectBoundedMemory();
 }
 
 /** Bytes without meaning, the same at each run. */
@@ -106,7 +106,7 @@ describe('what is no SSH is shown out at once', () => {
   test.each(Object.entries(openings))('%s', async (_name, bytes) => {
     const connection = await says(bytes);
 
-    await within(promptlyMs, 'the end of the connection', connection.closed);
+    await untilWithin(promptlyMs, 'the end of the connection', connection.closed);
   });
 
   test('streams of noise, and noise behind a proper version', async () => {
@@ -116,13 +116,13 @@ describe('what is no SSH is shown out at once', () => {
 
     const connections = await Promise.all(streams);
 
-    await survives(Promise.all(connections.map(({ closed }) => closed)));
+    await expectSurvived(Promise.all(connections.map(({ closed }) => closed)));
   });
 
   test('lines that never end', async () => {
     const connection = await says();
 
-    await survives(Promise.race([flood(connection, Buffer.alloc(65_536, 'x')), connection.closed]));
+    await expectSurvived(Promise.race([flood(connection, Buffer.alloc(65_536, 'x')), connection.closed]));
   });
 });
 
@@ -138,7 +138,7 @@ describe('in the key exchange', () => {
     header.writeUInt32BE(length);
     const connection = await says(version, header, noise(1, 4096));
 
-    await within(promptlyMs, 'the end of the connection', connection.closed);
+    await untilWithin(promptlyMs, 'the end of the connection', connection.closed);
   });
 
   test.each([
@@ -154,19 +154,19 @@ describe('in the key exchange', () => {
     const first = await says(version, clearPacket(payload));
     const second = await says(version, clearPacket(kexInit()), clearPacket(payload));
 
-    await within(promptlyMs, 'the end of both', Promise.all([first.closed, second.closed]));
+    await untilWithin(promptlyMs, 'the end of both', Promise.all([first.closed, second.closed]));
   });
 
   test('IGNORE without end ends its connection', async () => {
     const connection = await says(version);
 
-    await survives(Promise.race([flood(connection, clearPacket(ignore(1024))), connection.closed]));
+    await expectSurvived(Promise.race([flood(connection, clearPacket(ignore(1024))), connection.closed]));
   });
 
   test('one KEXINIT after another ends its connection', async () => {
     const connection = await says(version);
 
-    await survives(Promise.race([flood(connection, clearPacket(kexInit())), connection.closed]));
+    await expectSurvived(Promise.race([flood(connection, clearPacket(kexInit())), connection.closed]));
   });
 });
 
@@ -184,7 +184,7 @@ describe('under its keys, before it has proved anything', () => {
 
     transport.send(payload);
 
-    const end = await within(promptlyMs, 'the end of the connection', transport.ended);
+    const end = await untilWithin(promptlyMs, 'the end of the connection', transport.ended);
     expect(end.kind).toBe('disconnect');
   });
 
@@ -197,19 +197,19 @@ describe('under its keys, before it has proved anything', () => {
 
     transport.send(payload);
 
-    const end = await within(promptlyMs, 'the end of the connection', transport.ended);
+    const end = await untilWithin(promptlyMs, 'the end of the connection', transport.ended);
     expect(end.kind).toBe('disconnect');
   });
 
   test('a flood of global requests costs its own connection', async () => {
-    await survives(floodOf(await connectEncrypted(port), keepalive));
+    await expectSurvived(floodOf(await connectEncrypted(port), keepalive));
   });
 
   test('a flood of logins is cut after the attempts that everybody has', async () => {
     const transport = await connectEncrypted(port);
     transport.send(serviceRequest);
 
-    await survives(floodOf(transport, userauth('root@web-1', 'password')));
+    await expectSurvived(floodOf(transport, userauth('root@web-1', 'password')));
     const failed = await prepared.eventually(
       "SELECT error_message FROM events WHERE event_name = 'AuthenticateUser' AND error_code = 'AuthenticationFailed'",
     );
@@ -220,7 +220,7 @@ describe('under its keys, before it has proved anything', () => {
     const transport = await connectEncrypted(port);
     transport.send(serviceRequest);
 
-    await survives(floodOf(transport, keyQuery('key-flood@web-1')));
+    await expectSurvived(floodOf(transport, keyQuery('key-flood@web-1')));
 
     const events = await prepared.eventually(
       "SELECT event_name FROM events WHERE user_name = 'key-flood@web-1' OR json_extract_scalar(request, '$.claimedUser') = 'key-flood@web-1'",
@@ -233,7 +233,7 @@ describe('under its keys, before it has proved anything', () => {
     transport.setReadPaused(true);
 
     // Ends by the limit of answers that are owed, or by the time to log in.
-    await survives(floodOf(transport, ping(1024)), loginGraceMs + promptlyMs);
+    await expectSurvived(floodOf(transport, ping(1024)), loginGraceMs + promptlyMs);
   });
 });
 
@@ -255,20 +255,20 @@ describe('who only takes time', () => {
     const neverReads = await connectEncrypted(port);
     neverReads.setReadPaused(true);
 
-    await survives(
+    await expectSurvived(
       Promise.all([...waiting, ...slow, quiet.ended, rekeying, ignoring]),
       loginGraceMs + 2 * promptlyMs,
     );
 
     // Its own transport does not see the end before it reads.
     neverReads.setReadPaused(false);
-    await within(promptlyMs, 'the end of the one that never read', neverReads.ended);
+    await untilWithin(promptlyMs, 'the end of the one that never read', neverReads.ended);
   });
 });
 
 test('after all of that a stock client logs in, and nobody had to be told of a fault', async () => {
-  await goodClientWorks();
-  await memoryIsBounded();
+  await expectGoodClient();
+  await expectBoundedMemory();
   expect(gateway.reports).toEqual([]);
 });
 

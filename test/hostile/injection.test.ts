@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MessageNumber, WireWriter } from '../../ssh/wire/index.ts';
 import { sshtrail } from '../support/command-line.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { connectEncrypted, connectLoggedIn, nextMessage, openedSession, within } from './attacker.ts';
+import { connectEncrypted, connectLoggedIn, nextMessage, openedSession, untilWithin } from './attacker.ts';
 import {
   channelClose,
   channelRequest,
@@ -45,7 +45,7 @@ async function attack(): Promise<void> {
   const unproven = await connectEncrypted(port);
   unproven.send(serviceRequest);
   for (let count = 0; count < 30; count += 1) unproven.send(keyQuery(`${sneaky}@web-1`));
-  await within(promptlyMs, 'the end of the flood', unproven.ended);
+  await untilWithin(promptlyMs, 'the end of the flood', unproven.ended);
 
   for (const user of [`${evil}@web-1`, `${stack.login}@${evil}`, evil, 'root\u202egnp@web-1'])
     await expect(connectLoggedIn(port, user, stack.engineerKey)).rejects.toThrow('control characters');
@@ -87,7 +87,7 @@ async function refuseNames(port: number): Promise<void> {
     const transport = await connectLoggedIn(port, `${stack.login}@web-1`, stack.engineerKey);
     const channel = await openedSession(transport, 2_097_152);
     transport.send(messages(channel)[index] ?? Buffer.alloc(0));
-    const end = await within(promptlyMs, `the end of connection ${index}`, transport.ended);
+    const end = await untilWithin(promptlyMs, `the end of connection ${index}`, transport.ended);
     expect(end.kind).toBe('disconnect');
   }
 }

@@ -7,17 +7,15 @@ import { type Finished, type RunOptions, run } from './run.ts';
 const compiled = mkdtempSync(join(tmpdir(), 'sshtrail-compiled-'));
 process.once('exit', () => rmSync(compiled, { recursive: true, force: true }));
 
-/** Runs `sshtrail` as a person would, without a terminal. Nothing of the environment decides where its data is. */
+/** How `sshtrail` is started. Nothing of the environment decides where its data is. */
+export const sshtrailProgram = {
+  program: process.execPath,
+  first: [join(import.meta.dirname, '..', '..', 'bin', 'sshtrail.ts')],
+  env: { SSHTRAIL_DATA: '', NO_COLOR: '1', NODE_OPTIONS: '', NODE_COMPILE_CACHE: compiled },
+} as const;
+
+/** Runs `sshtrail` as a person would, without a terminal, to its end. */
 export function sshtrail(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const entry = join(import.meta.dirname, '..', '..', 'bin', 'sshtrail.ts');
-  return run(process.execPath, [entry, ...args], {
-    ...options,
-    env: {
-      SSHTRAIL_DATA: '',
-      NO_COLOR: '1',
-      NODE_OPTIONS: '',
-      NODE_COMPILE_CACHE: compiled,
-      ...options.env,
-    },
-  });
+  const { program, first, env } = sshtrailProgram;
+  return run(program, [...first, ...args], { ...options, env: { ...env, ...options.env } });
 }

@@ -99,6 +99,10 @@ export class MemoryTransport implements Transport {
     this.send(plain.subarray(1, 1 + payloadLength));
   }
 
+  handOver(plain: Buffer, payloadLength: number): void {
+    this.forward(plain, payloadLength);
+  }
+
   rejectCurrent(): void {
     this.rejected.push(this.#current);
   }
