@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { ErrorCode, Target } from '#core/contract';
 import {
   authenticateTarget,
@@ -15,13 +14,13 @@ import {
 import {
   type AuthenticatedUser,
   acceptedSignatureAlgorithms,
-  adoptConnection,
   authenticateUser as authenticateEngineer,
+  type ByteLink,
   createTransport,
   DisconnectReason,
-  linkFromSocket,
   modernAlgorithms,
   type Transport,
+  whenEnded,
 } from '#ssh';
 import {
   createEngineerAuthenticator,
@@ -42,8 +41,9 @@ export type ConnectionContext = {
   readonly parts: GatewayParts;
   readonly sessions: SessionRegistry;
   readonly secondFactor: SecondFactor;
-  readonly socket: Socket;
-  /** Every transport that stands is told of, so that a shutdown reaches it. */
+  readonly link: ByteLink;
+  readonly source: { readonly ip: string; readonly port: number };
+  /** The engineer's transport stands: until a session is joined, a shutdown must reach it. */
   readonly onTransport: (transport: Transport) => void;
 };
 
@@ -53,14 +53,18 @@ type Admitted = {
   readonly target: Target;
   readonly login: string;
   readonly access: SessionAccess;
+  /** Those that permit it. */
+  readonly policyIds: readonly string[];
 };
 
-/** One connection from its first byte to its last; settles when both legs are gone and all is on record. */
-export async function serveConnection(context: ConnectionContext): Promise<void> {
-  const { parts, socket } = context;
-  const source = { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+/**
+ * One connection from its first byte to the joined session, which is then to be finished; undefined where there is none, because
+ * somebody was refused or went away, with all of it on record. What it took to get there is let go.
+ */
+export async function openConnection(context: ConnectionContext): Promise<Session | undefined> {
+  const { parts, source } = context;
   const sessionId = `s-${parts.randomBytes(16).toString('hex')}`;
-  const transport = createTransport(linkFromSocket(adoptConnection(socket)), {
+  const transport = createTransport(context.link, {
     role: 'server',
     softwareVersion: softwareVersion(parts),
     algorithms: modernAlgorithms,
@@ -90,23 +94,23 @@ export async function serveConnection(context: ConnectionContext): Promise<void>
   } catch (error) {
     await recordFailedLogin(parts, connection(), authenticator, error);
     await transport.ended;
-    return;
+    return undefined;
   }
   const { engineer } = authenticator;
   if (engineer === undefined) {
     transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');
-    return;
+    return undefined;
   }
-  await serveEngineer(context, transport, user, engineer, connection());
+  return openForEngineer(context, transport, user, engineer, connection());
 }
 
-async function serveEngineer(
+async function openForEngineer(
   context: ConnectionContext,
   transport: Transport,
   user: AuthenticatedUser,
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
-): Promise<void> {
+): Promise<Session | undefined> {
   const { parts } = context;
   const admitted = await admit(parts, engineer, connection);
   if ('refusal' in admitted) {
@@ -118,12 +122,11 @@ async function serveEngineer(
     ]);
     refuse(transport, connection.sessionId, refusal.message);
     await transport.ended;
-    return;
+    return undefined;
   }
 
   const facts = factsOf(engineer, connection, admitted.target, admitted.login, parts.now());
-  const decision = admitted.access.decide({ kind: 'connect' });
-  const policyId = decision.allowed ? decision.policyIds[0] : undefined;
+  const [policyId] = admitted.policyIds;
   const session = new Session(
     parts,
     policyId === undefined ? facts : { ...facts, policyId },
@@ -135,26 +138,29 @@ async function serveEngineer(
       parts.journal.record(authenticateUser(session.facts, parts.now(), { kind: 'success' })),
       session.open(),
     ]);
-    await dialAndRelay(context, session, transport, user, admitted);
+    return await dialAndJoin(parts, session, transport, user, admitted);
   } catch (error) {
     // Whatever failed, a session that is on record as started gets its end; only the journal's own failure can prevent it.
     await session.close({ endReason: 'Error', message: 'the gateway could not go on with this session' });
-    throw error;
-  } finally {
     context.sessions.delete(facts.sessionId);
+    throw error;
   }
 }
 
-async function dialAndRelay(
-  context: ConnectionContext,
+async function dialAndJoin(
+  parts: GatewayParts,
   session: Session,
   transport: Transport,
   user: AuthenticatedUser,
   admitted: Admitted,
-): Promise<void> {
-  const { parts } = context;
-  const gone = new AbortController();
-  void transport.ended.then(() => gone.abort());
+): Promise<Session> {
+  const dialling = new AbortController();
+  let gone = false;
+  const stopListening = whenEnded(transport, () => {
+    gone = true;
+    dialling.abort();
+  });
+  session.onStop = () => dialling.abort();
   const dialled = await connectTarget({
     target: admitted.target,
     login: admitted.login,
@@ -169,27 +175,21 @@ async function dialAndRelay(
     randomBytes: parts.randomBytes,
     witness: targetWitness(parts, session.facts, admitted.target),
     onBanner: (text) => user.banner(text),
-    signal: AbortSignal.any([gone.signal, session.signal]),
+    signal: dialling.signal,
   });
+  stopListening();
+  session.onStop = undefined;
   if (!dialled.ok) {
     if (dialled.errorCode !== 'HostKeyMismatch')
       await parts.journal.record(
         targetRefused(session.facts, parts.now(), dialled.errorCode, dialled.message),
       );
-    refuse(transport, session.facts.sessionId, dialled.message);
-    await session.close({
-      endReason: gone.signal.aborted ? 'ClientDisconnect' : 'Error',
-      message: dialled.message,
-    });
-    return;
+    refuse(transport, session.facts.sessionId, session.stopMessage ?? dialled.message);
+    await session.close({ endReason: gone ? 'ClientDisconnect' : 'Error', message: dialled.message });
+    return session;
   }
-  context.onTransport(dialled.transport);
-  await session.run(transport, dialled.transport, () => user.accept());
-  // A stop order that came while the target was dialled found no relay to cut.
-  const why = session.order?.message ?? 'the session has ended';
-  transport.cut(DisconnectReason.byApplication, `sshtrail: ${why} (session ${session.facts.sessionId})`);
-  dialled.transport.cut(DisconnectReason.byApplication, 'the session has ended');
-  await session.close();
+  session.join(transport, dialled.transport, () => user.accept());
+  return session;
 }
 
 /** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
@@ -231,7 +231,7 @@ async function admit(
     now: parts.now,
   });
   const decision = access.decide({ kind: 'connect' });
-  if (decision.allowed) return { engineer, target, login: name.login, access };
+  if (decision.allowed) return { engineer, target, login: name.login, access, policyIds: decision.policyIds };
 
   const facts = factsOf(engineer, connection, target, name.login, parts.now());
   if (!engineer.mfa.verified && access.mfaWouldHelp()) {
@@ -248,11 +248,11 @@ function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
 ): EngineerAuthenticator {
-  const { parts, secondFactor, socket } = context;
+  const { parts, secondFactor, source } = context;
   return createEngineerAuthenticator({
     identities: parts.identities,
     secondFactor,
-    sourceAddress: plainAddress(socket.remoteAddress),
+    sourceAddress: source.ip,
     now: parts.now,
     wantsCode: async (engineer) => {
       const admitted = await admit(parts, engineer, connection());
@@ -371,9 +371,4 @@ function refuse(transport: Transport, sessionId: string, message: string): void 
 
 function softwareVersion(parts: GatewayParts): string {
   return `sshtrail_${parts.settings.version}`;
-}
-
-/** A dual-stack socket calls 192.0.2.1 ::ffff:192.0.2.1. */
-function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
 }

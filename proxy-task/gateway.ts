@@ -1,10 +1,11 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DisconnectReason, type Transport } from '#ssh';
+import { adoptConnection, type ByteLink, DisconnectReason, linkFromSocket, type Transport } from '#ssh';
 import { createAdmission } from './admission.ts';
-import { type SessionRegistry, serveConnection } from './connection.ts';
+import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { createTotpFactor } from './second-factor.ts';
+import type { Session } from './session.ts';
 
 export type Gateway = {
   /** Where it listens, the port chosen where 0 was asked for. */
@@ -37,7 +38,8 @@ const freezeMs = 300;
 /** Listens and serves until closed. The journal's failure ends every session: nothing happens without evidence. */
 export async function startGateway(parts: GatewayParts, auditFailure: Promise<Error>): Promise<Gateway> {
   const sessions: SessionRegistry = new Map();
-  const transports = new Set<Transport>();
+  /** Engineers' connections that are no session yet. */
+  const unjoined = new Set<Transport>();
   const connections = new Set<Promise<void>>();
   const stopping = new AbortController();
   const secondFactor = createTotpFactor(parts.control, parts.now);
@@ -54,40 +56,56 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
   const server = createServer(
     { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
     (socket) => {
-      const work = takeConnection(socket);
+      const source = { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+      const refusal = auditFailed ? 'audit-unavailable' : admission.enter(source.ip);
+      if (refusal !== undefined) {
+        socket.destroy();
+        return;
+      }
+      // Of the accepted socket nothing is kept: its handle serves another one from here on.
+      const work = serve(linkFromSocket(adoptConnection(socket)), source);
       connections.add(work);
       void work.finally(() => connections.delete(work));
     },
   );
 
-  async function takeConnection(socket: Socket): Promise<void> {
-    const source = socket.remoteAddress ?? '';
-    const refusal = auditFailed ? 'audit-unavailable' : admission.enter(source);
-    if (refusal !== undefined) {
-      socket.destroy();
-      return;
-    }
-    let own: Transport | undefined;
+  async function serve(link: ByteLink, source: ConnectionContext['source']): Promise<void> {
     try {
-      await serveConnection({
+      const session = await open(link, source);
+      if (session === undefined) return;
+      await session.finish().finally(() => sessions.delete(session.facts.sessionId));
+    } catch (error) {
+      parts.report(
+        `a connection from ${source.ip} ended with a fault: ${error instanceof Error ? error.message : 'unknown'}`,
+      );
+      link.destroy();
+    } finally {
+      admission.leave(source.ip);
+    }
+  }
+
+  async function open(link: ByteLink, source: ConnectionContext['source']): Promise<Session | undefined> {
+    let opening: Transport | undefined;
+    try {
+      return await openConnection({
         parts,
         sessions,
         secondFactor,
-        socket,
+        link,
+        source,
         onTransport(transport) {
-          own ??= transport;
-          transports.add(transport);
-          void transport.ended.then(() => transports.delete(transport));
+          opening = transport;
+          unjoined.add(transport);
         },
       });
     } catch (error) {
-      parts.report(
-        `a connection from ${source} ended with a fault: ${error instanceof Error ? error.message : 'unknown'}`,
+      opening?.cut(
+        DisconnectReason.byApplication,
+        'sshtrail: the gateway could not go on with this connection',
       );
-      own?.cut(DisconnectReason.byApplication, 'sshtrail: the gateway could not go on with this connection');
-      socket.destroy();
+      throw error;
     } finally {
-      admission.leave(source);
+      if (opening !== undefined) unjoined.delete(opening);
     }
   }
 
@@ -133,7 +151,7 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
       stopping.abort();
       server.close();
       for (const session of sessions.values()) session.stop({ endReason: 'ProxyShutdown', message: reason });
-      for (const transport of transports)
+      for (const transport of unjoined)
         transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
       await Promise.all(connections);
     },
@@ -177,4 +195,9 @@ function listenError(
         cause: error,
       });
   }
+}
+
+/** A dual-stack socket calls 192.0.2.1 ::ffff:192.0.2.1. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
 }

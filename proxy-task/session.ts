@@ -20,13 +20,12 @@ export type StopOrder = { readonly endReason: EndReason; readonly message: strin
 /** One engineer on one target, from StartSession to EndSession. Owns both legs once they stand. */
 export class Session {
   readonly facts: SessionFacts;
-  /** Aborted when the session must stop, also while the target is still being dialled. */
-  readonly signal: AbortSignal;
   readonly #parts: GatewayParts;
   readonly #access: SessionAccess;
-  readonly #stopping = new AbortController();
   readonly #owed = new Set<Promise<void>>();
   readonly #startedAtMs: number;
+  /** Told when the session must stop while its target is still being dialled. */
+  onStop: (() => void) | undefined;
   #order: StopOrder | undefined;
   #relay: Relay | undefined;
   #legs: { readonly client: Transport; readonly target: Transport } | undefined;
@@ -41,12 +40,11 @@ export class Session {
     this.facts = facts;
     this.#access = access;
     this.#startedAtMs = parts.now();
-    this.signal = this.#stopping.signal;
   }
 
-  /** Set once the session was told to stop. */
-  get order(): StopOrder | undefined {
-    return this.#order;
+  /** What the engineer is told, once the session was told to stop. */
+  get stopMessage(): string | undefined {
+    return this.#order?.message;
   }
 
   /** Puts the session on record. Nothing may reach the target before this has resolved. */
@@ -57,12 +55,12 @@ export class Session {
     await control.put('session', this.facts.sessionId, this.#liveSession(), { kind: 'any' });
   }
 
-  /** Passes messages between the legs until one of them, or `stop`, ends it. */
-  async run(client: Transport, target: Transport, accept: () => void): Promise<void> {
+  /** Joins the legs; `accept` lets the engineer in. Nothing is joined where the session was told to stop meanwhile. */
+  join(client: Transport, target: Transport, accept: () => void): void {
     this.#legs = { client, target };
     if (this.#order !== undefined) return;
     const { gates, taps } = createSessionChannels(this.#owner());
-    const relay = createRelay({
+    this.#relay = createRelay({
       client,
       target,
       gates,
@@ -75,11 +73,22 @@ export class Session {
       },
       limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection },
     });
-    this.#relay = relay;
     accept();
-    const end = await relay.ended;
-    this.#order ??= orderOf(end);
-    await this.#settleOwed();
+  }
+
+  /** Settles when the relay has ended and the end is on record. */
+  async finish(): Promise<void> {
+    if (this.#relay !== undefined) {
+      const end = await this.#relay.ended;
+      this.#order ??= orderOf(end);
+    }
+    const why = this.#order?.message ?? 'the session has ended';
+    this.#legs?.client.cut(
+      DisconnectReason.byApplication,
+      `sshtrail: ${why} (session ${this.facts.sessionId})`,
+    );
+    this.#legs?.target.cut(DisconnectReason.byApplication, 'the session has ended');
+    await this.close();
   }
 
   /** Ends the session at once and tells the engineer why. The first order counts. */
@@ -89,7 +98,7 @@ export class Session {
     const text = `sshtrail: ${order.message} (session ${this.facts.sessionId})`;
     this.#relay?.notice(text);
     this.#relay?.cut(DisconnectReason.byApplication, text);
-    this.#stopping.abort();
+    this.onStop?.();
   }
 
   /** Stops reading both legs, so that nothing more happens unrecorded. */

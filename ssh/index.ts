@@ -47,10 +47,12 @@ export {
 } from './relay/index.ts';
 export {
   adoptConnection,
+  type ByteLink,
   connectSocket,
   createTransport,
   type HostKey,
   linkFromSocket,
   type Transport,
+  whenEnded,
 } from './transport/index.ts';
 export { DisconnectReason } from './wire/index.ts';

@@ -1,5 +1,6 @@
 import type { PublicKey, SignatureAlgorithm } from '../keys/contract.ts';
 import type { Transport } from '../transport/contract.ts';
+import { whenEnded } from '../transport/index.ts';
 import { DisconnectReason, MessageNumber, WireError } from '../wire/index.ts';
 import { AuthenticationError } from './authentication-error.ts';
 import type { ClientAuthenticationOptions, ClientCredential, InfoRequest } from './contract.ts';
@@ -58,6 +59,7 @@ class ClientAuthentication {
   readonly #timeoutMs: number;
   #over = false;
   #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
   #serviceAccepted = false;
   #pending: Pending = { kind: 'nothing' };
   #methods: readonly string[] = [];
@@ -79,7 +81,7 @@ class ClientAuthentication {
       () => this.#fail(new AuthenticationError('timeout', 'the target did not authenticate us in time')),
       this.#timeoutMs,
     );
-    void this.#transport.ended.then((end) =>
+    this.#stopListening = whenEnded(this.#transport, (end) =>
       this.#fail(
         new AuthenticationError(
           'ended',
@@ -261,7 +263,9 @@ class ClientAuthentication {
 
   #finish(): void {
     this.#over = true;
+    this.#stopListening?.();
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#transport.onMessage = undefined;
     this.#untried.clear();
     this.#pending = { kind: 'nothing' };

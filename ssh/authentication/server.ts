@@ -1,4 +1,5 @@
 import type { Transport } from '../transport/contract.ts';
+import { whenEnded } from '../transport/index.ts';
 import { DisconnectReason, MessageNumber, WireError } from '../wire/index.ts';
 import { AuthenticationError, type AuthenticationErrorCode } from './authentication-error.ts';
 import type {
@@ -60,6 +61,7 @@ class ServerAuthentication {
   readonly #outcome: Outcome;
   #state: 'service' | 'requests' | 'proven' | 'over' = 'service';
   #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
   #graceExtended = false;
   #user: string | undefined;
   #methods: readonly string[];
@@ -80,7 +82,7 @@ class ServerAuthentication {
   start(): void {
     this.#arm(this.#options.graceMs);
     this.#transport.onMessage = (plain, payloadLength) => this.#receive(plain.subarray(1, 1 + payloadLength));
-    void this.#transport.ended.then((end) =>
+    this.#stopListening = whenEnded(this.#transport, (end) =>
       this.#end(
         new AuthenticationError(
           'ended',
@@ -263,7 +265,9 @@ class ServerAuthentication {
   #accept(): void {
     if (this.#state !== 'proven') return;
     this.#state = 'over';
+    this.#stopListening?.();
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#transport.send(Buffer.of(MessageNumber.userauthSuccess));
     this.#transport.release();
   }

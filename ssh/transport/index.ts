@@ -13,3 +13,4 @@ export { linkFromDuplex } from './duplex-link.ts';
 export { linkFromSocket } from './socket-link.ts';
 export { createTransport } from './transport.ts';
 export { TransportError } from './transport-error.ts';
+export { whenEnded } from './when-ended.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cellText, jsonText, printable, table } from '../../cli/output.ts';
+import { cellText, jsonLine, jsonText, printable, printableLines, table } from '../../cli/output.ts';
 
 test('control characters, escape sequences and bidirectional overrides become visible escapes', () => {
   const hostile = 'a\u001b[2Jb\r\nc\u0007d\u009be\u202ef\u2066g\u007f';
@@ -36,4 +36,19 @@ test('integers that a number holds stay numbers, larger ones become text', () =>
     large: '1152921504606846976',
   });
   expect(cellText([1n, 'x'])).toBe('[1,"x"]');
+});
+
+test('JSON is the same value to a parser and nothing to a terminal', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const written = jsonLine([text, 'a\u009b31m\u202eb\u2028c\u007f']);
+
+      expect(JSON.parse(written)).toEqual([text, 'a\u009b31m\u202eb\u2028c\u007f']);
+      expect(written).not.toMatch(/[\p{Cc}\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
+    }),
+  );
+});
+
+test('lines stay lines, and each of them is printable', () => {
+  expect(printableLines('one\u001b[2J\ntwo\r')).toBe('one\\x1b[2J\ntwo\\x0d');
 });

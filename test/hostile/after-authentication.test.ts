@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cellText } from '../../cli/output.ts';
 import type { Transport } from '../../ssh/transport/index.ts';
-import { MessageNumber } from '../../ssh/wire/index.ts';
+import { MessageNumber, WireWriter } from '../../ssh/wire/index.ts';
 import { type ForkedGateway, forkGateway } from '../support/forked-gateway.ts';
 import type { ProcessMemory } from '../support/gateway-process.ts';
 import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
@@ -182,6 +182,20 @@ test('who asks for a second program on a channel does not get one, and keeps its
   expect(await prepared.query("SELECT event_name FROM events WHERE event_name = 'ReportAuditLoss'")).toEqual(
     [],
   );
+});
+
+test('a command in place of a subsystem that the target does not have is no second program', async () => {
+  const transport = await logIn();
+  const channel = await openedSession(transport, 2_097_152);
+  const failed = nextMessage(transport, MessageNumber.channelFailure);
+  transport.send(channelRequest(channel, 'subsystem', true, new WireWriter().string('no-such').finish()));
+  await failed;
+  const started = nextMessage(transport, MessageNumber.channelSuccess);
+
+  transport.send(exec(channel, 'echo instead'));
+
+  expect((await started).readUInt32BE(1)).toBe(0);
+  transport.cut(11, 'enough');
 });
 
 test('after all of that a stock client logs in, and nobody had to be told of a fault', async () => {
