@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Finished, type RunOptions, run } from './run.ts';
 
 /** What one run has compiled the next one loads: most of the time of a short command goes there. */
-const compiled = mkdtempSync(join(tmpdir(), 'sshtrail-compiled-'));
-process.once('exit', () => rmSync(compiled, { recursive: true, force: true }));
+const compiled = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'sshtrail-test-compiled');
 
 /** How `sshtrail` is started. Nothing of the environment decides where its data is. */
 export const sshtrailProgram = {
