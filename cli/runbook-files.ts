@@ -1,12 +1,23 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import type { RunbookSetting } from '#core/configuration';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Configuration, RunbookSetting } from '#core/configuration';
 import { parseRunbook, type Runbook, type RunbookProblem } from '#core/runbook';
 import { CliError } from './cli-error.ts';
+import type { DataDirectory } from './data-directory.ts';
 import { systemErrorCode } from './system-error.ts';
 
 /** The runbooks that come with the product. */
 export const productRunbooks = resolve(import.meta.dirname, '..', 'runbooks');
+
+/** Where the configuration keeps its runbooks: a folder of its own, or the product's. */
+export function configuredRunbooks(
+  data: DataDirectory,
+  { runbooks }: Pick<Configuration, 'runbooks'>,
+): string {
+  return runbooks.directory === undefined
+    ? productRunbooks
+    : resolve(dirname(data.configuration), runbooks.directory);
+}
 
 /** What a runbook does that the configuration does not speak of: it looks and says, and does nothing. */
 const unmentioned: RunbookSetting = { mode: 'dry-run', inputs: {} };

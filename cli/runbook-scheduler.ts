@@ -1,4 +1,3 @@
-import { dirname, resolve } from 'node:path';
 import {
   createConsoleNotifier,
   createWebhookNotifier,
@@ -17,7 +16,7 @@ import {
 import type { DataDirectory } from './data-directory.ts';
 import type { RunningGateway } from './gateway-run.ts';
 import type { Installation } from './installation.ts';
-import { productRunbooks, requireRunbooks, settingOf } from './runbook-files.ts';
+import { configuredRunbooks, requireRunbooks, settingOf } from './runbook-files.ts';
 
 export type RunbookScheduler = {
   /** Stops the clock and waits for the runs under way. */
@@ -52,10 +51,7 @@ type Entry = {
 export async function startRunbookScheduler(options: RunbookSchedulerOptions): Promise<RunbookScheduler> {
   const { data, installation, running, now, report } = options;
   const { runbooks: configured, notify } = installation.configuration;
-  const folder =
-    configured.directory === undefined
-      ? productRunbooks
-      : resolve(dirname(data.configuration), configured.directory);
+  const folder = configuredRunbooks(data, installation.configuration);
   const entries: Entry[] = requireRunbooks(folder)
     .filter(
       (runbook) => settingOf(configured.settings, runbook).mode !== 'off' && runbook.status !== 'deprecated',

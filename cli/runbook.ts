@@ -7,7 +7,8 @@ import {
   openJournal,
   openTemporaryLake,
 } from '#adapters/local';
-import { streamName } from '#core/contract';
+import type { Configuration } from '#core/configuration';
+import { type Journal, streamName } from '#core/contract';
 import { createActionExecutor, type Runbook, type RunReport, runRunbook, testRunbook } from '#core/runbook';
 import { CliError } from './cli-error.ts';
 import {
@@ -24,10 +25,17 @@ import { readConfiguration } from './installation.ts';
 import { withLake } from './lake-query.ts';
 import { jsonText, printable, table } from './output.ts';
 import { positiveInteger } from './query.ts';
-import { problemLine, productRunbooks, readRunbooks, requireRunbooks, settingOf } from './runbook-files.ts';
+import {
+  configuredRunbooks,
+  problemLine,
+  productRunbooks,
+  readRunbooks,
+  requireRunbooks,
+  settingOf,
+} from './runbook-files.ts';
 import { withControl } from './sessions.ts';
 
-type FolderOption = { readonly directory: string };
+type FolderOption = { readonly directory?: string };
 
 export function runbookCommand(context: CommandContext): Command {
   const command = new Command('runbook').description(
@@ -35,7 +43,12 @@ export function runbookCommand(context: CommandContext): Command {
   );
   const commands = [listCommand(context), lintCommand(context), testCommand(context), runCommand(context)];
   for (const each of commands)
-    command.addCommand(each.option('--directory <dir>', 'the folder of runbooks', productRunbooks));
+    command.addCommand(
+      each.option(
+        '--directory <dir>',
+        "the folder of runbooks (default: the configuration's, else the product's)",
+      ),
+    );
   return withExamples(command, [
     'sshtrail runbook list',
     'sshtrail runbook test',
@@ -47,12 +60,14 @@ function listCommand(context: CommandContext): Command {
   const command = new Command('list')
     .description('the runbooks and their triggers')
     .action((options: FolderOption & JsonOption) => {
-      const rows = requireRunbooks(options.directory).map(({ id, title, severity, status }) => ({
-        id,
-        severity,
-        status,
-        title,
-      }));
+      const rows = requireRunbooks(options.directory ?? productRunbooks).map(
+        ({ id, title, severity, status }) => ({
+          id,
+          severity,
+          status,
+          title,
+        }),
+      );
       if (options.json === true) context.output.line(jsonText(rows));
       else
         for (const line of table(['id', 'severity', 'status', 'title'], rows, context.output.colour))
@@ -65,7 +80,7 @@ function lintCommand(context: CommandContext): Command {
   const command = new Command('lint')
     .description('check the files: shape, portable SQL, actions')
     .action((options: FolderOption & JsonOption) => {
-      const { runbooks, problems } = readRunbooks(options.directory);
+      const { runbooks, problems } = readRunbooks(options.directory ?? productRunbooks);
       if (options.json === true) context.output.line(jsonText(problems));
       else for (const problem of problems) context.output.line(printable(problemLine(problem)));
       if (problems.length > 0)
@@ -83,7 +98,7 @@ function testCommand(context: CommandContext): Command {
     .description('run the tests in the runbooks, with the query that production runs')
     .action(async (options: FolderOption & JsonOption) => {
       const results = [];
-      for (const runbook of requireRunbooks(options.directory)) {
+      for (const runbook of requireRunbooks(options.directory ?? productRunbooks)) {
         for (const { name, failures } of await testRunbook(runbook, openTemporaryLake))
           results.push({ runbook: runbook.id, name, failures });
       }
@@ -126,13 +141,16 @@ type RunOptions = FolderOption &
   JsonOption & { readonly since: number; readonly live?: boolean };
 
 async function run(id: string, options: RunOptions, context: CommandContext): Promise<void> {
-  const runbook = requireRunbooks(options.directory).find((candidate) => candidate.id === id);
+  const data = chosenData(options, context);
+  const configuration = readConfiguration(data);
+  const directory = options.directory ?? configuredRunbooks(data, configuration);
+  const runbook = requireRunbooks(directory).find((candidate) => candidate.id === id);
   if (runbook === undefined)
     throw new CliError(
       'not-found',
-      `no runbook ${JSON.stringify(id)} in ${options.directory}; "sshtrail runbook list" shows them`,
+      `no runbook ${JSON.stringify(id)} in ${directory}; "sshtrail runbook list" shows them`,
     );
-  const report = await runByHand(runbook, options, chosenData(options, context), context);
+  const report = await runByHand({ runbook, options, data, configuration, context });
   if (options.json === true) {
     context.output.line(jsonText(report));
     return;
@@ -147,29 +165,18 @@ async function run(id: string, options: RunOptions, context: CommandContext): Pr
   }
 }
 
-/** A run by a person writes to a stream of its own, so that it never waits for the gateway's journal. */
-async function runByHand(
-  runbook: Runbook,
-  options: RunOptions,
-  data: DataDirectory,
-  context: CommandContext,
-): Promise<RunReport> {
+type RunByHand = {
+  readonly runbook: Runbook;
+  readonly options: RunOptions;
+  readonly data: DataDirectory;
+  readonly configuration: Configuration;
+  readonly context: CommandContext;
+};
+
+async function runByHand({ runbook, options, data, configuration, context }: RunByHand): Promise<RunReport> {
   const { now, output } = context;
-  const configuration = readConfiguration(data);
-  const { gateway } = configuration;
-  const journal = await openJournal({
-    directory: data.root,
-    stream: streamName('by-hand'),
-    origin: {
-      eventSource: gateway.eventSource,
-      awsRegion: gateway.region,
-      recipientAccountId: gateway.account,
-    },
-    proxyId: 'by-hand',
-    now,
-    randomBytes,
-    onFault: (error) => output.note(error.message),
-  });
+  const dryRun = options.live !== true;
+  const journal = dryRun ? nothingToRecord : await openOwnJournal(data, configuration, context);
   const toMs = now();
   try {
     return await withControl(data, now, (control) =>
@@ -185,7 +192,7 @@ async function runByHand(
           now,
           window: { fromMs: toMs - options.since * 3_600_000, toMs },
           inputs: settingOf(configuration.runbooks.settings, runbook).inputs,
-          dryRun: options.live !== true,
+          dryRun,
           trigger: 'person',
           requestedBy: userInfo().username,
         }),
@@ -194,4 +201,32 @@ async function runByHand(
   } finally {
     await journal.close();
   }
+}
+
+/** A dry run records nothing; one that would is a fault of ours. */
+const nothingToRecord: Journal = {
+  record: () => Promise.reject(new Error('a dry run wanted to record an event')),
+  subscribe: () => () => undefined,
+  close: async () => undefined,
+};
+
+/** A run by a person writes to a stream of its own, so that it never waits for the gateway's journal. */
+function openOwnJournal(
+  data: DataDirectory,
+  { gateway }: Configuration,
+  { now, output }: CommandContext,
+): Promise<Journal> {
+  return openJournal({
+    directory: data.root,
+    stream: streamName('by-hand'),
+    origin: {
+      eventSource: gateway.eventSource,
+      awsRegion: gateway.region,
+      recipientAccountId: gateway.account,
+    },
+    proxyId: 'by-hand',
+    now,
+    randomBytes,
+    onFault: (error) => output.note(error.message),
+  });
 }

@@ -34,7 +34,7 @@ const violations: Readonly<
   },
   wording: {
     file: 'core/planted/index.ts',
-    text: `// ${'TO'}${'DO'}: later\nexport const planted = 1;\n`,
+    text: ['// TO', 'DO: later\nexport const planted = 1;\n'].join(''),
     says: 'core/planted/index.ts',
   },
 };
