@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, statfsSync, statSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { Command } from 'commander';
 import { unknownNames } from '#core/policy';
 import { CliError } from './cli-error.ts';
@@ -14,7 +13,7 @@ import {
   withJsonOption,
 } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { gatewayProcess } from './gateway-process.ts';
+import { gatewayProcess, identification } from './gateway-process.ts';
 import { type Installation, loadInstallation } from './installation.ts';
 import { jsonText, printable } from './output.ts';
 import { playgroundEnvironments } from './playground/playground.ts';
@@ -177,21 +176,6 @@ async function gateway(data: DataDirectory): Promise<Check> {
     async () =>
       `${await identification(running.host, running.port)} on ${running.host}:${running.port}, process ${running.pid}`,
   );
-}
-
-async function identification(host: string, port: number): Promise<string> {
-  const socket = createConnection({ host, port });
-  socket.setTimeout(3000, () => socket.destroy(new Error(`no answer from ${host}:${port} within 3 s`)));
-  try {
-    for await (const chunk of socket) {
-      const line = String(chunk).split('\r\n')[0] ?? '';
-      if (line.startsWith('SSH-2.0-')) return line;
-      throw new Error(`${host}:${port} does not speak SSH`);
-    }
-  } finally {
-    socket.destroy();
-  }
-  throw new Error(`${host}:${port} closed the connection at once`);
 }
 
 async function attempt(name: string, work: () => Promise<string>): Promise<Check> {

@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DataDirectory } from './data-directory.ts';
@@ -23,6 +24,34 @@ export function gatewayProcess(data: DataDirectory): GatewayProcess | undefined 
   }
   const parsed = schema.safeParse(parseJson(text));
   return parsed.success && isAlive(parsed.data.pid) ? parsed.data : undefined;
+}
+
+/** The same, where it also answers as one of ours: a process number may have gone to another program since. */
+export async function answeringGateway(data: DataDirectory): Promise<GatewayProcess | undefined> {
+  const noted = gatewayProcess(data);
+  if (noted === undefined) return undefined;
+  try {
+    return (await identification(noted.host, noted.port)).startsWith('SSH-2.0-sshtrail') ? noted : undefined;
+  } catch {
+    // Nobody listens there: the journal's lock has the last word on whether the directory is in use.
+    return undefined;
+  }
+}
+
+/** What the server at an address calls itself (RFC 4253 §4.2). */
+export async function identification(host: string, port: number): Promise<string> {
+  const socket = createConnection({ host, port });
+  socket.setTimeout(3000, () => socket.destroy(new Error(`no answer from ${host}:${port} within 3 s`)));
+  try {
+    for await (const chunk of socket) {
+      const line = String(chunk).split('\r\n')[0] ?? '';
+      if (line.startsWith('SSH-2.0-')) return line;
+      throw new Error(`${host}:${port} does not speak SSH`);
+    }
+  } finally {
+    socket.destroy();
+  }
+  throw new Error(`${host}:${port} closed the connection at once`);
 }
 
 export function announceGateway(data: DataDirectory, gateway: GatewayProcess): void {

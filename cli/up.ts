@@ -11,7 +11,7 @@ import {
 } from './command-context.ts';
 import { type DataDirectory, defaultDataDirectory } from './data-directory.ts';
 import { demoIdentities, prepareDataDirectory, writeSshConfig } from './first-run.ts';
-import { announceGateway, gatewayProcess, withdrawGateway } from './gateway-process.ts';
+import { announceGateway, answeringGateway, withdrawGateway } from './gateway-process.ts';
 import { type RunningGateway, runGateway } from './gateway-run.ts';
 import { loadInstallation } from './installation.ts';
 import { type Output, printable } from './output.ts';
@@ -82,7 +82,7 @@ async function up(
 /** Starts everything in order; whatever fails half-way stops what was started before. */
 export async function startUp(options: UpOptions): Promise<Running> {
   const { data, now, report } = options;
-  const other = gatewayProcess(data);
+  const other = await answeringGateway(data);
   if (other !== undefined)
     throw new CliError(
       'bad-input',

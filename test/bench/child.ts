@@ -21,9 +21,11 @@ export async function startChild(
   module: string,
   args: readonly string[],
   nodeArguments: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<ReadyChild> {
   const child = fork(new URL(module, import.meta.url), [...args], {
     execArgv: [...nodeArguments],
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()));

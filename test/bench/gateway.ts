@@ -18,6 +18,7 @@ import type { Workbench } from './workbench.ts';
 
 /** Those with which `npm start` runs it. */
 const startFlags = ['--max-semi-space-size=1'];
+const startEnvironment = { MALLOC_ARENA_MAX: '1' };
 
 /** The name by which every gateway here knows its one target. */
 export const targetName = 'web-1';
@@ -66,7 +67,12 @@ export async function startGatewayProcess(
     ),
   );
   const { nodeFlags, progress } = workbench;
-  const child = await startChild('gateway-process.ts', [data.root], [...startFlags, ...nodeFlags]);
+  const child = await startChild(
+    'gateway-process.ts',
+    [data.root],
+    [...startFlags, ...nodeFlags],
+    startEnvironment,
+  );
   workbench.defer(() => child.stop());
   child.listen((said) => {
     if (said.kind === 'report') progress(`the gateway says: ${said.line}`);
