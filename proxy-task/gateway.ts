@@ -1,8 +1,10 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Revocation } from '#core/contract';
 import { adoptConnection, type ByteLink, DisconnectReason, linkFromSocket, type Transport } from '#ssh';
-import { createAdmission } from './admission.ts';
+import { type Admission, createAdmission } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
+import type { SecondFactor } from './engineer-authenticator.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { createTotpFactor } from './second-factor.ts';
 import type { Session } from './session.ts';
@@ -37,65 +39,122 @@ const freezeMs = 300;
 
 /** Listens and serves until closed. The journal's failure ends every session: nothing happens without evidence. */
 export async function startGateway(parts: GatewayParts, auditFailure: Promise<Error>): Promise<Gateway> {
-  const sessions: SessionRegistry = new Map();
+  const gateway = new GatewayServer(parts);
+  const address = await gateway.listen();
+  void auditFailure.then((error) => gateway.endAll(error));
+  return {
+    address,
+    get sessionCount() {
+      return gateway.sessionCount;
+    },
+    close: (reason) => gateway.close(reason),
+  };
+}
+
+/** Owns the listening socket and everything that came in by it. */
+class GatewayServer {
+  readonly #parts: GatewayParts;
+  readonly #server: Server;
+  readonly #sessions: SessionRegistry = new Map();
   /** Engineers' connections that are no session yet. */
-  const unjoined = new Set<Transport>();
-  const connections = new Set<Promise<void>>();
-  const stopping = new AbortController();
-  const secondFactor = createTotpFactor(parts.control, parts.now);
-  const admission = createAdmission(
-    {
-      maxConnections: parts.settings.maxSessions,
-      maxConnectionsPerSource: parts.settings.maxConnectionsPerSource,
-      maxStartsPerSourcePerMinute: parts.settings.maxStartsPerSourcePerMinute,
-    },
-    parts.now,
-  );
-  let auditFailed = false;
+  readonly #unjoined = new Set<Transport>();
+  readonly #connections = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  readonly #secondFactor: SecondFactor;
+  readonly #admission: Admission;
+  #auditFailed = false;
 
-  const server = createServer(
-    { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
-    (socket) => {
-      const source = { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
-      const refusal = auditFailed ? 'audit-unavailable' : admission.enter(source.ip);
-      if (refusal !== undefined) {
-        socket.destroy();
-        return;
-      }
-      // Of the accepted socket nothing is kept: its handle serves another one from here on.
-      const work = serve(linkFromSocket(adoptConnection(socket)), source);
-      connections.add(work);
-      void work.finally(() => connections.delete(work));
-    },
-  );
+  constructor(parts: GatewayParts) {
+    const { settings, control, now } = parts;
+    this.#parts = parts;
+    this.#secondFactor = createTotpFactor(control, now);
+    this.#admission = createAdmission(
+      {
+        maxConnections: settings.maxSessions,
+        maxConnectionsPerSource: settings.maxConnectionsPerSource,
+        maxStartsPerSourcePerMinute: settings.maxStartsPerSourcePerMinute,
+      },
+      now,
+    );
+    this.#server = createServer(
+      { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
+      (socket) => this.#take(socket),
+    );
+  }
 
-  async function serve(link: ByteLink, source: ConnectionContext['source']): Promise<void> {
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  async listen(): Promise<Gateway['address']> {
+    const address = await listen(this.#server, this.#parts.settings.listen);
+    // Accepting can fail while running, such as when files run out: those who wait are served when some are free again.
+    this.#server.on('error', (error) =>
+      this.#parts.report(`a connection could not be accepted: ${error.message}`),
+    );
+    this.#watchRevocations();
+    return address;
+  }
+
+  async endAll(error: Error): Promise<void> {
+    this.#auditFailed = true;
+    this.#parts.report(
+      `the audit trail cannot be written (${error.message}); every session ends and no new one is taken`,
+    );
+    for (const session of this.#sessions.values()) session.freeze();
+    await sleep(freezeMs);
+    const message = 'the audit trail cannot be written, so the session ends';
+    for (const session of this.#sessions.values()) session.stop({ endReason: 'AuditUnavailable', message });
+  }
+
+  async close(reason: string): Promise<void> {
+    this.#stopping.abort();
+    this.#server.close();
+    for (const session of this.#sessions.values())
+      session.stop({ endReason: 'ProxyShutdown', message: reason });
+    for (const transport of this.#unjoined)
+      transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
+    await Promise.all(this.#connections);
+  }
+
+  #take(socket: Socket): void {
+    const source = { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    const refusal = this.#auditFailed ? 'audit-unavailable' : this.#admission.enter(source.ip);
+    if (refusal !== undefined) {
+      socket.destroy();
+      return;
+    }
+    // Of the accepted socket nothing is kept: its handle serves another one from here on.
+    const work = this.#serve(linkFromSocket(adoptConnection(socket)), source);
+    this.#connections.add(work);
+    void work.finally(() => this.#connections.delete(work));
+  }
+
+  async #serve(link: ByteLink, source: ConnectionContext['source']): Promise<void> {
     try {
-      const session = await open(link, source);
+      const session = await this.#open(link, source);
       if (session === undefined) return;
-      await session.finish().finally(() => sessions.delete(session.facts.sessionId));
+      await session.finish().finally(() => this.#sessions.delete(session.facts.sessionId));
     } catch (error) {
-      parts.report(
-        `a connection from ${source.ip} ended with a fault: ${error instanceof Error ? error.message : 'unknown'}`,
-      );
+      this.#parts.report(`a connection from ${source.ip} ended with a fault: ${reasonOf(error)}`);
       link.destroy();
     } finally {
-      admission.leave(source.ip);
+      this.#admission.leave(source.ip);
     }
   }
 
-  async function open(link: ByteLink, source: ConnectionContext['source']): Promise<Session | undefined> {
+  async #open(link: ByteLink, source: ConnectionContext['source']): Promise<Session | undefined> {
     let opening: Transport | undefined;
     try {
       return await openConnection({
-        parts,
-        sessions,
-        secondFactor,
+        parts: this.#parts,
+        sessions: this.#sessions,
+        secondFactor: this.#secondFactor,
         link,
         source,
-        onTransport(transport) {
+        onTransport: (transport) => {
           opening = transport;
-          unjoined.add(transport);
+          this.#unjoined.add(transport);
         },
       });
     } catch (error) {
@@ -105,57 +164,31 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
       );
       throw error;
     } finally {
-      if (opening !== undefined) unjoined.delete(opening);
+      if (opening !== undefined) this.#unjoined.delete(opening);
     }
   }
 
-  const address = await listen(server, parts.settings.listen);
-  parts.control.watch('revocation', {
-    latencyMs: revocationLatencyMs,
-    signal: stopping.signal,
-    onChange: (item) => {
-      const session = sessions.get(item.data.sessionId);
-      if (session === undefined) return;
-      session.revoke(item.data).catch((error: unknown) => {
-        parts.report(
-          `session ${item.data.sessionId} could not be revoked with evidence, so it is cut: ${error instanceof Error ? error.message : 'unknown'}`,
-        );
-        session.stop({ endReason: 'Revoked', message: item.data.message });
-      });
-    },
-    onFault: (error) => parts.report(`revocations cannot be read: ${error.message}`),
-  });
+  #watchRevocations(): void {
+    this.#parts.control.watch('revocation', {
+      latencyMs: revocationLatencyMs,
+      signal: this.#stopping.signal,
+      onChange: (item) => void this.#revoke(item.data),
+      onFault: (error) => this.#parts.report(`revocations cannot be read: ${error.message}`),
+    });
+  }
 
-  async function endAll(error: Error): Promise<void> {
-    auditFailed = true;
-    parts.report(
-      `the audit trail cannot be written (${error.message}); every session ends and no new one is taken`,
-    );
-    for (const session of sessions.values()) session.freeze();
-    await sleep(freezeMs);
-    for (const session of sessions.values()) {
-      session.stop({
-        endReason: 'AuditUnavailable',
-        message: 'the audit trail cannot be written, so the session ends',
-      });
+  /** Who is to go, goes: also where that cannot be put on record any more. */
+  async #revoke(revocation: Revocation): Promise<void> {
+    const session = this.#sessions.get(revocation.sessionId);
+    try {
+      await session?.revoke(revocation);
+    } catch (error) {
+      this.#parts.report(
+        `session ${revocation.sessionId} could not be revoked with evidence, so it is cut: ${reasonOf(error)}`,
+      );
+      session?.stop({ endReason: 'Revoked', message: revocation.message });
     }
   }
-  void auditFailure.then(endAll);
-
-  return {
-    address,
-    get sessionCount() {
-      return sessions.size;
-    },
-    async close(reason) {
-      stopping.abort();
-      server.close();
-      for (const session of sessions.values()) session.stop({ endReason: 'ProxyShutdown', message: reason });
-      for (const transport of unjoined)
-        transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
-      await Promise.all(connections);
-    },
-  };
 }
 
 async function listen(
@@ -163,8 +196,12 @@ async function listen(
   at: { readonly host: string; readonly port: number },
 ): Promise<Gateway['address']> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at)));
-    server.listen(at.port, at.host, resolve);
+    const refuse = (error: NodeJS.ErrnoException) => reject(listenError(error, at));
+    server.once('error', refuse);
+    server.listen(at.port, at.host, () => {
+      server.removeListener('error', refuse);
+      resolve();
+    });
   });
   const address = server.address();
   if (address === null || typeof address === 'string')
@@ -200,4 +237,8 @@ function listenError(
 /** A dual-stack socket calls 192.0.2.1 ::ffff:192.0.2.1. */
 function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
 }
