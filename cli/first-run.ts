@@ -160,6 +160,8 @@ hostKeys:
   files: [keys/host-ed25519]
 
 runbooks:
+  SSH-001:
+    mode: auto
   SSH-002:
     mode: auto
     inputs:

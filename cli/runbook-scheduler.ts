@@ -10,6 +10,7 @@ import {
   isDue,
   matchesEvent,
   type Runbook,
+  type RunReport,
   runRunbook,
   runWindow,
 } from '#core/runbook';
@@ -35,6 +36,7 @@ export type RunbookSchedulerOptions = {
 const tickMs = 5_000;
 /** Events this close to each other are looked at by one run. */
 const togetherMs = 500;
+const maxTold = 1000;
 
 /** One runbook's place in the schedule. Its runs never overlap; an event during a run asks for another one after it. */
 type Entry = {
@@ -45,6 +47,8 @@ type Entry = {
   /** When the newest run asked for by an event is due. */
   lastDueMs: number;
   readonly timers: Set<NodeJS.Timeout>;
+  /** Findings of dry runs that were told already; those are found again at each run. */
+  readonly told: Set<string>;
 };
 
 /** Runs the runbooks: by the clock, and soon after the events they name. */
@@ -63,6 +67,7 @@ export async function startRunbookScheduler(options: RunbookSchedulerOptions): P
       again: false,
       lastDueMs: 0,
       timers: new Set(),
+      told: new Set(),
     }));
   const engine = await openDuckDbEngine({
     dataDirectory: data.root,
@@ -131,7 +136,8 @@ async function runOnce(
   const setting = settingOf(installation.configuration.runbooks.settings, runbook);
   const startedMs = now();
   try {
-    await runRunbook({
+    const dryRun = setting.mode === 'dry-run' || runbook.status === 'draft';
+    const ran = await runRunbook({
       runbook,
       engine,
       lakeEngine: 'duckdb',
@@ -142,13 +148,28 @@ async function runOnce(
       now,
       window: runWindow(runbook.trigger, lastRunMs, startedMs),
       inputs: setting.inputs,
-      dryRun: setting.mode === 'dry-run' || runbook.status === 'draft',
+      dryRun,
       trigger,
       ...(lastRunMs === undefined ? {} : { lastRunMs }),
     });
     entry.lastRunMs = startedMs;
+    if (dryRun) tellWhatWouldBeDone(entry, ran, report);
   } catch (error) {
     // The run wrote its own CompleteRunbook with the failure; the next tick tries again.
     report(`runbook ${runbook.id} failed: ${error instanceof Error ? error.message : 'unknown fault'}`);
+  }
+}
+
+function tellWhatWouldBeDone(entry: Entry, ran: RunReport, report: (line: string) => void): void {
+  for (const { finding, decisions } of ran.findings) {
+    if (entry.told.has(finding.key)) continue;
+    if (entry.told.size >= maxTold) entry.told.clear();
+    entry.told.add(finding.key);
+    const would = decisions
+      .filter(({ kind }) => kind === 'take' || kind === 'ask')
+      .map(({ action }) => action);
+    report(
+      `runbook ${entry.runbook.id} (dry run) found ${finding.title}; it would do ${would.join(', ') || 'nothing'}`,
+    );
   }
 }
