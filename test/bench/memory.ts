@@ -18,7 +18,11 @@ export const memory: Family = {
     const none = await restingBytes(workbench, load, 0);
     const some = await restingBytes(workbench, load, 200);
     const many = await restingBytes(workbench, load, 1000);
+    const own = { name: 'the benchmark itself', bytes: process.memoryUsage.rss() };
     return [
+      residentFigure('memory-0', none, own),
+      residentFigure('memory-200', some, { name: 'no session', bytes: none }),
+      residentFigure('memory-1000', many, { name: 'no session', bytes: none }),
       perSessionFigure('memory-per-idle-session', many - some, 800),
       perSessionFigure('memory-per-idle-session-from-none', many - none, 1000),
     ];
@@ -44,6 +48,20 @@ export const memory10k: Family = {
     ];
   },
 };
+
+/** Resident memory as it is. */
+function residentFigure(
+  name: string,
+  bytes: number,
+  beside: { readonly name: string; readonly bytes: number },
+): Figure {
+  return {
+    name,
+    unit: 'MiB',
+    measured: { kind: 'value', value: bytes / mebibyte },
+    against: { kind: 'baseline', name: beside.name, value: beside.bytes / mebibyte },
+  };
+}
 
 function perSessionFigure(name: string, bytes: number, sessions: number): Figure {
   return {
