@@ -46,5 +46,4 @@ test('when the journal cannot write, running sessions end and say why, and nobod
   expect(stack.reports.join('\n')).toContain('the audit trail cannot be written');
   full = false;
   await expect(stack.close()).rejects.toThrow(/journal|written|space/);
-  await stack.sshd.stop();
 });

@@ -89,8 +89,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     freePort,
     startAgent: () => startAgent(join(folder, 'agent'), engineerFile),
     async close() {
-      await running.close('the test has ended');
-      await prepared.remove();
+      try {
+        await running.close('the test has ended');
+      } finally {
+        await prepared.remove();
+      }
     },
   };
 }
