@@ -5,6 +5,8 @@ export type ControlData = {
   totp: TotpState;
   finding: Finding;
   action: ActionTaken;
+  writer: AuditWriter;
+  delivery: SinkDelivery;
 };
 export type ControlKind = keyof ControlData;
 
@@ -66,4 +68,25 @@ export type ActionTaken = {
   readonly detail: string;
   /** How often it was begun; 1 when absent. */
   readonly attempts?: number;
+};
+
+/** Who appends to an audit stream and is not yet done with it. The id is the stream's name. Gone once the stream is sealed whole. */
+export type AuditWriter = {
+  readonly stream: string;
+  readonly proxyId: string;
+  /** ARN of the Fargate task, where there is one. */
+  readonly task?: string;
+  readonly role: 'gateway' | 'function';
+  readonly startedAtMs: number;
+  /** When it last said that it lives. */
+  readonly heardAtMs: number;
+};
+
+/** How far a sink has got with a stream. The id is `<sink>:<stream>`. */
+export type SinkDelivery = {
+  readonly sink: string;
+  readonly stream: string;
+  /** chainSeq of the last record it has. */
+  readonly seq: number;
+  readonly atMs: number;
 };

@@ -1,6 +1,7 @@
 export type * from './audit-record.ts';
 export { errorCodes, eventNames } from './audit-record.ts';
 export type * from './control-data.ts';
+export * from './deployment.ts';
 export type * from './identifiers.ts';
 export { sessionId, streamName } from './identifiers.ts';
 export type * from './ports.ts';

@@ -25,6 +25,17 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/**
+ * Another place that gets every record, after the lake has it: at least once, in the order of each stream. A record that
+ * came before, by its event id, changes nothing.
+ */
+export interface EventSink {
+  /** `[a-z0-9-]+`; how far it has got is kept under this name. */
+  readonly name: string;
+  /** Resolves when the sink has them or has refused them for good, which it puts on record itself; rejects where another try may help. */
+  deliver(records: readonly AuditRecord[]): Promise<void>;
+}
+
 export type ControlItem<Kind extends ControlKind> = {
   readonly kind: Kind;
   readonly id: string;

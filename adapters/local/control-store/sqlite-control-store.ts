@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlData, ControlItem, ControlKind, ControlStore, WatchOptions } from '#core/contract';
-import { controlDataSchemas } from './control-data-schema.ts';
+import { controlDataSchemas } from '#core/control';
 import { ControlStoreError, type ControlStoreErrorCode } from './control-store-error.ts';
 import { type ItemTable, openItemTable, type StoredItem } from './item-table.ts';
 

@@ -48,6 +48,15 @@ const schemas = {
     detail: text,
     attempts: z.exactOptional(z.number().int().positive()),
   }),
+  writer: z.strictObject({
+    stream: text,
+    proxyId: text,
+    task: z.exactOptional(text),
+    role: z.enum(['gateway', 'function']),
+    startedAtMs: timeMs,
+    heardAtMs: timeMs,
+  }),
+  delivery: z.strictObject({ sink: text, stream: text, seq: z.number().int().nonnegative(), atMs: timeMs }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 
 /** What each kind must look like when it comes back from the disk; anything more or less is refused. */

@@ -1,0 +1,1 @@
+export { controlDataSchemas } from './control-data-schema.ts';

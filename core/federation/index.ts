@@ -1,0 +1,8 @@
+export {
+  type FederatedIdentity,
+  federatedExtensions,
+  type IamCaller,
+  identityFromArn,
+  type MfaSource,
+  parseFederatedExtensions,
+} from './federated-identity.ts';
