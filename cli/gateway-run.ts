@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import {
   createFolderBlobStore,
-  createStaticInventory,
   JournalError,
   type JournalOptions,
   type OpenedJournal,
@@ -11,6 +10,7 @@ import {
 } from '#adapters/local';
 import { type BlobStore, type ControlStore, streamName, type Target } from '#core/contract';
 import { closeLostSessions, startProxy, stopProxy, storeLostRecording } from '#core/event';
+import { createStaticInventory } from '#core/inventory';
 import type { PrivateKey } from '#ssh';
 import {
   createIdentityDirectory,
@@ -18,6 +18,7 @@ import {
   type Gateway,
   type GatewayParts,
   type GatewaySettings,
+  limitsOf,
   recoverRecordings,
   startGateway,
 } from '../proxy-task/index.ts';
@@ -45,6 +46,9 @@ export type GatewayRunOptions = {
   /** Opens the journal; of use where a disk that fails is wanted. */
   readonly journal?: (options: JournalOptions) => Promise<OpenedJournal>;
 };
+
+/** A look at a local file costs nothing. */
+const revocationLatencyMs = 250;
 
 type Stores = { readonly journal: OpenedJournal; readonly control: ControlStore; readonly blobs: BlobStore };
 
@@ -161,18 +165,11 @@ function settingsOf(installation: Installation, listen: GatewaySettings['listen'
     proxyId: gateway.proxyId,
     version,
     listen,
-    loginGraceMs: gateway.loginGraceSeconds * 1000,
-    maxAuthAttempts: gateway.maxAuthAttempts,
-    maxSessions: gateway.maxSessions,
-    maxConnectionsPerSource: gateway.maxConnectionsPerSource,
-    maxStartsPerSourcePerMinute: gateway.maxStartsPerSourcePerMinute,
-    maxChannelsPerConnection: gateway.maxChannelsPerConnection,
-    rekeyBytes: gateway.rekeyBytes,
-    rekeyIntervalMs: gateway.rekeySeconds * 1000,
+    ...limitsOf(gateway),
     targetTimeoutMs: 10_000,
     certificateSeconds: userAuthority.validForSeconds,
     certificateBackdateSeconds: userAuthority.backdateSeconds,
     onRecordingFailure: recording.onFailure,
-    ...(gateway.banner === undefined ? {} : { banner: gateway.banner }),
+    revocationLatencyMs,
   };
 }

@@ -31,7 +31,7 @@ import {
 import type { GatewayParts } from './gateway-parts.ts';
 import { parseLoginName } from './login-name.ts';
 import { Session } from './session.ts';
-import { createSessionAccess, factsOf, type SessionAccess } from './session-access.ts';
+import { createSessionAccess, factsOf, identityFacts, type SessionAccess } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
 
 /** Sessions that may be told to stop, by id. */
@@ -134,10 +134,10 @@ async function openForEngineer(
   );
   context.sessions.set(facts.sessionId, session);
   try {
-    await Promise.all([
+    await bothOrThrow(
       parts.journal.record(authenticateUser(session.facts, parts.now(), { kind: 'success' })),
       session.open(),
-    ]);
+    );
     return await dialAndJoin(parts, session, transport, user, admitted);
   } catch (error) {
     // Whatever failed, a session that is on record as started gets its end; only the journal's own failure can prevent it.
@@ -145,6 +145,12 @@ async function openForEngineer(
     context.sessions.delete(facts.sessionId);
     throw error;
   }
+}
+
+/** Waits for both also where the first fails, so that what the second began can be ended. */
+async function bothOrThrow(...work: readonly Promise<unknown>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(work))
+    if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 async function dialAndJoin(
@@ -161,6 +167,7 @@ async function dialAndJoin(
     dialling.abort();
   });
   session.onStop = () => dialling.abort();
+  if (session.stopMessage !== undefined) dialling.abort();
   const dialled = await connectTarget({
     target: admitted.target,
     login: admitted.login,
@@ -173,6 +180,7 @@ async function dialAndJoin(
     softwareVersion: softwareVersion(parts),
     now: parts.now,
     randomBytes: parts.randomBytes,
+    ...(parts.reach === undefined ? {} : { reach: parts.reach }),
     witness: targetWitness(parts, session.facts, admitted.target),
     onBanner: (text) => user.banner(text),
     signal: dialling.signal,
@@ -182,7 +190,7 @@ async function dialAndJoin(
   if (!dialled.ok) {
     if (dialled.errorCode !== 'HostKeyMismatch')
       await parts.journal.record(
-        targetRefused(session.facts, parts.now(), dialled.errorCode, dialled.message),
+        targetRefused(session.facts, parts.now(), admitted.target, dialled.errorCode, dialled.message),
       );
     refuse(transport, session.facts.sessionId, session.stopMessage ?? dialled.message);
     await session.close({ endReason: gone ? 'ClientDisconnect' : 'Error', message: dialled.message });
@@ -307,7 +315,7 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
         authenticateTarget(facts, now(), {
           egressIp: egress.address,
           egressPort: egress.port,
-          method: 'certificate',
+          method: target.instance?.auth ?? 'certificate',
           outcome: { kind: 'ok' },
         }),
       );
@@ -315,9 +323,15 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
   };
 }
 
-function targetRefused(facts: SessionFacts, at: number, errorCode: ErrorCode, message: string) {
+function targetRefused(
+  facts: SessionFacts,
+  at: number,
+  target: Target,
+  errorCode: ErrorCode,
+  message: string,
+) {
   return authenticateTarget(facts, at, {
-    method: 'certificate',
+    method: target.instance?.auth ?? 'certificate',
     outcome: { kind: errorCode === 'TargetRefused' ? 'refused' : 'unreachable', message },
   });
 }
@@ -353,11 +367,7 @@ function attemptOf(engineer: ProvenEngineer, connection: ConnectionFacts): Login
   return {
     ...connection,
     claimedUser: engineer.user,
-    identity: {
-      name: engineer.identity.name,
-      principalId: engineer.identity.principalId,
-      type: engineer.identity.type === 'service' ? 'ServiceIdentity' : 'LocalUser',
-    },
+    identity: identityFacts(engineer),
     authMethod: engineer.authMethod,
     keyFingerprint: engineer.keyFingerprint,
     mfa: engineer.mfa,

@@ -78,12 +78,10 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       identity: claimed.identity,
       authMethod: methodOf(key),
       keyFingerprint: key.offered.publicKey.fingerprint,
-      mfa: verifiedByKey
-        ? { verified: true, method: 'fido2', atMs: now() }
-        : { verified: false, method: 'none' },
+      mfa: provedMfa(verifiedByKey, claimed.mfa, now()),
       ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
     };
-    const hasCode = !verifiedByKey && claimed.identity.totpSecret !== undefined;
+    const hasCode = !withKey.mfa.verified && claimed.identity.totpSecret !== undefined;
     if (hasCode && (await wantsCode(withKey)))
       return { kind: 'partial', continueWith: ['keyboard-interactive'] };
     engineer = withKey;
@@ -136,6 +134,15 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       return failures;
     },
   };
+}
+
+function provedMfa(
+  verifiedByKey: boolean,
+  issued: { readonly method: string; readonly atMs: number } | undefined,
+  nowMs: number,
+): ProvenEngineer['mfa'] {
+  if (verifiedByKey) return { verified: true, method: 'fido2', atMs: nowMs };
+  return issued === undefined ? { verified: false, method: 'none' } : { verified: true, ...issued };
 }
 
 function methodOf(key: ProvenKey): ProvenEngineer['authMethod'] {

@@ -3,6 +3,7 @@ import type { PolicySet } from '#core/policy';
 import type { HostKey, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
+import type { InstanceReach } from './target-connection.ts';
 
 export type GatewaySettings = {
   readonly proxyId: string;
@@ -23,6 +24,8 @@ export type GatewaySettings = {
   readonly banner?: string;
   /** What a session does when its recording cannot be written. */
   readonly onRecordingFailure: 'close' | 'continue';
+  /** How soon after a revocation was written its session is cut, at most. */
+  readonly revocationLatencyMs: number;
 };
 
 /** Everything the gateway works with; made by a composition root, never here. */
@@ -36,6 +39,8 @@ export type GatewayParts = {
   readonly control: ControlStore;
   readonly userAuthority: RemoteSigner;
   readonly hostKeys: readonly HostKey[];
+  /** For targets that are instances; those that need it are unreachable without. */
+  readonly reach?: InstanceReach;
   readonly recorder: Recorder;
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;

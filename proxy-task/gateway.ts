@@ -14,6 +14,10 @@ export type Gateway = {
   readonly address: { readonly host: string; readonly port: number };
   /** Sessions open now. */
   readonly sessionCount: number;
+  /** Tells every engineer with a session. */
+  notice(text: string): void;
+  /** Takes no more connections; sessions go on. */
+  stopAccepting(): void;
   /** Takes no more connections, tells the engineers, and settles when every session is on record as ended. */
   close(reason: string): Promise<void>;
 };
@@ -28,8 +32,6 @@ class GatewayError extends Error {
   }
 }
 
-/** How soon after a revocation was written its session is cut, at most. */
-const revocationLatencyMs = 250;
 /** TCP keepalive: a peer that is gone without a word is noticed. Milliseconds of silence before the first probe. */
 const keepAliveInitialDelay = 60_000;
 /** What a connection that was told to end may take before it is destroyed. */
@@ -47,6 +49,8 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
     get sessionCount() {
       return gateway.sessionCount;
     },
+    notice: (text) => gateway.notice(text),
+    stopAccepting: () => gateway.stopAccepting(),
     close: (reason) => gateway.close(reason),
   };
 }
@@ -107,9 +111,17 @@ class GatewayServer {
     for (const session of this.#sessions.values()) session.stop({ endReason: 'AuditUnavailable', message });
   }
 
+  notice(text: string): void {
+    for (const session of this.#sessions.values()) session.notice(text);
+  }
+
+  stopAccepting(): void {
+    this.#server.close();
+  }
+
   async close(reason: string): Promise<void> {
     this.#stopping.abort();
-    this.#server.close();
+    this.stopAccepting();
     for (const session of this.#sessions.values())
       session.stop({ endReason: 'ProxyShutdown', message: reason });
     for (const transport of this.#unjoined)
@@ -170,7 +182,7 @@ class GatewayServer {
 
   #watchRevocations(): void {
     this.#parts.control.watch('revocation', {
-      latencyMs: revocationLatencyMs,
+      latencyMs: this.#parts.settings.revocationLatencyMs,
       signal: this.#stopping.signal,
       onChange: (item) => void this.#revoke(item.data),
       onFault: (error) => this.#parts.report(`revocations cannot be read: ${error.message}`),

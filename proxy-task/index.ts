@@ -1,4 +1,5 @@
 export { type Gateway, startGateway } from './gateway.ts';
+export { limitsOf } from './gateway-limits.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { createIdentityDirectory } from './identity-directory.ts';
 export { createRecorder, recoverRecordings } from './recording/index.ts';

@@ -1,5 +1,5 @@
 import type { Target } from '#core/contract';
-import type { Refusal, SessionFacts } from '#core/event';
+import type { IdentityFacts, Refusal, SessionFacts } from '#core/event';
 import {
   type Decision,
   decide,
@@ -58,6 +58,13 @@ export function refusalOf(decision: Denial): Refusal {
   return { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message };
 }
 
+/** The identity as the events tell it. */
+export function identityFacts({ identity }: ProvenEngineer): IdentityFacts {
+  const { name, principalId, iam } = identity;
+  if (iam !== undefined) return { name, principalId, type: iam.type, arn: iam.arn };
+  return { name, principalId, type: identity.type === 'service' ? 'ServiceIdentity' : 'LocalUser' };
+}
+
 export function factsOf(
   engineer: ProvenEngineer,
   connection: Pick<SessionFacts, 'sessionId' | 'sourceIp' | 'sourcePort' | 'userAgent' | 'proxyId'>,
@@ -67,11 +74,7 @@ export function factsOf(
 ): SessionFacts {
   return {
     ...connection,
-    identity: {
-      name: engineer.identity.name,
-      principalId: engineer.identity.principalId,
-      type: engineer.identity.type === 'service' ? 'ServiceIdentity' : 'LocalUser',
-    },
+    identity: identityFacts(engineer),
     login,
     target: { name: target.name, host: target.host, port: target.port, labels: target.labels },
     authMethod: engineer.authMethod,

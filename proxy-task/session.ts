@@ -101,6 +101,11 @@ export class Session {
     this.onStop?.();
   }
 
+  /** Says something on the engineer's terminals, between what the target says. */
+  notice(text: string): void {
+    this.#relay?.notice(`sshtrail: ${text}`);
+  }
+
   /** Stops reading both legs, so that nothing more happens unrecorded. */
   freeze(): void {
     this.#legs?.client.setReadPaused(true);

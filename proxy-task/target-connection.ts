@@ -1,11 +1,15 @@
+import type { Duplex } from 'node:stream';
 import type { ErrorCode, Target } from '#core/contract';
 import {
   AuthenticationError,
   authenticateToTarget,
+  type ByteLink,
   type Certificate,
   connectSocket,
   createTransport,
+  formatPublicKeyLine,
   generatePrivateKey,
+  linkFromDuplex,
   linkFromSocket,
   mintCertificate,
   type PrivateKey,
@@ -24,6 +28,14 @@ export type TargetWitness = {
   authenticated(egress: { readonly address: string; readonly port: number }): Promise<void>;
 };
 
+/** Reaches instances by the services of their cloud. */
+export type InstanceReach = {
+  /** A byte stream to the port of the instance. */
+  open(instanceId: string, port: number, signal: AbortSignal): Promise<Duplex>;
+  /** Lets the key log in to the account for the next minute. */
+  pushKey(instanceId: string, login: string, publicKeyLine: string): Promise<void>;
+};
+
 export type TargetConnectionOptions = {
   readonly target: Target;
   readonly login: string;
@@ -37,6 +49,7 @@ export type TargetConnectionOptions = {
   readonly softwareVersion: string;
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
+  readonly reach?: InstanceReach;
   readonly witness: TargetWitness;
   readonly onBanner: (text: string) => void;
   readonly signal: AbortSignal;
@@ -49,14 +62,9 @@ export type TargetConnection =
 /** Dials the target, judges its host key, and logs in with a certificate minted for this session alone. */
 export async function connectTarget(options: TargetConnectionOptions): Promise<TargetConnection> {
   const { target } = options;
-  let socket: Awaited<ReturnType<typeof connectSocket>>;
+  let dialled: Dialled;
   try {
-    socket = await connectSocket({
-      host: target.host,
-      port: target.port,
-      timeoutMs: options.timeoutMs,
-      signal: options.signal,
-    });
+    dialled = await dial(options);
   } catch (error) {
     return {
       ok: false,
@@ -64,10 +72,9 @@ export async function connectTarget(options: TargetConnectionOptions): Promise<T
       message: `${target.name} does not answer (${reasonOf(error)}); ask who runs it whether it is up`,
     };
   }
-  const egress = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 };
-
+  const { egress } = dialled;
   let verdict: HostVerdict | undefined;
-  const transport = createTransport(linkFromSocket(socket), {
+  const transport = createTransport(dialled.link, {
     role: 'client',
     softwareVersion: options.softwareVersion,
     algorithms: {
@@ -81,6 +88,8 @@ export async function connectTarget(options: TargetConnectionOptions): Promise<T
   });
   const abort = () => transport.cut(11, 'the engineer has gone');
   options.signal.addEventListener('abort', abort, { once: true });
+  // Told to stop while the dial was on its way: nothing is sent to the target.
+  if (options.signal.aborted) abort();
   try {
     return await logIn(transport, options, egress, () => verdict);
   } finally {
@@ -123,12 +132,20 @@ async function logIn(
   const judged = verdict();
   if (judged !== undefined) await witness.hostKeyJudged(judged);
 
-  const { privateKey, certificate } = await mintSessionCertificate(options);
-  await witness.certificateIssued(parseCertificate(certificate));
+  const credential =
+    target.instance?.auth === 'instance-connect'
+      ? await pushedKey(target.instance.id, options)
+      : await mintSessionCertificate(options);
+  if ('refused' in credential) {
+    transport.cut(11, 'no credential for the target');
+    return { ok: false, errorCode: 'TargetRefused', message: credential.refused };
+  }
+  if (credential.certificate !== undefined)
+    await witness.certificateIssued(parseCertificate(credential.certificate));
   try {
     await authenticateToTarget(transport, {
       user: login,
-      credentials: [{ method: 'publickey', privateKey, certificate }],
+      credentials: [{ method: 'publickey', ...credential }],
       timeoutMs: options.timeoutMs,
       onBanner: options.onBanner,
     });
@@ -145,9 +162,46 @@ async function logIn(
   return { ok: true, transport, identification: transport.remoteIdentification };
 }
 
+type Dialled = {
+  readonly link: ByteLink;
+  /** Where the target sees us; nothing is known of it behind Session Manager. */
+  readonly egress: { readonly address: string; readonly port: number };
+};
+
+async function dial({ target, reach, timeoutMs, signal }: TargetConnectionOptions): Promise<Dialled> {
+  if (target.instance?.dial === 'ssm') {
+    if (reach === undefined) throw new Error('this gateway cannot dial through Session Manager');
+    const stream = await reach.open(target.instance.id, target.port, signal);
+    return { link: linkFromDuplex(stream), egress: { address: '', port: 0 } };
+  }
+  const socket = await connectSocket({ host: target.host, port: target.port, timeoutMs, signal });
+  return {
+    link: linkFromSocket(socket),
+    egress: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+  };
+}
+
+type Credential = { readonly privateKey: PrivateKey; readonly certificate?: Buffer };
+
+/** A key of this session alone, which the instance accepts for a minute. */
+async function pushedKey(
+  instanceId: string,
+  { reach, login, target }: TargetConnectionOptions,
+): Promise<Credential | { readonly refused: string }> {
+  if (reach === undefined)
+    return { refused: `${target.name} wants EC2 Instance Connect, which this gateway does not have` };
+  const privateKey = generatePrivateKey('ed25519');
+  try {
+    await reach.pushKey(instanceId, login, formatPublicKeyLine(privateKey.publicKey));
+  } catch (error) {
+    return { refused: `EC2 Instance Connect does not take a key for ${target.name}: ${reasonOf(error)}` };
+  }
+  return { privateKey };
+}
+
 async function mintSessionCertificate(
   options: TargetConnectionOptions,
-): Promise<{ privateKey: PrivateKey; certificate: Buffer }> {
+): Promise<Credential & { readonly certificate: Buffer }> {
   const privateKey = generatePrivateKey('ed25519');
   const nowSeconds = BigInt(Math.floor(options.now() / 1000));
   const certificate = await mintCertificate(

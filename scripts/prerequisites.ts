@@ -14,6 +14,7 @@ const prerequisites: readonly Prerequisite[] = [
   { program: 'sshd', debian: 'openssh-server', macos: 'openssh (part of the system)' },
   { program: 'rsync', debian: 'rsync', macos: 'rsync (brew install rsync)' },
   { program: 'git', debian: 'git', macos: 'git (xcode-select --install)' },
+  { program: 'python3', debian: 'python3-venv', macos: 'python3 (xcode-select --install)' },
   { program: 'curl', debian: 'curl', macos: 'curl (part of the system)' },
 ];
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { gates, runGate } from './gates.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
+import { ensurePythonTools, startMoto } from './python-tools.ts';
 
 /** The counts of vitest's JSON report. */
 const report = z.object({
@@ -41,13 +42,23 @@ if (filters.length === 0) {
   }
 }
 
-const counts = await runVitest();
+const tools = ensurePythonTools(root);
+if (!tools.ok) {
+  console.log(`moto and cfn-lint cannot be had, so the AWS adapters meet the fakes alone: ${tools.reason}`);
+  if (process.env['REQUIRE_MOTO'] === '1') failed += 1;
+}
+const moto = tools.ok ? await startMoto(tools.motoServer) : undefined;
+const counts = await runVitest(
+  tools.ok && moto !== undefined ? { MOTO_ENDPOINT: moto.endpoint, CFN_LINT: tools.cfnLint } : {},
+).finally(() => moto?.stop());
 passed += counts.passed;
 failed += counts.failed;
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-async function runVitest(): Promise<{ passed: number; failed: number }> {
+async function runVitest(
+  environment: Readonly<Record<string, string>>,
+): Promise<{ passed: number; failed: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'sshtrail-report-'));
   const reportFile = join(folder, 'report.json');
   try {
@@ -61,6 +72,7 @@ async function runVitest(): Promise<{ passed: number; failed: number }> {
     const child = spawn(join(root, 'node_modules', '.bin', 'vitest'), args, {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...environment },
     });
     const code = await new Promise<number>((resolve) => {
       child.on('error', () => resolve(-1));

@@ -51,6 +51,7 @@ export {
   connectSocket,
   createTransport,
   type HostKey,
+  linkFromDuplex,
   linkFromSocket,
   type Transport,
   whenEnded,

@@ -1,6 +1,6 @@
+export { ControlStoreError, type ControlStoreErrorCode } from '#core/control';
 export { BlobStoreError, type BlobStoreErrorCode } from './blob-store/blob-store-error.ts';
 export { createFolderBlobStore } from './blob-store/folder-blob-store.ts';
-export { ControlStoreError, type ControlStoreErrorCode } from './control-store/control-store-error.ts';
 export { openSqliteControlStore } from './control-store/sqlite-control-store.ts';
 export {
   type DuckDbEngineOptions,
@@ -8,11 +8,6 @@ export {
   openTemporaryLake,
   type TemporaryLake,
 } from './duckdb/index.ts';
-export {
-  createStaticInventory,
-  InventoryError,
-  type InventoryErrorCode,
-} from './inventory/static-inventory.ts';
 export { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
 export { JournalError, type JournalErrorCode } from './journal/journal-error.ts';
 export { type OpenSegmentFile, openSegmentFiles } from './journal/segment-files.ts';

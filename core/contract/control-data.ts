@@ -7,6 +7,7 @@ export type ControlData = {
   action: ActionTaken;
   writer: AuditWriter;
   delivery: SinkDelivery;
+  gateway: GatewayPresence;
 };
 export type ControlKind = keyof ControlData;
 
@@ -89,4 +90,12 @@ export type SinkDelivery = {
   /** chainSeq of the last record it has. */
   readonly seq: number;
   readonly atMs: number;
+};
+
+/** A gateway task that is up; the id is its proxy id. Expires soon unless renewed. */
+export type GatewayPresence = {
+  readonly proxyId: string;
+  /** Of what it runs: the task definition's. */
+  readonly revision: number;
+  readonly startedAtMs: number;
 };

@@ -124,3 +124,17 @@ export function automationDocumentName(deployment: string, runbookId: string): s
 
 /** Says that CloudTrail Lake is closed to this account; in place of an ARN or id in the parameters. */
 export const lakeUnavailable = 'unavailable';
+
+/** Records of the gateways that go to the bus: what a runbook may be started by. */
+export const busEventNames = [
+  'StartSession',
+  'AuthenticateUser',
+  'DenyAccess',
+  'ExecuteCommand',
+  'OpenPortForward',
+  'VerifyHostKey',
+  'PutPolicy',
+  'UpdateConfiguration',
+  'StopProxy',
+  'ReportAuditLoss',
+] as const;

@@ -135,6 +135,17 @@ export type Target = {
   readonly hostTrust: HostTrust;
   /** Accounts that may be asked for at all; any where absent. */
   readonly logins?: readonly string[];
+  /** Where it is an EC2 instance and that matters. */
+  readonly instance?: TargetInstance;
+};
+
+/** How an EC2 instance is reached and logged in to. */
+export type TargetInstance = {
+  readonly id: string;
+  /** `ssm`: through Session Manager, so that no port need be open. */
+  readonly dial: 'direct' | 'ssm';
+  /** `instance-connect`: a key pushed for a minute, where the target does not trust the authority's certificates. */
+  readonly auth: 'certificate' | 'instance-connect';
 };
 
 export type HostTrust =

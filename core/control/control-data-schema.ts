@@ -57,6 +57,7 @@ const schemas = {
     heardAtMs: timeMs,
   }),
   delivery: z.strictObject({ sink: text, stream: text, seq: z.number().int().nonnegative(), atMs: timeMs }),
+  gateway: z.strictObject({ proxyId: text, revision: z.number().int().nonnegative(), startedAtMs: timeMs }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 
 /** What each kind must look like when it comes back from the disk; anything more or less is refused. */

@@ -26,6 +26,7 @@ export function memoryControlStore(clock: Clock): ControlStore {
     totp: new Map(),
     writer: new Map(),
     delivery: new Map(),
+    gateway: new Map(),
     finding: new Map(),
     action: new Map(),
   };

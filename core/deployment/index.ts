@@ -1,0 +1,1 @@
+export { DeploymentError, readEnvironment } from './read-environment.ts';

@@ -1,0 +1,1 @@
+export { createStaticInventory, InventoryError, type InventoryErrorCode } from './static-inventory.ts';

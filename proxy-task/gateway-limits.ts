@@ -1,0 +1,19 @@
+import type { Configuration } from '#core/configuration';
+import type { GatewaySettings } from './gateway-parts.ts';
+
+/** The limits as a configuration file has them. */
+export function limitsOf(
+  gateway: Omit<Configuration['gateway'], 'listen' | 'proxyId' | 'eventSource' | 'region' | 'account'>,
+) {
+  return {
+    loginGraceMs: gateway.loginGraceSeconds * 1000,
+    maxAuthAttempts: gateway.maxAuthAttempts,
+    maxSessions: gateway.maxSessions,
+    maxConnectionsPerSource: gateway.maxConnectionsPerSource,
+    maxStartsPerSourcePerMinute: gateway.maxStartsPerSourcePerMinute,
+    maxChannelsPerConnection: gateway.maxChannelsPerConnection,
+    rekeyBytes: gateway.rekeyBytes,
+    rekeyIntervalMs: gateway.rekeySeconds * 1000,
+    ...(gateway.banner === undefined ? {} : { banner: gateway.banner }),
+  } satisfies Partial<GatewaySettings>;
+}

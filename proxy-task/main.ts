@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import packageFile from '../package.json' with { type: 'json' };
+import { runTask } from './task/run-task.ts';
+
+/** ECS kills the task 120 s after SIGTERM; what follows the grace (ends on record, the last segments) has the rest. */
+const graceMs = 85_000;
+
+const write = (line: string) => void process.stdout.write(`${line}\n`);
+const say = (level: 'info' | 'error', message: string) =>
+  write(JSON.stringify({ level, at: new Date().toISOString(), message }));
+
+/** The gateway's process on Fargate: runs until SIGTERM, or until the audit trail cannot be written. */
+async function main(): Promise<void> {
+  const task = await runTask({
+    environment: process.env,
+    version: packageFile.version,
+    fetch,
+    now: Date.now,
+    randomBytes,
+    write,
+  });
+  say(
+    'info',
+    `the gateway listens on ${task.address.host}:${task.address.port}, health on port ${task.healthPort}`,
+  );
+  const stopped = new Promise<'stop'>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve('stop'));
+  });
+  const why = await Promise.race([stopped, task.failed]);
+  if (why === 'stop') {
+    say('info', 'told to stop: sessions get their notice');
+    await task.stop('the gateway is being replaced', graceMs);
+    say('info', 'stopped');
+    return;
+  }
+  say('error', `the audit trail cannot be written (${why.message}); the task ends and is replaced`);
+  process.exitCode = 1;
+  await task.stop('the audit trail cannot be written', 0);
+}
+
+try {
+  await main();
+} catch (error) {
+  say('error', error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
+// Timers and sockets of libraries must not keep a task that is done.
+process.exit();

@@ -1,0 +1,73 @@
+import type { KMSClient } from '@aws-sdk/client-kms';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import { ensureSecret, openKmsSigner, readParameters } from '#adapters/aws';
+import { formatProblems, type HostedConfiguration, loadHosted } from '#core/configuration';
+import { loadPolicy, type PolicySet } from '#core/policy';
+import {
+  formatPrivateKey,
+  formatPublicKeyLine,
+  generatePrivateKey,
+  type PrivateKey,
+  parsePrivateKey,
+  type RemoteSigner,
+  remoteSigner,
+} from '#ssh';
+import { TaskError } from './task-identity.ts';
+
+/** Everything a task reads before it opens anything. */
+export type TaskInstallation = {
+  readonly configuration: HostedConfiguration;
+  /** SHA-256 over the parameters. */
+  readonly configurationVersion: string;
+  readonly policy: PolicySet;
+  readonly hostKey: PrivateKey;
+  readonly targetAuthority: RemoteSigner;
+  /** `type base64` of the key whose certificates identify engineers. */
+  readonly engineerAuthority: string;
+};
+
+export type TaskInstallationOptions = {
+  readonly ssm: SSMClient;
+  readonly kms: KMSClient;
+  /** `/sshtrail/<name>`. */
+  readonly parameterPath: string;
+  readonly targetAuthorityKey: string;
+  readonly engineerAuthorityKey: string;
+};
+
+/**
+ * Reads configuration and policies, and makes the gateway's host key where no task has made one yet.
+ * @throws TaskError `unusable-configuration` with every problem; ParametersError, KmsError
+ */
+export async function loadTaskInstallation(options: TaskInstallationOptions): Promise<TaskInstallation> {
+  const { ssm, kms, parameterPath } = options;
+  const path = `${parameterPath}/config`;
+  const loaded = loadHosted(await readParameters({ client: ssm, path }), path);
+  if (!loaded.ok) throw unusable(formatProblems(loaded.problems));
+  const policy = loadPolicy(loaded.policyTexts);
+  if (!policy.ok)
+    throw unusable(
+      policy.problems
+        .map(({ file, line, column, message, fix }) => `${file}:${line}:${column} ${message}; ${fix}`)
+        .join('\n'),
+    );
+  const hostKey = await ensureSecret(ssm, `${parameterPath}/host-key`, () =>
+    formatPrivateKey(generatePrivateKey('ed25519'), 'sshtrail gateway'),
+  );
+  const engineers = await openKmsSigner({ client: kms, keyId: options.engineerAuthorityKey });
+  return {
+    configuration: loaded.configuration,
+    configurationVersion: loaded.version,
+    policy: policy.policy,
+    hostKey: parsePrivateKey(hostKey),
+    targetAuthority: remoteSigner(await openKmsSigner({ client: kms, keyId: options.targetAuthorityKey })),
+    engineerAuthority: formatPublicKeyLine(remoteSigner(engineers).publicKey),
+  };
+}
+
+function unusable(problems: string): TaskError {
+  return new TaskError(
+    'unusable-configuration',
+    `the configuration in Parameter Store cannot be used; put it right and deploy again:\n${problems}`,
+  );
+}

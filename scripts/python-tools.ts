@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Programs from PyPI, in a virtual environment of the checkout's own. */
+export type PythonTools =
+  | { readonly ok: true; readonly motoServer: string; readonly cfnLint: string }
+  | { readonly ok: false; readonly reason: string };
+
+const installMs = 300_000;
+
+/** Installs the pinned programs into `.cache/python` unless they are there. */
+export function ensurePythonTools(root: string): PythonTools {
+  const folder = join(root, '.cache', 'python');
+  const requirements = join(root, 'scripts', 'python-requirements.txt');
+  const stamp = join(folder, 'installed.txt');
+  const wanted = readFileSync(requirements, 'utf8');
+  const tools = {
+    ok: true,
+    motoServer: join(folder, 'bin', 'moto_server'),
+    cfnLint: join(folder, 'bin', 'cfn-lint'),
+  } as const;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(tools.motoServer))
+    return tools;
+
+  console.log('installing moto and cfn-lint for the tests into .cache/python (about a minute)');
+  mkdirSync(folder, { recursive: true });
+  const environment = ['python3', '-m', 'venv', '--clear', folder];
+  if (run(environment) !== undefined) installVenv();
+  const steps: readonly (readonly string[])[] = [
+    environment,
+    [
+      join(folder, 'bin', 'pip'),
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--requirement',
+      requirements,
+    ],
+  ];
+  for (const step of steps) {
+    const complaint = run(step);
+    if (complaint !== undefined)
+      return {
+        ok: false,
+        reason: `${step.join(' ')} failed: ${complaint} (on Debian: apt-get install python3-venv)`,
+      };
+  }
+  writeFileSync(stamp, wanted);
+  return tools;
+}
+
+/** What went wrong, or undefined. */
+function run([program = '', ...args]: readonly string[]): string | undefined {
+  const result = spawnSync(program, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    timeout: installMs,
+  });
+  if (result.status === 0) return undefined;
+  return ((result.error?.message ?? result.stderr ?? '').trim().split('\n').at(-1) ?? '').slice(0, 300);
+}
+
+/** Debian's python3 comes without venv. */
+function installVenv(): void {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  console.log('installing python3-venv for the tests');
+  run(['sh', '-c', 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y python3-venv']);
+}
+
+export type MotoServer = { readonly endpoint: string; stop(): Promise<void> };
+
+/** Starts moto on a free port of 127.0.0.1 and waits until it answers. */
+export async function startMoto(program: string): Promise<MotoServer> {
+  const port = await freePort();
+  const child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  const endpoint = `http://127.0.0.1:${port}`;
+  const deadline = Date.now() + 60_000;
+  while (!(await answers(endpoint))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await stopChild(child);
+      throw new Error(`${program} does not answer on ${endpoint}`);
+    }
+    await sleep(200);
+  }
+  return { endpoint, stop: () => stopChild(child) };
+}
+
+async function answers(endpoint: string): Promise<boolean> {
+  try {
+    return (await fetch(`${endpoint}/moto-api/`, { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+  });
+  child.kill('SIGTERM');
+  const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await gone;
+  clearTimeout(forced);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+  return address.port;
+}
