@@ -8,9 +8,10 @@ import {
   startSession,
   storeRecording,
 } from '#core/event';
+import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
 import type { GatewayParts } from './gateway-parts.ts';
-import { type ChannelRecorder, RecorderError, type RecordingExit } from './recording/index.ts';
+import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
 import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
 

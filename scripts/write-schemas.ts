@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configurationJsonSchema } from '#core/configuration';
+import { configurationJsonSchema, hostedConfigurationJsonSchema } from '#core/configuration';
 import { policySchema } from '#core/policy';
 import { runbookJsonSchema } from '#core/runbook';
 
@@ -10,6 +10,10 @@ mkdirSync(join(root, 'schema'), { recursive: true });
 writeFileSync(
   join(root, 'schema/sshtrail.schema.json'),
   `${JSON.stringify(configurationJsonSchema(), null, 2)}\n`,
+);
+writeFileSync(
+  join(root, 'schema/sshtrail-hosted.schema.json'),
+  `${JSON.stringify(hostedConfigurationJsonSchema(), null, 2)}\n`,
 );
 writeFileSync(join(root, 'core/policy/sshtrail.cedarschema'), policySchema);
 writeFileSync(

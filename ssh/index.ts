@@ -14,7 +14,9 @@ export {
 } from './authentication/index.ts';
 export {
   type Certificate,
+  CertificateError,
   type CertificateRefusal,
+  formatCertificateLine,
   isCertificateType,
   mintCertificate,
   parseCertificate,

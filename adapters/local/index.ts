@@ -1,5 +1,5 @@
 export { ControlStoreError, type ControlStoreErrorCode } from '#core/control';
-export { BlobStoreError, type BlobStoreErrorCode } from './blob-store/blob-store-error.ts';
+export { JournalError, type JournalErrorCode } from '#core/journal';
 export { createFolderBlobStore } from './blob-store/folder-blob-store.ts';
 export { openSqliteControlStore } from './control-store/sqlite-control-store.ts';
 export {
@@ -9,7 +9,6 @@ export {
   type TemporaryLake,
 } from './duckdb/index.ts';
 export { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
-export { JournalError, type JournalErrorCode } from './journal/journal-error.ts';
 export { type OpenSegmentFile, openSegmentFiles } from './journal/segment-files.ts';
 export { verifyLake } from './journal/verify-lake.ts';
 export { createConsoleNotifier } from './notifier/console-notifier.ts';

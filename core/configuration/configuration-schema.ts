@@ -4,7 +4,7 @@ import { printable } from '../wording/index.ts';
 import { parseKeyLine } from './key-line.ts';
 
 /** An error text is `what is wrong; what to do`. */
-const say = (message: string, fix: string) => ({ error: `${message}; ${fix}` });
+export const say = (message: string, fix: string) => ({ error: `${message}; ${fix}` });
 
 const file = z
   .string()
@@ -21,7 +21,7 @@ const hostName = z
     ),
   );
 
-function keyLines(allowSecurityKeys: boolean) {
+export function keyLines(allowSecurityKeys: boolean) {
   return z.array(
     z.string().superRefine((line, context) => {
       const read = parseKeyLine(line);
@@ -143,10 +143,10 @@ const identity = z.strictObject({
     .describe('Stable id in the events; the name if absent.'),
 });
 
-const label = z
+export const label = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$/, say('is not a label', 'use letters, digits and . _ / : -'));
-const labelValue = z
+export const labelValue = z
   .string()
   .max(256)
   .refine(

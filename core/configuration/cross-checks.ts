@@ -11,17 +11,20 @@ export type Complaint = {
   readonly fix: string;
 };
 
+/** `local`: on one machine, whose files it may name; `hosted`: on AWS, where there are none. */
+export type ConfigurationForm = 'local' | 'hosted';
+
 /** What no single value shows. Works on the data as read, so that it finds what it can beside other mistakes. */
-export function crossChecks(data: unknown): Complaint[] {
+export function crossChecks(data: unknown, form: ConfigurationForm): Complaint[] {
   const identities = entriesAt(data, 'identities');
   const targets = entriesAt(data, 'targets');
   return [
     ...sameNames(identities),
     ...sameNames(targets),
     ...sameKeys(data, identities),
-    ...identities.flatMap(({ path, value }) => identityComplaints(data, path, value)),
+    ...identities.flatMap(({ path, value }) => identityComplaints(data, path, value, form)),
     ...targets.flatMap(({ path, value }) => hostTrustComplaints(path, value)),
-    ...runbookComplaints(data),
+    ...runbookComplaints(data, form),
     ...keyReuse(data),
   ];
 }
@@ -67,7 +70,12 @@ function sameKeys(data: unknown, identities: readonly Entry[]): Complaint[] {
   });
 }
 
-function identityComplaints(data: unknown, path: ValuePath, identity: Record<string, unknown>): Complaint[] {
+function identityComplaints(
+  data: unknown,
+  path: ValuePath,
+  identity: Record<string, unknown>,
+  form: ConfigurationForm,
+): Complaint[] {
   const complaints: Complaint[] = [];
   const { keys, totp } = identity;
   const authorities = isRecord(data) ? data['trustedUserAuthorities'] : undefined;
@@ -78,7 +86,9 @@ function identityComplaints(data: unknown, path: ValuePath, identity: Record<str
       message: 'has no key, and no authority is trusted, so that it can never be proved',
       fix: 'add keys: with the line of a .pub file, or trustedUserAuthorities',
     });
-  if (isRecord(totp) && 'secret' in totp === 'secretFile' in totp)
+  if (form === 'hosted' && isRecord(totp) && !('secret' in totp))
+    complaints.push({ path: [...path, 'totp'], message: 'has no secret', fix: 'add secret: in base32' });
+  if (form === 'local' && isRecord(totp) && 'secret' in totp === 'secretFile' in totp)
     complaints.push({
       path: [...path, 'totp'],
       message: 'secret' in totp ? 'has both secret and secretFile' : 'has neither secret nor secretFile',
@@ -110,19 +120,20 @@ function hostTrustComplaints(path: ValuePath, target: Record<string, unknown>): 
   ];
 }
 
-function runbookComplaints(data: unknown): Complaint[] {
+function runbookComplaints(data: unknown, form: ConfigurationForm): Complaint[] {
   const runbooks = isRecord(data) ? data['runbooks'] : undefined;
   if (!isRecord(runbooks)) return [];
+  const others = form === 'local' ? ['directory'] : [];
   return Object.keys(runbooks)
-    .filter((name) => name !== 'directory' && !runbookIdPattern.test(name))
+    .filter((name) => !others.includes(name) && !runbookIdPattern.test(name))
     .map((name) => {
       const meant =
-        closestName(name, ['directory']) ??
+        closestName(name, others) ??
         (runbookIdPattern.test(name.toUpperCase()) ? name.toUpperCase() : undefined);
       return {
         path: ['runbooks', name],
         at: 'key',
-        message: 'is neither directory nor a runbook id',
+        message: form === 'local' ? 'is neither directory nor a runbook id' : 'is no runbook id',
         fix: meant === undefined ? 'write an id such as SSH-002' : `did you mean ${meant}?`,
       };
     });

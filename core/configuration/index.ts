@@ -1,5 +1,13 @@
 export type { Configuration, Identity, RunbookSetting } from './configuration.ts';
-export { configurationJsonSchema, schemaModeline } from './json-schema.ts';
+export {
+  type AwsIdentity,
+  type Ec2InventorySettings,
+  groupsOf,
+  type HostedConfiguration,
+} from './hosted-configuration.ts';
+export { configurationJsonSchema, hostedConfigurationJsonSchema, schemaModeline } from './json-schema.ts';
+export { type HostedParameter, type LoadedHosted, loadHosted } from './load-hosted.ts';
 export { parseConfiguration } from './parse-configuration.ts';
+export { parseHostedConfiguration } from './parse-hosted-configuration.ts';
 export type { Problem } from './problem.ts';
 export { formatProblems } from './problem.ts';

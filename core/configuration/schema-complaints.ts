@@ -1,14 +1,20 @@
 import type { z } from 'zod';
 import { closestName, printable } from '../wording/index.ts';
 import { type Complaint, pathText } from './cross-checks.ts';
-import { configurationJsonSchema } from './json-schema.ts';
 import type { ValuePath } from './yaml-source.ts';
 
+/** As published for editors: it knows what belongs where, and says so. */
+type JsonSchema = Readonly<Record<string, unknown>>;
+
 /** What zod found, in words. Values are never repeated, nor names within a secret's mapping: a secret may stand where a name should. */
-export function schemaComplaints(issues: readonly z.core.$ZodIssue[], data: unknown): Complaint[] {
+export function schemaComplaints(
+  issues: readonly z.core.$ZodIssue[],
+  data: unknown,
+  published: JsonSchema,
+): Complaint[] {
   const complaints = issues.flatMap((issue) => {
     const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-    return complaintsOf(issue, path, data);
+    return complaintsOf(issue, path, data, published);
   });
   const misspelt = new Set(
     complaints.flatMap(({ instead }) => (instead === undefined ? [] : [pathText(instead)])),
@@ -21,12 +27,17 @@ type SchemaComplaint = Complaint & { readonly instead?: ValuePath };
 
 const missing = 'is missing';
 
-function complaintsOf(issue: z.core.$ZodIssue, path: ValuePath, data: unknown): SchemaComplaint[] {
+function complaintsOf(
+  issue: z.core.$ZodIssue,
+  path: ValuePath,
+  data: unknown,
+  published: JsonSchema,
+): SchemaComplaint[] {
   switch (issue.code) {
     case 'invalid_type':
-      return [{ path, ...sayType(issue.expected, valueAt(data, path), path) }];
+      return [{ path, ...sayType(issue.expected, valueAt(data, path), schemaAt(published, path)) }];
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key));
+      return issue.keys.map((key) => unknownKey(path, key, schemaAt(published, path)));
     case 'invalid_value':
       return [{ path, ...sayChoice(issue.values, valueAt(data, path), path) }];
     case 'too_small':
@@ -50,7 +61,7 @@ function saidBySchema(text: string): Words | undefined {
   return split < 0 ? undefined : { message: text.slice(0, split), fix: text.slice(split + 2) };
 }
 
-function sayType(expected: string, value: unknown, path: ValuePath): Words {
+function sayType(expected: string, value: unknown, schema: JsonSchema | undefined): Words {
   const kinds: Readonly<Record<string, string>> = {
     string: 'text',
     number: 'a number',
@@ -62,7 +73,7 @@ function sayType(expected: string, value: unknown, path: ValuePath): Words {
   };
   const kind = kinds[expected] ?? expected;
   if (value === undefined) {
-    const description = schemaAt(path)?.['description'];
+    const description = schema?.['description'];
     return {
       message: missing,
       fix: `add it as ${kind}${typeof description === 'string' ? `: ${description}` : ''}`,
@@ -109,14 +120,14 @@ function saySize(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): Word
   }
 }
 
-function unknownKey(path: ValuePath, key: string): SchemaComplaint {
+function unknownKey(path: ValuePath, key: string, schema: JsonSchema | undefined): SchemaComplaint {
   if (isSecret(path))
     return {
       path,
       message: 'has an entry that is not known',
       fix: 'write secret or secretFile and its value',
     };
-  const known = Object.keys(asRecord(schemaAt(path)?.['properties']) ?? {});
+  const known = Object.keys(asRecord(schema?.['properties']) ?? {});
   const meant = closestName(key, known);
   return {
     path: [...path, key],
@@ -132,11 +143,9 @@ function isSecret(path: ValuePath): boolean {
   return path.includes('totp');
 }
 
-const published = configurationJsonSchema();
-
 /** The JSON Schema that describes the value at a path. */
-function schemaAt(path: ValuePath): Record<string, unknown> | undefined {
-  let schema: Record<string, unknown> | undefined = published;
+function schemaAt(published: JsonSchema, path: ValuePath): JsonSchema | undefined {
+  let schema: JsonSchema | undefined = published;
   for (const step of path) {
     schema =
       typeof step === 'number'

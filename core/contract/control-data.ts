@@ -8,6 +8,8 @@ export type ControlData = {
   writer: AuditWriter;
   delivery: SinkDelivery;
   gateway: GatewayPresence;
+  run: RunbookProgress;
+  allowance: ActionAllowance;
 };
 export type ControlKind = keyof ControlData;
 
@@ -57,6 +59,8 @@ export type Finding = {
   readonly columns: Readonly<Record<string, string>>;
   /** Planned and taken steps, in order. */
   readonly state: 'open' | 'acted' | 'waiting-approval' | 'failed';
+  /** When it was last handed over to whoever takes its steps, where the one that found it does not. */
+  readonly handedOverMs?: number;
 };
 
 /** One step a runbook took. The id is `<runbook>:<key>:<index of the step>`. */
@@ -81,6 +85,8 @@ export type AuditWriter = {
   readonly startedAtMs: number;
   /** When it last said that it lives. */
   readonly heardAtMs: number;
+  /** No session that began before the record of this number is open: how far back a search for lost sessions goes. */
+  readonly openSinceSeq?: number;
 };
 
 /** How far a sink has got with a stream. The id is `<sink>:<stream>`. */
@@ -98,4 +104,24 @@ export type GatewayPresence = {
   /** Of what it runs: the task definition's. */
   readonly revision: number;
   readonly startedAtMs: number;
+};
+
+/** How far the runs of a runbook have looked. The id is `<runbook>:<engine>:<what started it>`. */
+export type RunbookProgress = {
+  readonly runbookId: string;
+  readonly engine: 'athena' | 'lake';
+  /** End of the last window that was looked at whole. */
+  readonly lastRunMs: number;
+};
+
+/**
+ * One of the places that a step's limit has. The id is `<runbook>:<action>:<hour, or the run>:<number of the place>`; it
+ * expires when the place is free again.
+ */
+export type ActionAllowance = {
+  readonly runbookId: string;
+  readonly action: string;
+  /** Who has it. */
+  readonly findingKey: string;
+  readonly atMs: number;
 };

@@ -33,8 +33,6 @@ export const deploymentVariables = {
     'SSHTRAIL_ENGINEER_AUTHORITY_KEY',
     'SSHTRAIL_SSH_PORT',
     'SSHTRAIL_HEALTH_PORT',
-    /** Folder on the task's own disk. */
-    'SSHTRAIL_SPOOL_DIRECTORY',
     /** Task protection is renewed for no longer than this after a stop was asked for. */
     'SSHTRAIL_MAX_DRAIN_MINUTES',
     /** CloudWatch namespace of the metrics in the log (embedded metric format). */

@@ -108,7 +108,12 @@ export interface QueryEngine {
   /** @throws QueryError codes `refused` (not one SELECT), `invalid` (the engine's message), `deadline`. */
   select(
     sql: string,
-    options: { readonly deadlineMs: number; readonly signal?: AbortSignal },
+    options: {
+      readonly deadlineMs: number;
+      readonly signal?: AbortSignal;
+      /** Texts that stand for the statement's `?`, in order. */
+      readonly parameters?: readonly string[];
+    },
   ): Promise<QueryResult>;
   close(): Promise<void>;
 }

@@ -38,6 +38,7 @@ const schemas = {
     foundAtMs: timeMs,
     columns: z.record(text, text),
     state: z.enum(['open', 'acted', 'waiting-approval', 'failed']),
+    handedOverMs: z.exactOptional(timeMs),
   }),
   action: z.strictObject({
     runbookId: text,
@@ -55,9 +56,12 @@ const schemas = {
     role: z.enum(['gateway', 'function']),
     startedAtMs: timeMs,
     heardAtMs: timeMs,
+    openSinceSeq: z.exactOptional(z.number().int().nonnegative()),
   }),
   delivery: z.strictObject({ sink: text, stream: text, seq: z.number().int().nonnegative(), atMs: timeMs }),
   gateway: z.strictObject({ proxyId: text, revision: z.number().int().nonnegative(), startedAtMs: timeMs }),
+  run: z.strictObject({ runbookId: text, engine: z.enum(['athena', 'lake']), lastRunMs: timeMs }),
+  allowance: z.strictObject({ runbookId: text, action: text, findingKey: text, atMs: timeMs }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 
 /** What each kind must look like when it comes back from the disk; anything more or less is refused. */

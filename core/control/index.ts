@@ -1,4 +1,3 @@
-export { controlDataSchemas } from './control-data-schema.ts';
 export { ControlStoreError, type ControlStoreErrorCode } from './control-store-error.ts';
 export {
   isControlId,

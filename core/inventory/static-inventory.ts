@@ -1,13 +1,13 @@
 import type { Inventory, Target } from '#core/contract';
 
-export type InventoryErrorCode = 'invalid-name' | 'duplicate';
+export type InventoryErrorCode = 'invalid-name' | 'duplicate' | 'unusable-instance' | 'unreadable';
 
 export class InventoryError extends Error {
   override readonly name = 'InventoryError';
   readonly code: InventoryErrorCode;
 
-  constructor(code: InventoryErrorCode, message: string) {
-    super(message);
+  constructor(code: InventoryErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }

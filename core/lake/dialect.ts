@@ -7,6 +7,8 @@ export type LakeEngine = 'duckdb' | 'athena' | 'lake';
 export type Dialect = {
   /** Relation the raw records are read from when the caller names none. */
   readonly records: string;
+  /** Whether a record may be there more than once, since it is delivered at least once and nothing takes out the second. */
+  readonly repeats: boolean;
   /** Condition that keeps the reading to the days `first`..`last` (quoted literals), where the engine has day partitions. */
   readonly days: ((first: string, last: string) => string) | undefined;
   readonly field: (source: Exclude<ColumnSource, { at: 'first' }>) => string;
@@ -16,6 +18,7 @@ export type Dialect = {
 export const dialects: Readonly<Record<LakeEngine, Dialect>> = {
   duckdb: {
     records: 'ssh_records',
+    repeats: false,
     days: partitionDays,
     field: (source) => {
       switch (source.at) {
@@ -42,6 +45,7 @@ export const dialects: Readonly<Record<LakeEngine, Dialect>> = {
   },
   athena: {
     records: 'ssh_records',
+    repeats: false,
     days: partitionDays,
     field: (source) => {
       switch (source.at) {
@@ -63,6 +67,7 @@ export const dialects: Readonly<Record<LakeEngine, Dialect>> = {
   },
   lake: {
     records: 'event_data_store',
+    repeats: true,
     days: undefined,
     field: (source) => {
       switch (source.at) {
@@ -88,7 +93,7 @@ export const dialects: Readonly<Record<LakeEngine, Dialect>> = {
 const lakeFields = {
   eventID: 'r.eventdata.uid',
   // Lake keeps whole seconds; the milliseconds travel beside it.
-  eventTime: `coalesce(to_iso8601(from_unixtime(CAST(${mapValue('r.eventdata.additionaleventdata', 'eventTimeMs')} AS double) / 1000)), r.eventdata.eventtime || 'Z')`,
+  eventTime: `coalesce(to_iso8601(from_unixtime(CAST(${mapValue('r.eventdata.additionaleventdata', 'eventTimeMs')} AS double) / 1000)), substr(r.eventdata.eventtime, 1, 19) || 'Z')`,
   eventSource: 'r.eventdata.eventsource',
   eventName: 'r.eventdata.eventname',
   awsRegion: 'r.awsregion',

@@ -8,7 +8,15 @@ export type QueryErrorCode =
   /** The caller's signal ended it. */
   | 'aborted'
   /** A file of the lake could not be read. */
-  | 'unreadable';
+  | 'unreadable'
+  /** It would have read more than one query may. */
+  | 'scan-limit'
+  /** Somebody else stopped it at the engine. */
+  | 'cancelled'
+  /** The engine could not be asked, or failed by itself; another try may help. */
+  | 'unavailable'
+  /** The role here may not ask the engine, or not read what the query reads. */
+  | 'denied';
 
 /** What a QueryEngine rejects with. */
 export class QueryError extends Error {

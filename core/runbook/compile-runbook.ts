@@ -1,10 +1,14 @@
 import {
+  type CloudTrailRelation,
   derivedTable,
   derivedTableNames,
   type IngestWindow,
   inlineAddressTests,
   intervalLiteral,
   type LakeEngine,
+  localCloudTrailRelation,
+  meaningfulTokens,
+  type SqlToken,
   sqlTokens,
   textLiteral,
   timestampLiteral,
@@ -23,11 +27,13 @@ export type CompileOptions = {
   readonly inputs?: Readonly<Record<string, InputValue>>;
   /** Relation of the raw records, where it is not the engine's usual one. */
   readonly records?: string;
+  /** Where `${cloudtrail}` is read; on DuckDB the local files when absent, elsewhere there is none. */
+  readonly cloudtrail?: CloudTrailRelation;
 };
 
 /**
  * The runbook's query as one engine runs it: derived tables inlined, window and inputs as literals.
- * @throws RunbookError `input`
+ * @throws RunbookError `input`, or `source` where the query reads `${cloudtrail}` and the engine has none
  */
 export function compileRunbook(runbook: Runbook, options: CompileOptions): string {
   const window: QueryWindow = {
@@ -36,10 +42,11 @@ export function compileRunbook(runbook: Runbook, options: CompileOptions): strin
     ...(runbook.trigger.baselineMs === undefined ? {} : { baselineMs: runbook.trigger.baselineMs }),
   };
   const inputs = inputLiterals(runbook, options.inputs ?? {});
+  const source = { ...options, columns: mentionedColumns(runbook.sql, options.engine) };
   const sql = sqlTokens(runbook.sql)
     .map((token) =>
       token.kind === 'placeholder'
-        ? replacement(token.text.slice(2, -1), window, inputs, options)
+        ? replacement(runbook, token.text.slice(2, -1), window, inputs, source)
         : token.text,
     )
     .join('')
@@ -55,17 +62,65 @@ export function inputProblem(input: RunbookInput, value: InputValue): string | u
 
 type QueryWindow = IngestWindow & { readonly baselineMs?: number };
 
+/** All where undefined. */
+type Source = CompileOptions & { readonly columns: ReadonlySet<string> | undefined };
+
+/**
+ * CloudTrail Lake takes 10,000 characters, so its tables have the columns that the query names, whatever it means by
+ * the names, and all of them only for a query that selects `*`.
+ */
+function mentionedColumns(sql: string, engine: LakeEngine): ReadonlySet<string> | undefined {
+  if (engine !== 'lake') return undefined;
+  const tokens = meaningfulTokens(sql);
+  if (tokens.some((token, index) => token.text === '*' && selectsAll(tokens[index - 1]))) return undefined;
+  return new Set(
+    tokens.flatMap((token) => {
+      if (token.kind === 'word') return [token.text.toLowerCase()];
+      return token.kind === 'name' ? [token.text.slice(1, -1).toLowerCase()] : [];
+    }),
+  );
+}
+
+function selectsAll(before: SqlToken | undefined): boolean {
+  return ['select', 'distinct', 'all', ',', '.'].includes(before?.text.toLowerCase() ?? '');
+}
+
+/** @throws RunbookError `source` */
+function cloudTrailSource(runbook: Runbook, options: CompileOptions): string {
+  const source = options.cloudtrail ?? (options.engine === 'duckdb' ? localCloudTrailRelation : undefined);
+  if (source === undefined)
+    throw new RunbookError(
+      'source',
+      `${runbook.id} reads the account's own trail and none is set up as a source here; name its table or its event data store`,
+    );
+  if (source.engine !== options.engine)
+    throw new RunbookError(
+      'source',
+      `${runbook.id} runs on ${engineWords[options.engine]} and the account's own trail is read by ${engineWords[source.engine]}; run it there, or name a source of its engine`,
+    );
+  return source.relation;
+}
+
+const engineWords: Readonly<Record<LakeEngine, string>> = {
+  duckdb: 'DuckDB',
+  athena: 'Athena',
+  lake: 'CloudTrail Lake',
+};
+
 function replacement(
+  runbook: Runbook,
   name: string,
   window: QueryWindow,
   inputs: ReadonlyMap<string, string>,
-  options: CompileOptions,
+  options: Source,
 ): string {
   const table = derivedTableNames.find((each) => each === name);
   const from = {
     engine: options.engine,
     withoutRunbooks: true,
     ...(options.records === undefined ? {} : { records: options.records }),
+    ...(options.columns === undefined ? {} : { columns: options.columns }),
+    ...(name === 'cloudtrail' ? { cloudtrail: cloudTrailSource(runbook, options) } : {}),
   };
   if (table !== undefined) return derivedTable(table, { ...from, window });
   if (name === 'baseline' && window.baselineMs !== undefined)

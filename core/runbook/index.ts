@@ -5,11 +5,14 @@ export { compileRunbook } from './compile-runbook.ts';
 export type { Decision } from './decide-actions.ts';
 export type { ParsedRunbook, RunbookProblem } from './parse-runbook.ts';
 export { parseRunbook } from './parse-runbook.ts';
-export type { FindingReport, RunOptions, RunReport } from './run-runbook.ts';
+export type { ResponseOptions, ResponseReport } from './respond-to-finding.ts';
+export { respondToFinding } from './respond-to-finding.ts';
+export type { FindingReport, HandOver, RunOptions, RunReport } from './run-runbook.ts';
 export { runRunbook } from './run-runbook.ts';
 export type { InputValue, Runbook, Trigger } from './runbook.ts';
+export { RunbookError } from './runbook-error.ts';
 
 export { runbookJsonSchema } from './runbook-file.ts';
 export type { MakeTestEngine, RunbookTestResult } from './test-runbook.ts';
 export { testRunbook } from './test-runbook.ts';
-export { isDue, matchesEvent, runWindow } from './trigger.ts';
+export { isDue, matchesEvent, runWindow, type TriggeringEvent } from './trigger.ts';

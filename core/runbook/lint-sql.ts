@@ -1,4 +1,5 @@
 import {
+  cloudTrailColumns,
   derivedTableNames,
   eventColumns,
   meaningfulTokens,
@@ -309,7 +310,10 @@ function closing(tokens: readonly SqlToken[], open: number): number {
   return tokens.length;
 }
 
-const knownColumns = new Set([...eventColumns.map((column) => column.name), ...sessionColumnNames]);
+const knownColumns = new Set([
+  ...[...eventColumns, ...cloudTrailColumns].map((column) => column.name),
+  ...sessionColumnNames,
+]);
 
 type SelectScope = { readonly aliases: Set<string>; part: 'list' | 'from' | 'group' | 'other' };
 

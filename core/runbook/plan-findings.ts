@@ -42,8 +42,9 @@ function keyOf(runbook: Runbook, row: Row): string | undefined {
   const cell = row[runbook.finding.each];
   if (cell === null || cell === undefined) return undefined;
   const text = cellText(cell);
-  // A key names things in the control store; one that is long or unprintable is named by its hash.
-  return text.length <= maxKeyLength && /^[\x21-\x7e]+$/.test(text)
+  // A key names things in the control store, and stands in documents and mails: one that is long, or could be taken for
+  // anything but a name there, is named by its hash.
+  return text.length <= maxKeyLength && /^[A-Za-z0-9][A-Za-z0-9._:@/+=,-]*$/.test(text)
     ? text
     : `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

@@ -1,27 +1,34 @@
 import { createHash } from 'node:crypto';
 import type { ActionTaken, ControlItem, Finding, QueryEngine, Row } from '#core/contract';
 import { completeRunbook, detectCondition, type RunbookRun, startRunbook } from '#core/event';
-import type { IngestWindow, LakeEngine } from '#core/lake';
-import { containingActions } from './action-catalogue.ts';
+import type { CloudTrailRelation, IngestWindow, LakeEngine } from '#core/lake';
 import { compileRunbook } from './compile-runbook.ts';
 import { type Decision, decideActions, stepLeaseMs } from './decide-actions.ts';
+import {
+  type ActionCounts,
+  closeFinding,
+  decide,
+  foreseeSteps,
+  outcomeCounts,
+  refuseUnlessRunnable,
+  type StepReport,
+  takenLastHour,
+  takeSteps,
+} from './finding-steps.ts';
 import { type PlannedFinding, planFindings } from './plan-findings.ts';
+import { printable } from './printable-text.ts';
 import { collectRows } from './query-rows.ts';
 import type { InputValue, Runbook } from './runbook.ts';
-import { RunbookError } from './runbook-error.ts';
-import {
-  askForStep,
-  type FindingWork,
-  findingId,
-  type StepTools,
-  stepsTaken,
-  takeStep,
-} from './take-step.ts';
+import { findingId, type StepTools, stepsTaken } from './take-step.ts';
 
 export type RunOptions = StepTools & {
   readonly runbook: Runbook;
   readonly engine: QueryEngine;
   readonly lakeEngine: LakeEngine;
+  /** Relation of the raw records where it is not the engine's usual one: the id of the event data store. */
+  readonly records?: string;
+  /** Where `${cloudtrail}` is read. */
+  readonly cloudtrail?: CloudTrailRelation;
   readonly window: IngestWindow;
   readonly inputs?: Readonly<Record<string, InputValue>>;
   /** Decides and says what it would do; writes nothing. */
@@ -32,6 +39,18 @@ export type RunOptions = StepTools & {
   readonly lastRunMs?: number;
   /** For the query; 30 s when absent. */
   readonly deadlineMs?: number;
+  /** Where somebody else takes the steps. The run then finds, puts on record and freezes, and hands over. */
+  readonly handOver?: HandOver;
+};
+
+export type HandOver = {
+  /** `dry-run`: no step will be taken, so a finding is handed over once, and the events of the run say so. */
+  readonly mode: 'live' | 'dry-run';
+  /**
+   * Resolves when somebody has the finding; where it rejects, a later run hands it over again. Twice the same `handedOverMs`
+   * (absent at first) is twice the same try.
+   */
+  readonly start: (finding: Finding) => Promise<void>;
 };
 
 export type RunReport = {
@@ -51,11 +70,15 @@ export type FindingReport = {
   readonly isNew: boolean;
   readonly decisions: readonly Decision[];
   /** What this run did; empty in a dry run. */
-  readonly steps: readonly { readonly step: number; readonly taken: ActionTaken }[];
+  readonly steps: readonly StepReport[];
+  /** Why nobody took it over, where it was to be handed over. */
+  readonly handOverFault?: unknown;
 };
 
 const defaultDeadlineMs = 30_000;
 const hourMs = 3_600_000;
+/** Whoever has a finding may take this long to begin. */
+const handOverPatienceMs = 5 * 60_000;
 
 /**
  * One run: query, findings, steps. Safe to run twice at once and to be cut off anywhere: findings and steps are claimed by
@@ -64,11 +87,7 @@ const hourMs = 3_600_000;
  */
 export async function runRunbook(options: RunOptions): Promise<RunReport> {
   const { runbook, dryRun, now } = options;
-  if (!dryRun && (runbook.status === 'draft' || runbook.status === 'deprecated'))
-    throw new RunbookError(
-      'not-runnable',
-      `${runbook.id} is ${runbook.status}; only a dry run of it is possible`,
-    );
+  refuseUnlessRunnable(runbook, dryRun);
   const startedMs = now();
   const run = runOf(options, startedMs);
   const found = await query(options, run, startedMs);
@@ -81,7 +100,10 @@ export async function runRunbook(options: RunOptions): Promise<RunReport> {
     rows: found.rows.length,
     truncated: found.truncated,
   };
-  const counts = await actionCounts(options, startedMs);
+  const counts: ActionCounts = {
+    run: new Map(),
+    hour: await takenLastHour(runbook, options.control, startedMs),
+  };
   const candidates = await candidatesOf(options, planned, startedMs);
   if (dryRun) return { ...base, findings: await foresee(options, candidates, counts, startedMs) };
   if (candidates.length === 0) {
@@ -110,7 +132,7 @@ function runOf(options: RunOptions, startedMs: number): RunbookRun {
   return {
     runbookId: runbook.id,
     runId: `r-${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`,
-    mode: options.dryRun ? 'dry-run' : 'live',
+    mode: options.dryRun ? 'dry-run' : (options.handOver?.mode ?? 'live'),
     trigger,
     requestedBy,
   };
@@ -118,12 +140,14 @@ function runOf(options: RunOptions, startedMs: number): RunbookRun {
 
 /** A query that fails is an event too: a runbook that does not run protects nobody. */
 async function query(options: RunOptions, run: RunbookRun, startedMs: number) {
-  const { runbook, window, engine, lakeEngine, inputs } = options;
+  const { runbook, window, engine, lakeEngine, inputs, records, cloudtrail } = options;
   const sql = compileRunbook(runbook, {
     engine: lakeEngine,
     fromMs: window.fromMs,
     toMs: window.toMs,
     ...(inputs === undefined ? {} : { inputs }),
+    ...(records === undefined ? {} : { records }),
+    ...(cloudtrail === undefined ? {} : { cloudtrail }),
   });
   try {
     return await collectRows(engine, sql, options.deadlineMs ?? defaultDeadlineMs);
@@ -183,45 +207,20 @@ async function isUnfinished(options: RunOptions, candidate: Candidate, nowMs: nu
   if (finding.state !== 'failed' && finding.state !== 'open') return false;
   // Whoever found it is still at it.
   if (finding.state === 'open' && nowMs - finding.foundAtMs < stepLeaseMs) return false;
+  if (options.handOver !== undefined && isWithSomebody(finding, options.handOver, nowMs)) return false;
   const taken = await stepsTaken(options.runbook, finding.key, options.control);
   const decisions = decideActions(finding, options.runbook.steps, noLimits(taken), nowMs);
   return decisions.some(({ kind }) => kind === 'take' || kind === 'ask');
 }
 
+function isWithSomebody({ state, handedOverMs }: Finding, { mode }: HandOver, nowMs: number): boolean {
+  if (handedOverMs === undefined) return false;
+  if (mode === 'dry-run') return true;
+  return nowMs - handedOverMs < (state === 'failed' ? stepLeaseMs : handOverPatienceMs);
+}
+
 function noLimits(taken: ReadonlyMap<number, ActionTaken>) {
   return { taken, takenThisRun: new Map<string, number>(), takenLastHour: new Map<string, number>() };
-}
-
-type ActionCounts = { readonly run: Map<string, number>; readonly hour: Map<string, number> };
-
-async function actionCounts(options: RunOptions, nowMs: number): Promise<ActionCounts> {
-  const hour = new Map<string, number>();
-  for (const { data } of await options.control.list('action'))
-    if (data.runbookId === options.runbook.id && data.outcome === 'done' && data.atMs > nowMs - hourMs)
-      hour.set(data.action, (hour.get(data.action) ?? 0) + 1);
-  return { run: new Map(), hour };
-}
-
-function countAction(counts: ActionCounts, action: string): void {
-  counts.run.set(action, (counts.run.get(action) ?? 0) + 1);
-  counts.hour.set(action, (counts.hour.get(action) ?? 0) + 1);
-}
-
-async function decide(
-  options: RunOptions,
-  finding: Finding,
-  counts: ActionCounts,
-): Promise<readonly Decision[]> {
-  const taken = await stepsTaken(options.runbook, finding.key, options.control);
-  const state = { taken, takenThisRun: counts.run, takenLastHour: counts.hour };
-  const decisions = decideActions(finding, options.runbook.steps, state, options.now());
-  if (options.runbook.status !== 'canary') return decisions;
-  // A canary watches: what would change something is decided, said and not done.
-  return decisions.map((decision): Decision => {
-    const { step, action, kind } = decision;
-    if (kind !== 'take' || !containingActions.includes(action)) return decision;
-    return { step, action, kind: 'skip', reason: 'the runbook is a canary' };
-  });
 }
 
 async function foresee(
@@ -231,29 +230,14 @@ async function foresee(
   nowMs: number,
 ): Promise<readonly FindingReport[]> {
   const reports: FindingReport[] = [];
-  for (const { finding, stored } of candidates) {
-    const decisions = await Promise.all(
-      (await decide(options, finding, counts)).map((decision) => withLiveState(options, finding, decision)),
-    );
-    for (const { kind, action } of decisions) if (kind === 'take') countAction(counts, action);
+  for (const { finding, stored } of candidates)
     reports.push({
       finding: { ...finding, foundAtMs: nowMs },
       isNew: stored === undefined,
-      decisions,
+      decisions: await foreseeSteps(options, finding, counts),
       steps: [],
     });
-  }
   return reports;
-}
-
-/** So that a dry run does not promise to end what is no longer open. */
-async function withLiveState(options: RunOptions, finding: Finding, decision: Decision): Promise<Decision> {
-  const session = finding.columns['session_id'];
-  if (decision.kind !== 'take' || decision.action !== 'session.revoke' || session === undefined)
-    return decision;
-  const open = await options.actions.sessionIsOpen(session).catch(() => undefined);
-  if (open === undefined) return { ...decision, reason: 'automatic; whether it is open could not be read' };
-  return open ? decision : { ...decision, kind: 'skip', reason: 'the session is not open any more' };
 }
 
 /** Undefined: another run found it at the same moment. */
@@ -265,25 +249,47 @@ async function handle(
 ): Promise<FindingReport | undefined> {
   const version = await announce(options, run, candidate);
   if (version === undefined) return undefined;
-  const decisions = await decide(options, candidate.finding, counts);
-  const work: FindingWork = { ...candidate, decisions };
-  const steps: { step: number; taken: ActionTaken }[] = [];
-  let interrupted = false;
-  for (const decision of decisions) {
-    if (decision.kind !== 'take' && decision.kind !== 'ask') continue;
-    const perform = decision.kind === 'take' ? takeStep : askForStep;
-    const taken = await perform(options.runbook, run, work, decision.step, options);
-    if (taken === undefined) {
-      interrupted = true;
-      break;
-    }
-    steps.push({ step: decision.step, taken });
-    if (taken.outcome === 'done') countAction(counts, decision.action);
-    // Steps keep their order: what comes after a failure waits for the next run, so that evidence stays ahead of containment.
-    if (taken.outcome === 'failed') break;
+  const { handOver } = options;
+  const { finding, expiresAtMs } = candidate;
+  const base = { finding, isNew: candidate.stored === undefined };
+  if (handOver !== undefined && (await isBeingFrozen(options, finding, counts)))
+    return { ...base, decisions: [], steps: [] };
+  const only = handOver === undefined ? undefined : isFreezing;
+  const { decisions, steps, interrupted } = await takeSteps(options, run, candidate, counts, only);
+  const report = { ...base, decisions, steps };
+  if (interrupted) return report;
+  const frozen = steps.every(({ taken }) => taken.outcome !== 'failed');
+  if (handOver !== undefined && frozen)
+    return { ...report, ...(await passOn(options, handOver, candidate, version)) };
+  return { ...report, finding: await closeFinding(options, finding, { version, expiresAtMs }) };
+}
+
+/** Evidence is frozen by the run, which has the rows. */
+function isFreezing(action: string): boolean {
+  return action === 'evidence.snapshot';
+}
+
+async function isBeingFrozen(options: RunOptions, finding: Finding, counts: ActionCounts): Promise<boolean> {
+  const decisions = await decide(options, finding, counts);
+  return decisions.some(({ action, kind }) => isFreezing(action) && kind === 'wait');
+}
+
+async function passOn(
+  options: RunOptions,
+  handOver: HandOver,
+  { finding, expiresAtMs }: Candidate,
+  version: number,
+): Promise<Pick<FindingReport, 'finding' | 'handOverFault'>> {
+  try {
+    await handOver.start(finding);
+  } catch (error) {
+    return { finding, handOverFault: error };
   }
-  const finding = interrupted ? candidate.finding : await close(options, candidate, version);
-  return { finding, isNew: candidate.stored === undefined, decisions, steps };
+  const passed: Finding = { ...finding, handedOverMs: options.now() };
+  const id = findingId(finding.runbookId, finding.key);
+  // Whoever has it may be done with it by now, and has then changed it.
+  await options.control.put('finding', id, passed, { kind: 'version', version }, expiresAtMs);
+  return { finding: passed };
 }
 
 /** Stores a new finding and writes its event; the version of the stored item. */
@@ -302,7 +308,7 @@ async function announce(
   if (candidate.stored !== undefined) {
     // Cut off before its first step: perhaps before its event, too.
     const taken = await stepsTaken(options.runbook, finding.key, control);
-    if (taken.size === 0) await event();
+    if (taken.size === 0 && finding.handedOverMs === undefined) await event();
     return candidate.stored.version;
   }
   const version = await control.put('finding', id, finding, { kind: 'absent' }, candidate.expiresAtMs);
@@ -310,43 +316,28 @@ async function announce(
   return version;
 }
 
-async function close(options: RunOptions, candidate: Candidate, version: number): Promise<Finding> {
-  const { finding } = candidate;
-  const taken = [...(await stepsTaken(options.runbook, finding.key, options.control)).values()];
-  const has = (outcome: ActionTaken['outcome']) => taken.some((each) => each.outcome === outcome);
-  const state: Finding['state'] = has('failed')
-    ? 'failed'
-    : has('waiting-approval')
-      ? 'waiting-approval'
-      : has('planned')
-        ? 'open'
-        : 'acted';
-  const closed: Finding = { ...finding, state };
-  await options.control.put(
-    'finding',
-    findingId(finding.runbookId, finding.key),
-    closed,
-    { kind: 'version', version },
-    candidate.expiresAtMs,
-  );
-  return closed;
-}
-
 function isNewHour(lastRunMs: number | undefined, nowMs: number): boolean {
   return lastRunMs === undefined || Math.floor(lastRunMs / hourMs) !== Math.floor(nowMs / hourMs);
 }
 
 function summary(findings: readonly FindingReport[], startedMs: number, nowMs: number, truncated: boolean) {
-  const outcomes = findings.flatMap(({ steps }) => steps.map(({ taken }) => taken.outcome));
-  const count = (outcome: ActionTaken['outcome']) => outcomes.filter((each) => each === outcome).length;
-  const failed = count('failed');
+  const outcomes = outcomeCounts(findings.flatMap(({ steps }) => steps));
+  const faults = findings.flatMap(({ handOverFault: fault }) => (fault === undefined ? [] : [fault]));
+  const details = [
+    ...(truncated ? ['the query returned more rows than a run looks at; narrow it'] : []),
+    ...(faults.length > 0
+      ? [`${faults.length} findings could not be handed over: ${faultText(faults[0])}`]
+      : []),
+  ];
   return {
-    outcome: failed === 0 ? ('succeeded' as const) : ('failed' as const),
+    outcome: outcomes.actionsFailed + faults.length === 0 ? ('succeeded' as const) : ('failed' as const),
     findings: findings.length,
-    actionsDone: count('done'),
-    actionsWaiting: count('waiting-approval'),
-    actionsFailed: failed,
+    ...outcomes,
     seconds: Math.round((nowMs - startedMs) / 1_000),
-    ...(truncated ? { detail: 'the query returned more rows than a run looks at; narrow it' } : {}),
+    ...(details.length === 0 ? {} : { detail: details.join('; ') }),
   };
+}
+
+function faultText(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error), 500);
 }

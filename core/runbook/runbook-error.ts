@@ -3,8 +3,12 @@ export type RunbookErrorCode =
   | 'input'
   /** The runbook's status does not allow this run. */
   | 'not-runnable'
+  /** The query reads a source that this deployment does not have. */
+  | 'source'
   /** The query's rows do not have the columns the runbook speaks of. */
   | 'columns'
+  /** There is no such finding of the runbook. */
+  | 'finding'
   /** There is nothing to approve, or this person may not. */
   | 'approval'
   /** A test of the runbook says something that cannot be. */

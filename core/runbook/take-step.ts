@@ -10,6 +10,7 @@ import type {
 } from '#core/contract';
 import { executeRunbookStep, type RunbookRun, requestStepApproval } from '#core/event';
 import type { ActionExecutor } from './action-executor.ts';
+import { giveBackAllowance, takeAllowance } from './allowance.ts';
 import { type Decision, maxAttempts, stepLeaseMs } from './decide-actions.ts';
 import { findingNotice, stepNotice } from './notice.ts';
 import { fillTemplate, printable } from './printable-text.ts';
@@ -53,14 +54,13 @@ export async function takeStep(
   const step = stepAt(runbook, index);
   const claim = await claimStep(work, index, step.action, tools);
   if (claim === undefined) return undefined;
-  const outcome = await tellWhenGivenUp(
-    runbook,
-    work,
-    step,
-    claim,
-    await attempt(runbook, work, step, tools),
-    tools,
-  );
+  const over = await takeAllowance(work, step, tools);
+  if (over !== undefined && step.limit?.onExceed === 'approve')
+    return ask(runbook, run, work, index, { claim, reason: over }, tools);
+  const outcome =
+    over === undefined
+      ? await perform(runbook, work, step, claim, tools)
+      : ({ outcome: 'not-needed', detail: over } as const);
   await tools.journal.record(
     executeRunbookStep(run, tools.now(), {
       findingKey: work.finding.key,
@@ -71,6 +71,19 @@ export async function takeStep(
     }),
   );
   return settle(work, index, claim, outcome, tools);
+}
+
+async function perform(
+  runbook: Runbook,
+  work: FindingWork,
+  step: RunbookStep,
+  claim: Claim,
+  tools: StepTools,
+): Promise<Outcome> {
+  const outcome = await attempt(runbook, work, step, tools);
+  // Only what was done counts.
+  if (outcome.outcome !== 'done') await giveBackAllowance(work, step, tools);
+  return tellWhenGivenUp(runbook, work, step, claim, outcome, tools);
 }
 
 /** A step that will not be tried again is somebody's business. */
@@ -116,7 +129,18 @@ export async function askForStep(
   const step = stepAt(runbook, index);
   const reason = work.decisions.find((decision) => decision.step === index)?.reason ?? 'approval needed';
   const claim = await claimStep(work, index, step.action, tools);
-  if (claim === undefined) return undefined;
+  return claim === undefined ? undefined : ask(runbook, run, work, index, { claim, reason }, tools);
+}
+
+async function ask(
+  runbook: Runbook,
+  run: RunbookRun,
+  work: FindingWork,
+  index: number,
+  { claim, reason }: { readonly claim: Claim; readonly reason: string },
+  tools: StepTools,
+): Promise<StepResult> {
+  const step = stepAt(runbook, index);
   await tools.journal.record(
     requestStepApproval(run, tools.now(), {
       findingKey: work.finding.key,

@@ -3,6 +3,9 @@ import type { IngestWindow } from '#core/lake';
 import type { Trigger } from './runbook.ts';
 import { isScheduleDue } from './schedule.ts';
 
+/** What of a record says whether it starts a run. */
+export type TriggeringEvent = Pick<AuditRecord, 'eventName' | 'userIdentity'>;
+
 /** Runs overlap by this much, so that an event the journal took while the last run read is seen by the next. */
 const overlapMs = 60_000;
 /** How far back a run reaches after the scheduler was away. */
@@ -14,7 +17,7 @@ export function isDue(trigger: Trigger, lastRunMs: number | undefined, nowMs: nu
 }
 
 /** Whether the event calls for a run, `trigger.delayMs` later. What a runbook did never does. */
-export function matchesEvent(trigger: Trigger, record: AuditRecord): boolean {
+export function matchesEvent(trigger: Trigger, record: TriggeringEvent): boolean {
   return trigger.events.includes(record.eventName) && !isRunbookActor(record);
 }
 
@@ -24,7 +27,7 @@ export function runWindow(trigger: Trigger, lastRunMs: number | undefined, nowMs
   return { fromMs: Math.min(nowMs - trigger.lookbackMs, sinceLast), toMs: nowMs };
 }
 
-function isRunbookActor(record: AuditRecord): boolean {
+function isRunbookActor(record: TriggeringEvent): boolean {
   const { type, userName } = record.userIdentity;
   return type === 'ServiceIdentity' && userName.startsWith('runbook/');
 }

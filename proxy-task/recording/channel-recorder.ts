@@ -2,22 +2,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type CastEncoder,
   type CastInput,
+  type ChunkTimes,
+  castHeader,
   createCastEncoder,
+  type PutOnRecord,
+  RecorderError,
   type RecordingChunk,
   recordingId,
   recordingPrefix,
+  type SpoolHead,
+  type StoredRecording,
+  storeChunk,
+  storeManifest,
 } from '#core/recording';
 import { createOutputBuffer, type TimedEvent } from './output-buffer.ts';
-import type {
-  ChannelRecorder,
-  PutOnRecord,
-  RecorderShared,
-  RecordingExit,
-  RecordingStart,
-} from './recorder.ts';
-import { RecorderError } from './recorder-error.ts';
-import { type ChunkTimes, type StoredRecording, storeChunk, storeManifest } from './seal.ts';
-import type { SpoolHead } from './spool.ts';
+import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
 
 const coalesceMs = 5;
 /** Output that waits to be encoded: from here a slice is due, from there it is encoded inside `output` (which is the brake). */
@@ -296,7 +295,7 @@ class ChannelRecording {
       const times = next;
       await this.#shared.seal(async () => {
         const text = await this.#shared.spool.read(this.#start, times.number);
-        this.#stored.push(await storeChunk(this.#shared.store, this.#prefix, text, times, 'fail'));
+        this.#stored.push(await storeChunk(this.#shared.store, this.#prefix, text, times));
         await this.#shared.spool.remove(this.#start, times.number);
       });
     }
@@ -375,11 +374,6 @@ class ChannelRecording {
     this.#fault = error;
     this.#start.onFault(error);
   }
-}
-
-export function castHeader(head: SpoolHead): Parameters<typeof createCastEncoder>[0] {
-  const { startedAtMs, columns, rows, term, command } = head;
-  return { startedAtMs, columns, rows, term, ...(command === undefined ? {} : { command }) };
 }
 
 function exitEvents(exit: RecordingExit | undefined): readonly CastInput[] {

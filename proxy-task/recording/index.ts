@@ -1,3 +1,2 @@
 export { type ChannelRecorder, createRecorder, type Recorder, type RecordingExit } from './recorder.ts';
-export { RecorderError } from './recorder-error.ts';
 export { recoverRecordings } from './recover-recordings.ts';

@@ -1,19 +1,30 @@
 import type { BlobStore, SessionId } from '#core/contract';
-import { type ChannelName, isChannelName, type OutputStream, terminalSize } from '#core/recording';
+import {
+  type ChannelName,
+  isChannelName,
+  type OutputStream,
+  type PutOnRecord,
+  type RecorderError,
+  type Spool,
+  type StoredRecording,
+  terminalSize,
+} from '#core/recording';
 import { startChannelRecorder } from './channel-recorder.ts';
 import { type BlockPool, createBlockPool } from './output-buffer.ts';
-import type { RecorderError } from './recorder-error.ts';
-import type { StoredRecording } from './seal.ts';
-import { openSpool, type Spool } from './spool.ts';
+import { openSpool } from './spool.ts';
 
 export type RecorderOptions = {
   readonly store: BlobStore;
-  /** Of this process alone; made 0700. */
-  readonly spoolDirectory: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly limits?: Partial<RecorderLimits>;
-};
+} & (
+  | {
+      /** Of this process alone; made 0700. */
+      readonly spoolDirectory: string;
+    }
+  | { readonly spool: Spool }
+);
 
 export type RecorderLimits = {
   /** Output bytes recorded of a shell; what comes after is not, and the recording says so. */
@@ -48,9 +59,6 @@ export type RecordingExit =
   | { readonly kind: 'status'; readonly status: number }
   /** RFC 4254 §6.10, without SIG. */
   | { readonly kind: 'signal'; readonly signal: string };
-
-/** Makes the event that names a stored recording durable. */
-export type PutOnRecord = (stored: StoredRecording) => Promise<void>;
 
 /** The recording of one channel. Nothing but `finish` waits or fails; after it, everything else does nothing. */
 export interface ChannelRecorder {
@@ -96,7 +104,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const limits = { ...defaultLimits, ...options.limits };
   const shared: RecorderShared = {
     store: options.store,
-    spool: openSpool(options.spoolDirectory),
+    spool: 'spool' in options ? options.spool : openSpool(options.spoolDirectory),
     pool: createBlockPool(),
     now: options.now,
     limits,

@@ -1,59 +1,31 @@
 import { constants } from 'node:fs';
 import { link, mkdir, open, opendir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { type SessionId, sessionId } from '#core/contract';
-import { type ChannelName, isChannelName } from '#core/recording';
-import { RecorderError } from './recorder-error.ts';
+import {
+  type ChannelName,
+  encodeSpoolHead,
+  isChannelName,
+  parseSpoolHead,
+  type Spool,
+  type SpoolChannel,
+  type SpoolHead,
+} from '#core/recording';
 
-/** What recovery must know of a recording beyond its events. */
-export type SpoolHead = {
-  readonly sessionId: SessionId;
-  readonly channel: ChannelName;
-  readonly kind: 'shell' | 'exec';
-  readonly startedAtMs: number;
-  readonly columns: number;
-  readonly rows: number;
-  readonly term: string;
-  readonly command?: string | undefined;
-};
-
-/**
- * Where a recording is until its chunks are stored, below `<directory>/recordings/<session>/`: `<channel>.json` is its head,
- * `<channel>.<chunk>.cast` a chunk that is being written or waits to be stored. One gateway process has a spool at a time.
- */
-export type Spool = {
-  begin(head: SpoolHead): Promise<void>;
-  append(channel: SpoolChannel, chunk: number, bytes: Uint8Array): Promise<void>;
-  read(channel: SpoolChannel, chunk: number): Promise<Buffer>;
-  remove(channel: SpoolChannel, chunk: number): Promise<void>;
-  /** Removes the head, and the session's folder where nothing is left in it. */
-  end(channel: SpoolChannel): Promise<void>;
+/** A spool in a folder. */
+export type FolderSpool = Spool & {
   /** Channels that were begun and not ended. */
   unfinished(): AsyncIterable<SpoolChannel>;
-  head(channel: SpoolChannel): Promise<SpoolHead>;
-  /** Numbers of the chunks there, ascending. */
-  chunks(channel: SpoolChannel): Promise<readonly number[]>;
 };
 
-export type SpoolChannel = { readonly sessionId: SessionId; readonly channel: ChannelName };
-
-const maxHeadBytes = 64 * 1024;
 const partSuffix = '.json.part';
 const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
 
-const headSchema = z.strictObject({
-  sessionId: z.string().regex(/^s-[0-9a-f]{32}$/),
-  channel: z.string().refine(isChannelName, 'is not a channel'),
-  kind: z.enum(['shell', 'exec']),
-  startedAtMs: z.number().int().nonnegative().max(8.64e15),
-  columns: z.number().int().min(1).max(65535),
-  rows: z.number().int().min(1).max(65535),
-  term: z.string(),
-  command: z.string().optional(),
-});
-
-export function openSpool(directory: string): Spool {
+/**
+ * Below `<directory>/recordings/<session>/`, `<channel>.json` is a recording's head, `<channel>.<chunk>.cast` a chunk that is
+ * being written or waits to be stored.
+ */
+export function openSpool(directory: string): FolderSpool {
   const base = join(directory, 'recordings');
   const folder = (id: SessionId): string => join(base, sessionId(id));
   const headPath = ({ sessionId: id, channel }: SpoolChannel): string => join(folder(id), `${channel}.json`);
@@ -88,7 +60,7 @@ export function openSpool(directory: string): Spool {
 }
 
 async function writeHead(folder: string, path: string, head: SpoolHead): Promise<void> {
-  const bytes = Buffer.from(JSON.stringify(head));
+  const bytes = encodeSpoolHead(head);
   // The end of another channel may remove the empty folder in between.
   for (let attempt = 1; ; attempt += 1) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -121,19 +93,8 @@ async function write(path: string, flags: number, bytes: Uint8Array): Promise<vo
   }
 }
 
-async function readHead(path: string, { sessionId: id, channel }: SpoolChannel): Promise<SpoolHead> {
-  const bytes = await readFile(path, { flag: constants.O_RDONLY | O_NOFOLLOW });
-  const problem = `the spooled recording ${id}/${channel} has a damaged head; move its files out of the spool`;
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.subarray(0, maxHeadBytes).toString('utf8'));
-  } catch (cause) {
-    throw new RecorderError('damaged', problem, { cause });
-  }
-  const parsed = headSchema.safeParse(json);
-  if (!parsed.success || parsed.data.sessionId !== id || parsed.data.channel !== channel)
-    throw new RecorderError('damaged', problem, { cause: parsed.error });
-  return { ...parsed.data, sessionId: id };
+async function readHead(path: string, channel: SpoolChannel): Promise<SpoolHead> {
+  return parseSpoolHead(await readFile(path, { flag: constants.O_RDONLY | O_NOFOLLOW }), channel);
 }
 
 async function* unfinishedChannels(base: string): AsyncGenerator<SpoolChannel, void, undefined> {

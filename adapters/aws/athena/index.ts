@@ -1,1 +1,1 @@
-export {};
+export { type AthenaEngineOptions, createAthenaEngine } from './athena-engine.ts';

@@ -1,1 +1,3 @@
-export {};
+export { DialError, type DialErrorCode } from './dial-error.ts';
+export { pushInstanceConnectKey } from './instance-connect.ts';
+export { openSsmDial } from './ssm-dial.ts';

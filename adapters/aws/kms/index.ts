@@ -1,1 +1,1 @@
-export {};
+export { KmsError, type KmsErrorCode, openKmsSigner } from './kms-signer.ts';

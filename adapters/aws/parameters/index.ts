@@ -1,1 +1,2 @@
-export {};
+export { ensureSecret, readParameter, readParameters, type StoredParameter } from './parameters.ts';
+export { ParametersError, type ParametersErrorCode } from './parameters-error.ts';

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BlobStoreError, type BlobStoreErrorCode, keyParts, unfinishedPrefix } from '#core/blob';
 import type { BlobKey, BlobStore } from '#core/contract';
-import { keyParts, unfinishedPrefix } from './blob-key.ts';
-import { BlobStoreError, type BlobStoreErrorCode } from './blob-store-error.ts';
 
 /** What a gateway left behind when it was killed in the middle of a put is removed after this time. */
 const unfinishedLifetimeMs = 60 * 60 * 1000;

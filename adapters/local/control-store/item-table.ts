@@ -2,29 +2,19 @@ import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync } from
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { ControlKind, PutCondition } from '#core/contract';
+import type { StoredControlItem, WritableControlItem } from '#core/control';
 
 /** A row as it is on disk; not yet believed. */
-export type StoredItem = {
-  readonly id: string;
-  readonly version: number;
-  readonly data: string;
-  readonly expiresAtMs: number | undefined;
+type StoredItem = StoredControlItem & {
   /** Position in the order of all puts of all processes. */
   readonly changed: number;
-};
-
-export type NewItem = {
-  readonly kind: ControlKind;
-  readonly id: string;
-  readonly data: string;
-  readonly expiresAtMs: number | undefined;
 };
 
 /** The statements over one connection. Each blocks for at most `busyTimeoutMs` and throws what SQLite throws. */
 export type ItemTable = {
   get(kind: ControlKind, id: string, now: number): StoredItem | undefined;
   list(kind: ControlKind, now: number): readonly StoredItem[];
-  put(item: NewItem, condition: PutCondition, now: number): number | undefined;
+  put(item: WritableControlItem, condition: PutCondition, now: number): number | undefined;
   delete(kind: ControlKind, id: string, now: number): boolean;
   /** Puts of the kind after `changed`, oldest first, at most `limit`. */
   changedAfter(kind: ControlKind, changed: number, limit: number, now: number): readonly StoredItem[];

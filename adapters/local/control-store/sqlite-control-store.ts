@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ControlData, ControlItem, ControlKind, ControlStore, WatchOptions } from '#core/contract';
-import { controlDataSchemas } from '#core/control';
-import { ControlStoreError, type ControlStoreErrorCode } from './control-store-error.ts';
-import { type ItemTable, openItemTable, type StoredItem } from './item-table.ts';
+import type { ControlKind, ControlStore, WatchOptions } from '#core/contract';
+import {
+  ControlStoreError,
+  type ControlStoreErrorCode,
+  readControlItem,
+  writableControlItem,
+} from '#core/control';
+import { type ItemTable, openItemTable } from './item-table.ts';
 
 /** One statement blocks this process no longer; waiting for another writer goes on between the tries. */
 const busyTimeoutMs = 25;
 const busyDeadlineMs = 5000;
-const maxIdBytes = 1024;
-const maxDataBytes = 256 * 1024;
 const changesPerRead = 500;
 
 /**
@@ -33,19 +35,14 @@ export async function openSqliteControlStore(
   return {
     async get(kind, id) {
       const row = await run('unreadable', 'could not be read', () => table.get(kind, id, options.now()));
-      return row === undefined ? undefined : controlItem(kind, row);
+      return row === undefined ? undefined : readControlItem(kind, row);
     },
     async list(kind) {
       const rows = await run('unreadable', 'could not be read', () => table.list(kind, options.now()));
-      return rows.map((row) => controlItem(kind, row));
+      return rows.map((row) => readControlItem(kind, row));
     },
     async put(kind, id, data, condition, expiresAtMs) {
-      const item = {
-        kind,
-        id: checkedId(id),
-        data: encoded(kind, id, data),
-        expiresAtMs: whole(expiresAtMs),
-      };
+      const item = writableControlItem(kind, id, data, expiresAtMs);
       return run('unwritable', 'could not be written', () => table.put(item, condition, options.now()));
     },
     async delete(kind, id) {
@@ -112,7 +109,7 @@ function tellChanges<Kind extends ControlKind>(
     for (const row of rows) {
       reached = row.changed;
       try {
-        options.onChange(controlItem(kind, row));
+        options.onChange(readControlItem(kind, row));
       } catch (error) {
         // One item nobody can read must not hide the ones after it.
         options.onFault(error instanceof Error ? error : unreadable(error));
@@ -121,58 +118,6 @@ function tellChanges<Kind extends ControlKind>(
     if (rows.length < changesPerRead) break;
   }
   return reached;
-}
-
-function controlItem<Kind extends ControlKind>(kind: Kind, row: StoredItem): ControlItem<Kind> {
-  const subject = `the control store's ${kind} ${JSON.stringify(row.id)}`;
-  let json: unknown;
-  try {
-    json = JSON.parse(row.data);
-  } catch (cause) {
-    throw new ControlStoreError('corrupt', `${subject} is not JSON; delete it or restore the store`, {
-      cause,
-    });
-  }
-  const parsed = controlDataSchemas[kind].safeParse(json);
-  if (!parsed.success)
-    throw new ControlStoreError(
-      'corrupt',
-      `${subject} is not what this version writes; delete it or restore the store`,
-      { cause: parsed.error },
-    );
-  return {
-    kind,
-    id: row.id,
-    version: row.version,
-    data: parsed.data,
-    ...(row.expiresAtMs === undefined ? {} : { expiresAtMs: row.expiresAtMs }),
-  };
-}
-
-function checkedId(id: string): string {
-  if (id === '' || Buffer.byteLength(id) > maxIdBytes || !id.isWellFormed() || id.includes('\0'))
-    throw new ControlStoreError(
-      'unwritable',
-      `an id in the control store has 1 to ${maxIdBytes} bytes of well-formed text, not ${JSON.stringify(id.slice(0, 100))}`,
-    );
-  return id;
-}
-
-function encoded<Kind extends ControlKind>(kind: Kind, id: string, data: ControlData[Kind]): string {
-  const subject = `the ${kind} ${JSON.stringify(id)}`;
-  const parsed = controlDataSchemas[kind].safeParse(data);
-  if (!parsed.success)
-    throw new ControlStoreError('unwritable', `${subject} has not the shape the control store keeps`, {
-      cause: parsed.error,
-    });
-  const text = JSON.stringify(parsed.data);
-  if (Buffer.byteLength(text) > maxDataBytes)
-    throw new ControlStoreError('unwritable', `${subject} has over ${maxDataBytes} bytes; shorten it`);
-  return text;
-}
-
-function whole(timeMs: number | undefined): number | undefined {
-  return timeMs === undefined ? undefined : Math.ceil(timeMs);
 }
 
 function unreadable(cause: unknown): ControlStoreError {

@@ -2,8 +2,9 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResult, StatementType } from '@duckdb/node-api';
 import type { Cell, QueryEngine, QueryResult, Row } from '#core/contract';
-import { meaningfulTokens, QueryError, type SqlToken, textLiteral } from '#core/lake';
+import { QueryError, queryTokens, type SqlToken, textLiteral, uniqueNames, withParameters } from '#core/lake';
 import { cell, typeName } from './cells.ts';
+import { cloudTrailFiles, createCloudTrailView } from './cloudtrail-files.ts';
 import { isNotFound, openSegment, sealedSegments, wholeLines } from './lake-files.ts';
 import { prelude } from './prelude.ts';
 import { type QueryBudget, startBudget } from './query-budget.ts';
@@ -11,7 +12,10 @@ import { trinoToDuckDb } from './trino-bridge.ts';
 import { createOpenRecords, createRecordsView, insertOpenRecords, queryViews } from './views.ts';
 
 export type DuckDbEngineOptions = {
-  /** Events are read from `<dataDirectory>/lake/events`. */
+  /**
+   * Events are read from `<dataDirectory>/lake/events`, and the account's own trail from `<dataDirectory>/lake/cloudtrail`
+   * where that folder is there when the engine is opened.
+   */
   readonly dataDirectory: string;
   /** Segments that are being written and have no sealed twin yet; the journal's own listing. */
   readonly openSegmentFiles: (dataDirectory: string) => Promise<readonly { readonly path: string }[]>;
@@ -33,12 +37,19 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
   await mkdir(eventsPath, { recursive: true, mode: 0o700 });
   // The sandbox compares real paths.
   const eventsDirectory = await realpath(eventsPath);
+  const cloudTrailDirectory = await realpath(join(options.dataDirectory, 'lake', 'cloudtrail')).catch(
+    (error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    },
+  );
   if (/[*?[\]{}]/.test(eventsDirectory))
     throw new QueryError(
       'unreadable',
       `the data folder ${JSON.stringify(eventsDirectory)} has one of * ? [ ] { } in its path, which would be read as a pattern; choose another folder`,
     );
-  const instance = await openSandbox(eventsDirectory, options);
+  const directories = [eventsDirectory, ...(cloudTrailDirectory === undefined ? [] : [cloudTrailDirectory])];
+  const instance = await openSandbox(directories, options);
   const queries = new Set<QueryBudget>();
   let closed = false;
 
@@ -46,7 +57,7 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
     select: async (sql, limits) => {
       if (closed) throw new QueryError('refused', 'the query engine is closed');
       if (limits.signal?.aborted === true) throw new QueryError('aborted', 'the query was cancelled');
-      const statement = checkedStatement(sql);
+      const statement = checkedStatement(sql, limits.parameters);
       const connection = await instance.connect();
       const budget = startBudget(connection, { ...limits, onClose: () => queries.delete(budget) });
       queries.add(budget);
@@ -56,6 +67,7 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
             connection,
             budget,
             eventsDirectory,
+            cloudTrailDirectory,
             listOpen: () => options.openSegmentFiles(options.dataDirectory),
           },
           statement,
@@ -75,7 +87,10 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
 }
 
 /** The order matters: macros need a catalogue that may be changed, and nothing may be changed once it is locked. */
-async function openSandbox(eventsDirectory: string, options: DuckDbEngineOptions): Promise<DuckDBInstance> {
+async function openSandbox(
+  directories: readonly string[],
+  options: DuckDbEngineOptions,
+): Promise<DuckDBInstance> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads ?? 2),
     memory_limit: options.memoryLimit ?? '512MB',
@@ -84,7 +99,8 @@ async function openSandbox(eventsDirectory: string, options: DuckDbEngineOptions
   try {
     for (const statement of prelude) await connection.run(statement);
     await connection.run("SET temp_directory=''");
-    await connection.run(`SET allowed_directories=[${textLiteral(`${eventsDirectory}/`)}]`);
+    const allowed = directories.map((directory) => textLiteral(`${directory}/`)).join(', ');
+    await connection.run(`SET allowed_directories=[${allowed}]`);
     await connection.run('SET enable_external_access=false');
     await connection.run('SET lock_configuration=true');
   } catch (error) {
@@ -99,16 +115,11 @@ async function openSandbox(eventsDirectory: string, options: DuckDbEngineOptions
 type Statement = { readonly sql: string; readonly names: ReadonlySet<string> };
 
 /** DuckDB calls PRAGMA a SELECT too, so the first word counts as well as the statement's type. */
-const firstWords = new Set(['select', 'with', 'values', 'from', 'describe', '(']);
+const firstWords = ['select', 'with', 'values', 'from', 'describe', '('];
 
-function checkedStatement(sql: string): Statement {
-  if (sql.length > maxSqlLength)
-    throw new QueryError('refused', `the statement is longer than ${maxSqlLength} characters; shorten it`);
-  const tokens = meaningfulTokens(sql);
-  const first = tokens[0]?.text.toLowerCase();
-  if (first === undefined || !firstWords.has(first))
-    throw new QueryError('refused', 'only one SELECT is run here; begin with SELECT or WITH');
-  return { sql: trinoToDuckDb(sql), names: new Set(tokens.map(nameOf)) };
+function checkedStatement(sql: string, parameters: readonly string[] | undefined): Statement {
+  const tokens = queryTokens(sql, { maxLength: maxSqlLength, firstWords });
+  return { sql: trinoToDuckDb(withParameters(sql, parameters)), names: new Set(tokens.map(nameOf)) };
 }
 
 function nameOf(token: SqlToken): string {
@@ -119,6 +130,7 @@ type QueryPlace = {
   readonly connection: DuckDBConnection;
   readonly budget: QueryBudget;
   readonly eventsDirectory: string;
+  readonly cloudTrailDirectory: string | undefined;
   readonly listOpen: () => Promise<readonly { readonly path: string }[]>;
 };
 
@@ -155,6 +167,10 @@ async function createViews(place: QueryPlace, statement: Statement): Promise<voi
   for (const twin of twins)
     await connection.run('DELETE FROM open_records WHERE segment = $1', [twin.twinKey]);
   await connection.run(createRecordsView(sealed));
+  if (statement.names.has('cloudtrail') || statement.names.has('cloudtrail_records')) {
+    const folder = place.cloudTrailDirectory;
+    await connection.run(createCloudTrailView(folder === undefined ? [] : await cloudTrailFiles(folder)));
+  }
   for (const [name, create] of queryViews) if (statement.names.has(name)) await connection.run(create);
 }
 
@@ -173,7 +189,7 @@ async function insertSegment(connection: DuckDBConnection, path: string, twinKey
 }
 
 async function dropViews(connection: DuckDBConnection): Promise<void> {
-  for (const name of [...queryViews.keys(), 'ssh_records'])
+  for (const name of [...queryViews.keys(), 'ssh_records', 'cloudtrail_records'])
     await connection.run(`DROP VIEW IF EXISTS temp.${name}`);
   await connection.run('DROP TABLE IF EXISTS temp.open_records');
 }
@@ -231,18 +247,6 @@ async function nextPage(
   return chunk.getRows().map((values) => {
     const row: [string, Cell][] = names.map((name, index) => [name, cell(values[index] ?? null)]);
     return Object.fromEntries(row);
-  });
-}
-
-/** Lower case, as Athena has them; a name that comes again gets a number, since rows are keyed by name. */
-function uniqueNames(names: readonly string[]): readonly string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    const lower = name.toLowerCase();
-    let unique = lower;
-    for (let n = 1; taken.has(unique); n += 1) unique = `${lower}_${n}`;
-    taken.add(unique);
-    return unique;
   });
 }
 

@@ -1,4 +1,4 @@
-import { derivedTable, derivedTableNames, textLiteral } from '#core/lake';
+import { derivedTable, derivedTableNames, localCloudTrailRelation, textLiteral } from '#core/lake';
 import type { Segment } from './lake-files.ts';
 
 /** Fields of a record with the type they are read as. Names must have the JSON's case, or they read as NULL. */
@@ -63,7 +63,7 @@ columns={${columns}}, maximum_object_size=16777216, hive_partitioning=true, hive
 export const queryViews: ReadonlyMap<string, string> = new Map([
   ...derivedTableNames.map((name): [string, string] => [
     name,
-    `CREATE TEMP VIEW ${name} AS SELECT * FROM ${derivedTable(name, { engine: 'duckdb' })} AS t`,
+    `CREATE TEMP VIEW ${name} AS SELECT * FROM ${derivedTable(name, { engine: 'duckdb', cloudtrail: localCloudTrailRelation.relation })} AS t`,
   ]),
   ['cloudtraillogs', `CREATE TEMP VIEW CloudTrailLogs AS ${cloudTrailLogs()}`],
 ]);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { AuditRecord } from '#core/contract';
+import { JournalError } from '#core/journal';
 import { syncFolder } from './confined-files.ts';
-import { JournalError } from './journal-error.ts';
 import type { FullSegment } from './seal-segment.ts';
 import { openSegmentName } from './segment-files.ts';
 

@@ -1,11 +1,16 @@
 import { realpath } from 'node:fs/promises';
-import { type ChainPosition, type LinkedRecord, link } from '#core/chain';
+import type { ChainPosition, LinkedRecord } from '#core/chain';
 import type { AuditDraft, AuditRecord, EventOrigin, Journal, StreamName } from '#core/contract';
-import { toAuditRecord, uuidV7 } from '#core/event';
+import {
+  dayOf,
+  JournalError,
+  journalClosed,
+  linkDraft,
+  type RecordListeners,
+  recordListeners,
+} from '#core/journal';
 import { type AppendFile, AppendLoop } from './append-loop.ts';
 import { createForAppend, ensureFolders, makeDirectory } from './confined-files.ts';
-import { JournalError } from './journal-error.ts';
-import { maxLineBytes } from './line-split.ts';
 import { type OldestOpenSession, trackOldestOpenSession } from './oldest-open-session.ts';
 import { type Recovery, recoverStream } from './recovery.ts';
 import { type SegmentSealer, segmentSealer } from './segment-sealer.ts';
@@ -40,8 +45,6 @@ export type OpenedJournal = Journal & {
 const defaultSealAfterMs = 60_000;
 const defaultSealAfterBytes = 4 << 20;
 const maxSealAfterBytes = 64 << 20;
-/** Verification and recovery refuse longer lines, so none is written. */
-const maxRecordBytes = maxLineBytes >> 1;
 
 /**
  * The journal of one stream in a folder. Records go to `journal/<stream>/`, synced before they are acknowledged, and
@@ -71,7 +74,7 @@ class FolderJournal implements OpenedJournal {
   readonly #loop: AppendLoop;
   readonly #sealer: SegmentSealer;
   readonly #oldestOpen: OldestOpenSession;
-  readonly #listeners = new Set<(record: AuditRecord) => void>();
+  readonly #listeners: RecordListeners;
   /** Lost sessions of the last run that have no EndSession yet. */
   readonly #lost: Set<string | undefined>;
   #position: ChainPosition;
@@ -92,6 +95,7 @@ class FolderJournal implements OpenedJournal {
     this.#lock = opened.lock;
     this.#position = opened.position;
     this.recovered = opened.recovered;
+    this.#listeners = recordListeners(options.onFault);
     this.#lost = new Set(opened.recovered.lostSessions.map(sessionOf));
     this.#oldestOpen = trackOldestOpenSession(opened.folder, opened.recovered.lostSessions);
     this.#sealer = segmentSealer({
@@ -114,7 +118,7 @@ class FolderJournal implements OpenedJournal {
 
   record(draft: AuditDraft): Promise<AuditRecord> {
     return new Promise((durable, failed) => {
-      const fault = this.#closing === undefined ? this.#loop.fault : closedError();
+      const fault = this.#closing === undefined ? this.#loop.fault : journalClosed();
       if (fault !== undefined) {
         failed(fault);
         return;
@@ -123,7 +127,7 @@ class FolderJournal implements OpenedJournal {
       let linked: LinkedRecord;
       try {
         this.#requireEndsBeforeStart(draft);
-        linked = this.#link(draft, ingestTimeMs);
+        linked = linkDraft(this.#position, draft, ingestTimeMs, this.#options);
       } catch (error) {
         failed(error);
         return;
@@ -134,7 +138,7 @@ class FolderJournal implements OpenedJournal {
         record: linked.record,
         seq,
         bytes: Buffer.from(`${linked.line}\n`, 'utf8'),
-        date: new Date(ingestTimeMs).toISOString().slice(0, 10),
+        date: dayOf(ingestTimeMs),
         durable,
         failed,
       });
@@ -142,14 +146,11 @@ class FolderJournal implements OpenedJournal {
   }
 
   subscribe(listener: (record: AuditRecord) => void): () => void {
-    // An object of its own, so that one function may be subscribed twice.
-    const own = (record: AuditRecord) => listener(record);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+    return this.#listeners.subscribe(listener);
   }
 
   async sealNow(): Promise<void> {
-    if (this.#closing !== undefined) throw closedError();
+    if (this.#closing !== undefined) throw journalClosed();
     await this.#loop.roll();
     await this.#sealer.settle();
   }
@@ -173,30 +174,6 @@ class FolderJournal implements OpenedJournal {
     }
   }
 
-  #link(draft: AuditDraft, ingestTimeMs: number): LinkedRecord {
-    const { origin, randomBytes, proxyId } = this.#options;
-    let linked: LinkedRecord;
-    try {
-      const eventId = uuidV7(ingestTimeMs, randomBytes(10));
-      const additionalEventData = { proxyId, ...draft.additionalEventData };
-      linked = link(
-        this.#position,
-        toAuditRecord({ ...draft, additionalEventData }, { eventId, origin, ingestTimeMs }),
-      );
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new JournalError('invalid', `this ${draft.eventName} cannot be kept as a record: ${reason}`, {
-        cause,
-      });
-    }
-    if (linked.line.length > maxRecordBytes)
-      throw new JournalError(
-        'invalid',
-        `this ${draft.eventName} has ${linked.line.length} characters, more than ${maxRecordBytes}; bound its values`,
-      );
-    return linked;
-  }
-
   /** The search for lost sessions goes back to the start of a run, so none of an earlier one may be left. */
   #requireEndsBeforeStart(draft: AuditDraft): void {
     if (draft.eventName === 'EndSession') this.#lost.delete(sessionOf(draft));
@@ -209,14 +186,7 @@ class FolderJournal implements OpenedJournal {
 
   #tell(records: readonly AuditRecord[]): void {
     this.#oldestOpen.note(records);
-    for (const record of records)
-      for (const listener of this.#listeners) {
-        try {
-          listener(record);
-        } catch (error) {
-          this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
-        }
-      }
+    this.#listeners.tell(records);
   }
 
   #sealLater(firstSeq: number, sealAfterMs: number): void {
@@ -230,8 +200,4 @@ class FolderJournal implements OpenedJournal {
 
 function sessionOf(event: Pick<AuditDraft, 'additionalEventData'>): string | undefined {
   return event.additionalEventData['sessionId'];
-}
-
-function closedError(): JournalError {
-  return new JournalError('closed', 'the journal was closed; open it again to record more');
 }

@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditRecord } from '#core/contract';
+import { trackOpenSessions } from '#core/journal';
 import { hasCode, openForReading, writeNewSynced } from './confined-files.ts';
 
 /**
@@ -16,25 +17,12 @@ export type OldestOpenSession = {
 };
 
 export function trackOldestOpenSession(folder: string, stillOpen: readonly AuditRecord[]): OldestOpenSession {
-  /** In order of their starts. */
-  const open = new Map<string, number>();
-  let nextSeq = 1;
+  const sessions = trackOpenSessions(stillOpen);
   let savedSeq = 0;
-  const note = (records: readonly AuditRecord[]) => {
-    for (const record of records) {
-      const { sessionId, chainSeq } = record.additionalEventData;
-      const seq = Number(chainSeq);
-      nextSeq = seq + 1;
-      if (sessionId === undefined) continue;
-      if (record.eventName === 'StartSession') open.set(sessionId, seq);
-      if (record.eventName === 'EndSession') open.delete(sessionId);
-    }
-  };
-  note(stillOpen);
   return {
-    note,
+    note: (records) => sessions.note(records),
     async save() {
-      const [seq = nextSeq] = open.values();
+      const seq = sessions.oldestSeq();
       if (seq === savedSeq) return;
       const path = join(folder, hintName);
       await rm(`${path}.unfinished`, { force: true });

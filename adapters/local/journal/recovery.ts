@@ -1,11 +1,19 @@
 import { join } from 'node:path';
-import { type ChainPosition, genesisHash, verifyLine } from '#core/chain';
+import type { ChainPosition } from '#core/chain';
 import type { AuditRecord } from '#core/contract';
-import { findLostSessions, parseAuditRecord } from '#core/event';
+import { findLostSessions } from '#core/event';
+import {
+  followChain,
+  JournalError,
+  positionAfter,
+  positionAfterSegment,
+  refuseUnfinished,
+  sessionRecord,
+  splitLines,
+  streamStart,
+} from '#core/journal';
 import { hasCode, openForCutting, openForReading } from './confined-files.ts';
 import { gunzipFile } from './gzip-member.ts';
-import { JournalError } from './journal-error.ts';
-import { refuseUnfinished, splitLines } from './line-split.ts';
 import { readOldestOpenSession } from './oldest-open-session.ts';
 import { readWhole, removeOpenSegment, requireTwin, sealSegment } from './seal-segment.ts';
 import {
@@ -31,7 +39,7 @@ export type Recovery = {
 export async function recoverStream(directory: string, stream: string): Promise<Recovery> {
   const sealed = await sealedSegmentFiles(directory, stream);
   const open = await allOpenSegments(directory, stream);
-  let position = await positionAfter(stream, sealed.at(-1));
+  let position = await headOf(stream, sealed.at(-1));
   let tornBytes = 0;
   let sealedSegments = 0;
   for (const [index, segment] of open.entries()) {
@@ -53,7 +61,7 @@ export async function recoverStream(directory: string, stream: string): Promise<
       await removeOpenSegment(segment.path);
       continue;
     }
-    const followed = followChain(segment, content.subarray(0, end - 1), position);
+    const followed = followSegment(segment, content.subarray(0, end), position);
     await sealSegment(directory, { ...segment, date: followed.date });
     position = followed.position;
     sealedSegments += 1;
@@ -62,59 +70,26 @@ export async function recoverStream(directory: string, stream: string): Promise<
 }
 
 /** Checks every record of an open segment: it was not sealed, so this is the first look at it since it was written. */
-function followChain(
+function followSegment(
   segment: OpenSegmentFile,
   content: Buffer,
   start: ChainPosition,
 ): { readonly position: ChainPosition; readonly date: string } {
   let position = start;
   let date: string | undefined;
-  let line = 0;
-  for (let from = 0; from <= content.length; ) {
-    const feed = content.indexOf(0x0a, from);
-    const end = feed === -1 ? content.length : feed;
-    line += 1;
-    const verified = verifyLine(content.subarray(from, end));
-    if (!verified.ok) throw damaged(segment.path, `record ${line} was changed (${verified.fault})`);
-    const { chain, additionalEventData } = verified.record;
-    if (chain.stream !== position.stream)
-      throw damaged(segment.path, `record ${line} is of stream ${JSON.stringify(chain.stream)}`);
-    if (chain.seq !== position.seq)
-      throw damaged(
-        segment.path,
-        `record ${line} has number ${chain.seq} where ${position.seq} should follow`,
-      );
-    if (chain.previousHash !== position.previousHash)
-      throw damaged(segment.path, `record ${line} does not follow from the one before`);
-    position = { stream: position.stream, seq: chain.seq + 1, previousHash: chain.hash };
-    date ??= additionalEventData['ingestTime']?.slice(0, 10);
-    from = end + 1;
+  for (const record of followChain(content, start, (what) => damaged(segment.path, what))) {
+    position = positionAfter(record);
+    date ??= record.date;
   }
-  if (date === undefined || !/^\d{4}-\d{2}-\d{2}$/.test(date))
-    throw damaged(segment.path, 'its first record has no time of ingestion');
-  if (segment.firstSeq !== start.seq) throw damaged(segment.path, `it should begin with number ${start.seq}`);
+  if (date === undefined || segment.firstSeq !== start.seq)
+    throw damaged(segment.path, `it should begin with number ${start.seq}`);
   return { position, date };
 }
 
 /** The head of what is sealed: the last record of the last segment, which must be whole. */
-async function positionAfter(stream: string, last: SealedSegmentFile | undefined): Promise<ChainPosition> {
-  let position: ChainPosition = { stream, seq: last?.firstSeq ?? 1, previousHash: genesisHash };
-  if (last === undefined) return position;
-  let line = 0;
-  for await (const bytes of linesOf(last)) {
-    line += 1;
-    const verified = verifyLine(bytes);
-    const follows =
-      verified.ok &&
-      verified.record.chain.stream === stream &&
-      verified.record.chain.seq === position.seq &&
-      (line === 1 && position.seq > 1 ? true : verified.record.chain.previousHash === position.previousHash);
-    if (!follows)
-      throw damaged(last.path, `record ${line} was changed or does not follow from the one before`);
-    position = { stream, seq: verified.record.chain.seq + 1, previousHash: verified.record.chain.hash };
-  }
-  if (line === 0) throw damaged(last.path, 'it has no record');
-  return position;
+async function headOf(stream: string, last: SealedSegmentFile | undefined): Promise<ChainPosition> {
+  if (last === undefined) return streamStart(stream);
+  return positionAfterSegment(linesOf(last), last, (what) => damaged(last.path, what));
 }
 
 async function lostSessions(directory: string, stream: string): Promise<readonly AuditRecord[]> {
@@ -131,19 +106,11 @@ async function* newestFirst(
     const lines: Buffer[] = [];
     for await (const line of linesOf(segment)) lines.push(line);
     for (const line of lines.toReversed()) {
-      const record = parseAuditRecord(line);
+      const record = sessionRecord(line, (what) => damaged(segment.path, what));
       if (record !== undefined) yield record;
-      else if (mayMatter(line)) throw damaged(segment.path, 'it holds a session event that cannot be read');
     }
     if (segment.firstSeq <= sinceSeq) return;
   }
-}
-
-/** A later version may have written events that this one does not know: they say nothing of whether a session ended. */
-function mayMatter(line: Buffer): boolean {
-  const verified = verifyLine(line);
-  const names: readonly string[] = ['StartSession', 'EndSession', 'StartProxy', 'StopProxy'];
-  return !verified.ok || names.includes(verified.record.eventName);
 }
 
 async function* linesOf(segment: SealedSegmentFile): AsyncGenerator<Buffer> {

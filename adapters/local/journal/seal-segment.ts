@@ -1,8 +1,8 @@
 import { link, readFile, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { gzipMember, JournalError } from '#core/journal';
 import { ensureFolders, hasCode, openForReading, syncFolder, writeNewSynced } from './confined-files.ts';
-import { gunzipFile, gzipMember } from './gzip-member.ts';
-import { JournalError } from './journal-error.ts';
+import { gunzipFile } from './gzip-member.ts';
 import type { SealedSegmentFile } from './segment-files.ts';
 
 /** An open segment that gets no more records; `date` is the day of its records. */

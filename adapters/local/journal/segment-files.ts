@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { segmentNumber } from '#core/journal';
 import { hasCode } from './confined-files.ts';
 
 /** A segment that is being written, or waits for being sealed. */
@@ -24,9 +25,8 @@ function eventsFolder(directory: string): string {
   return join(directory, 'lake', 'events');
 }
 
-/** Sorts as the number does. */
 export function openSegmentName(firstSeq: number): string {
-  return `${String(firstSeq).padStart(12, '0')}.ndjson`;
+  return `${segmentNumber(firstSeq)}.ndjson`;
 }
 
 /**

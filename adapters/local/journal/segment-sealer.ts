@@ -1,4 +1,4 @@
-import { JournalError } from './journal-error.ts';
+import { JournalError } from '#core/journal';
 import { type FullSegment, sealSegment } from './seal-segment.ts';
 
 export type SegmentSealer = {

@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { refuseUnfinished, splitLines } from '#core/journal';
 import { type Segment, type Verification, type VerifyOptions, verifyTrail } from '#core/verify';
 import { hasCode, openForReading } from './confined-files.ts';
 import { fileChunks, gunzipFile } from './gzip-member.ts';
-import { refuseUnfinished, splitLines } from './line-split.ts';
 import {
   allOpenSegments,
   nameInStream,

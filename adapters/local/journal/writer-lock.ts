@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { JournalError } from '#core/journal';
 import { hasCode } from './confined-files.ts';
-import { JournalError } from './journal-error.ts';
 
 export type WriterLock = { release(): void };
 

@@ -67,7 +67,7 @@ describe('the derived tables', () => {
 
     const errors = (['athena', 'lake'] as const).map((engine) =>
       parser.validate(
-        `SELECT * FROM ${derivedTable(name, { engine, window: { fromMs: 0, toMs: nowMs }, withoutRunbooks: true })} AS e`,
+        `SELECT * FROM ${derivedTable(name, { engine, window: { fromMs: 0, toMs: nowMs }, withoutRunbooks: true, cloudtrail: 'cloudtrail_records' })} AS e`,
       ),
     );
 

@@ -27,6 +27,8 @@ export function memoryControlStore(clock: Clock): ControlStore {
     writer: new Map(),
     delivery: new Map(),
     gateway: new Map(),
+    run: new Map(),
+    allowance: new Map(),
     finding: new Map(),
     action: new Map(),
   };

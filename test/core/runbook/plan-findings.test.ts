@@ -43,7 +43,18 @@ describe('findings', () => {
     });
   });
 
-  it.each(['a b', 'x'.repeat(300), '\u001b[2J', 'é'])('name an awkward key %j by its hash', (key) => {
+  it.each([
+    'a b',
+    'x'.repeat(300),
+    '\u001b[2J',
+    'é',
+    '{{ global:REGION }}',
+    'a"b',
+    "a'b",
+    '-x',
+    '$(id)',
+    'a\\b',
+  ])('name an awkward key %j by its hash', (key) => {
     const [planned] = planFindings(sampleRunbook(), [row(key)], nowMs);
 
     expect(planned?.finding.key).toMatch(/^sha256:[0-9a-f]{64}$/);

@@ -5,9 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import type { BlobStore } from '../../../core/contract/index.ts';
-import { parseManifest } from '../../../core/recording/index.ts';
+import { parseManifest, type RecorderError } from '../../../core/recording/index.ts';
 import { createRecorder } from '../../../proxy-task/recording/recorder.ts';
-import type { RecorderError } from '../../../proxy-task/recording/recorder-error.ts';
 import { folders, readRecording, session, shell } from './recording-fixture.ts';
 
 const start = Date.UTC(2026, 0, 31, 23, 59, 59, 500);

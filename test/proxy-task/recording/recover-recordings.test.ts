@@ -14,8 +14,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import type { BlobStore } from '../../../core/contract/index.ts';
+import type { RecorderError } from '../../../core/recording/index.ts';
 import { createRecorder } from '../../../proxy-task/recording/recorder.ts';
-import type { RecorderError } from '../../../proxy-task/recording/recorder-error.ts';
 import { recoverRecordings } from '../../../proxy-task/recording/recover-recordings.ts';
 import { folders, readRecording, session, shell } from './recording-fixture.ts';
 

@@ -2,16 +2,9 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { BlobKey, BlobStore, RecordingId, SessionId } from '#core/contract';
-import {
-  type ChannelName,
-  chunkName,
-  encodeManifest,
-  manifestKey,
-  type RecordingChunk,
-  type RecordingManifest,
-  recordingPrefix,
-} from '#core/recording';
+import { encodeManifest, type RecordingChunk, type RecordingManifest } from './manifest.ts';
 import { RecorderError } from './recorder-error.ts';
+import { type ChannelName, chunkName, manifestKey, recordingPrefix } from './recording-key.ts';
 
 /** A recording with its manifest in the store. */
 export type StoredRecording = {
@@ -29,6 +22,9 @@ export type StoredRecording = {
   readonly truncated: boolean;
 };
 
+/** Makes the event that names a stored recording durable. */
+export type PutOnRecord = (stored: StoredRecording) => Promise<void>;
+
 /** Times in milliseconds since the start. */
 export type ChunkTimes = { readonly number: number; readonly firstMs: number; readonly lastMs: number };
 
@@ -37,24 +33,23 @@ const gzipAsync = promisify(gzip);
 /** A quarter of the time of level 6, for chunks a tenth larger where they are not small anyway. */
 const gzipLevel = 2;
 
-/** Compresses and stores a chunk; of one that was stored before (recovery only) says what the store has. */
+/**
+ * Compresses and stores a chunk.
+ * @throws RecorderError `conflict` where its key is taken, `store`
+ */
 export async function storeChunk(
   store: BlobStore,
   prefix: string,
   text: Uint8Array,
   times: ChunkTimes,
-  whenTaken: 'fail' | 'keep',
 ): Promise<RecordingChunk> {
   const name = chunkName(times.number);
-  const key = `${prefix}${name}`;
-  let bytes: Buffer = await gzipAsync(text, { level: gzipLevel });
-  if ((await putOrFail(store, key, bytes)) === 'exists') {
-    if (whenTaken === 'fail') throw taken(key);
-    bytes = (await store.get(key)) ?? bytes;
-  }
+  const bytes = await gzipAsync(text, { level: gzipLevel });
+  await putOrFail(store, `${prefix}${name}`, bytes);
   return recordingChunk(name, bytes, times);
 }
 
+/** `bytes` are the chunk's as stored. */
 export function recordingChunk(name: string, bytes: Uint8Array, times: ChunkTimes): RecordingChunk {
   return {
     name,
@@ -65,10 +60,11 @@ export function recordingChunk(name: string, bytes: Uint8Array, times: ChunkTime
   };
 }
 
+/** @throws RecorderError `conflict` where there is a manifest, `store` */
 export async function storeManifest(store: BlobStore, manifest: RecordingManifest): Promise<StoredRecording> {
   const key = manifestKey(recordingPrefix(manifest.startedAtMs, manifest.sessionId, manifest.channel));
   const bytes = encodeManifest(manifest);
-  if ((await putOrFail(store, key, bytes)) === 'exists') throw taken(key);
+  await putOrFail(store, key, bytes);
   return storedRecording(key, manifest, bytes);
 }
 
@@ -91,9 +87,12 @@ export function storedRecording(
   };
 }
 
-async function putOrFail(store: BlobStore, key: BlobKey, bytes: Uint8Array): Promise<'stored' | 'exists'> {
+async function putOrFail(store: BlobStore, key: BlobKey, bytes: Uint8Array): Promise<void> {
+  let outcome: 'stored' | 'exists';
   try {
-    return await store.putIfAbsent(key, bytes);
+    outcome = await store.putIfAbsent(key, bytes);
+    // Over a network the answer to an earlier attempt of our own may have been lost.
+    if (outcome === 'exists' && (await store.get(key))?.equals(bytes) === true) outcome = 'stored';
   } catch (cause) {
     throw new RecorderError(
       'store',
@@ -101,13 +100,11 @@ async function putOrFail(store: BlobStore, key: BlobKey, bytes: Uint8Array): Pro
       { cause },
     );
   }
-}
-
-function taken(key: BlobKey): RecorderError {
-  return new RecorderError(
-    'conflict',
-    `there is another recording at ${key}; check that each gateway has a spool of its own`,
-  );
+  if (outcome === 'exists')
+    throw new RecorderError(
+      'conflict',
+      `there is another recording at ${key}; check that each gateway has a spool of its own`,
+    );
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -1,0 +1,6 @@
+export {
+  AutomationError,
+  type AutomationErrorCode,
+  type AutomationStarter,
+  createAutomationStarter,
+} from './automation-starter.ts';

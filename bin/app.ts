@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { App } from 'aws-cdk-lib';
+import { createApp } from '../lib/app.ts';
+import { type Deployment, defineDeployment } from '../lib/deployment.ts';
+
+/** `-c config=FILE` takes another configuration than sshtrail.config.ts; `-c name=NAME` and `-c lockDays=N` change those fields of it. */
+const context = new App().node;
+const file = String(
+  context.tryGetContext('config') ?? new URL('../sshtrail.config.ts', import.meta.url).pathname,
+);
+const { default: configured } = (await import(pathToFileURL(resolve(file)).href)) as { default: Deployment };
+const name: unknown = context.tryGetContext('name');
+const lockDays: unknown = context.tryGetContext('lockDays');
+createApp(
+  defineDeployment({
+    ...configured,
+    ...(typeof name === 'string' ? { name } : {}),
+    retention: {
+      ...configured.retention,
+      ...(lockDays === undefined ? {} : { lockDays: Number(lockDays) }),
+    },
+  }),
+).synth();

@@ -1,0 +1,6 @@
+export {
+  type ExposedRule,
+  exposedRules,
+  rulesOfCloudTrail,
+  type SecurityGroupRule,
+} from './exposed-rules.ts';

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { SNSClient } from '@aws-sdk/client-sns';
+import type { Handler } from 'aws-lambda';
+import { createSnsNotifier } from '#adapters/aws';
+import { readEnvironment } from '#core/deployment';
+import {
+  closing,
+  createCount,
+  createInvocationClients,
+  createLog,
+  openInvocation,
+  readRegion,
+} from '../shared/index.ts';
+import { type CheckExposureSummary, checkExposure } from './check-exposure.ts';
+import { liveSecurityGroups } from './security-groups.ts';
+
+const functionName = 'check-exposure';
+
+/** What outlives an invocation; made at the first one, so that the module can be loaded without an environment. */
+function prepare() {
+  const region = readRegion(process.env);
+  return {
+    region,
+    environment: readEnvironment(functionName, process.env),
+    clients: createInvocationClients(region, process.env['AWS_ENDPOINT_URL']),
+    sns: new SNSClient({ region, maxAttempts: 1 }),
+    ec2: new EC2Client({ region, maxAttempts: 3 }),
+  };
+}
+let prepared: ReturnType<typeof prepare> | undefined;
+
+export const handler: Handler<unknown, CheckExposureSummary> = async (event, { awsRequestId: requestId }) => {
+  prepared ??= prepare();
+  const { region, environment, clients, sns, ec2 } = prepared;
+  const now = Date.now;
+  const write = (line: string) => void process.stdout.write(`${line}\n`);
+  const log = createLog(write, { function: functionName, requestId, now });
+  const count = createCount(write, { function: functionName, now });
+  const invocation = openInvocation({
+    environment,
+    region,
+    clients,
+    functionName,
+    log,
+    count,
+    now,
+    randomBytes,
+    fetch,
+  });
+  return closing(invocation, log, () =>
+    checkExposure(event, {
+      groups: liveSecurityGroups(ec2),
+      control: invocation.control,
+      journal: invocation.journal,
+      notifier: createSnsNotifier({
+        client: sns,
+        topicArn: environment.SSHTRAIL_NOTICE_TOPIC,
+        deployment: environment.SSHTRAIL_NAME,
+      }),
+      allowedGroups: environment.SSHTRAIL_EXPOSURE_ALLOWED_GROUPS.split(',').filter((group) => group !== ''),
+      log,
+      count,
+      now,
+    }),
+  );
+};

@@ -1,0 +1,16 @@
+export { bodyOf, errorResponse, jsonResponse, type RequestIdentity, requestIdentity } from './api.ts';
+export { createInvocationClients } from './clients.ts';
+export { closing } from './closing.ts';
+export { FunctionError } from './function-error.ts';
+export {
+  type Invocation,
+  type InvocationClients,
+  type InvocationStores,
+  openInvocation,
+  startInvocation,
+} from './invocation.ts';
+export { createLog, type Log, metricLine } from './log.ts';
+export { type Count, createCount } from './metrics.ts';
+export { readRegion } from './region.ts';
+export { readRunbooks, runbooksFolder } from './runbook-files.ts';
+export { readRunbookSettings, settingOf } from './runbook-settings.ts';

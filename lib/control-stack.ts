@@ -1,0 +1,227 @@
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import {
+  AccessLogFormat,
+  AuthorizationType,
+  EndpointType,
+  LambdaIntegration,
+  LogGroupLogDestination,
+  MethodLoggingLevel,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { EventBus } from 'aws-cdk-lib/aws-events';
+import { AccountPrincipal, AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Alias, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import { apiRoutes } from '#core/contract';
+import type { AuditStack } from './audit-stack.ts';
+import { output } from './constructs/output.ts';
+import { ProductFunction } from './constructs/product-function.ts';
+import type { Deployment } from './deployment.ts';
+import { commonEnvironment } from './environment.ts';
+import type { Resources } from './permissions.ts';
+
+export type ControlStackProps = StackProps & { readonly audit: AuditStack };
+
+/** State, keys, the bus and the topic that everything shares, and the API that people call. */
+export class ControlStack extends Stack {
+  readonly table: Table;
+  readonly engineerAuthority: Key;
+  readonly targetAuthority: Key;
+  readonly bus: EventBus;
+  readonly topic: Topic;
+  readonly functions: readonly ProductFunction<'issue-certificate' | 'control-api'>[];
+  readonly #audit: AuditStack;
+  readonly #deployment: Deployment;
+
+  constructor(scope: Construct, id: string, deployment: Deployment, props: ControlStackProps) {
+    super(scope, id, props);
+    this.#audit = props.audit;
+    this.#deployment = deployment;
+    const { name } = deployment;
+    this.table = new Table(this, 'Table', {
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: props.audit.dataKey,
+      timeToLiveAttribute: 'expiresAt',
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    this.table.addLocalSecondaryIndex({
+      indexName: 'by-change',
+      sortKey: { name: 'changedAtMs', type: AttributeType.NUMBER },
+      projectionType: ProjectionType.ALL,
+    });
+    this.engineerAuthority = this.#authority('EngineerAuthority', 'engineer-authority');
+    this.targetAuthority = this.#authority('TargetAuthority', 'target-authority');
+    this.bus = new EventBus(this, 'Bus', { eventBusName: name, description: 'Sealed events of sshtrail' });
+    this.topic = new Topic(this, 'Notices', {
+      displayName: `sshtrail ${name}`,
+      masterKey: props.audit.dataKey,
+      enforceSSL: true,
+    });
+    for (const email of deployment.notifyEmails) this.topic.addSubscription(new EmailSubscription(email));
+
+    const issue = this.#issueCertificate();
+    const control = this.#controlApi();
+    this.functions = [issue, control];
+    const api = this.#api(issue, control);
+    output(this, 'ApiUrl', api.url, 'engineers ask here for certificates');
+    output(this, 'TargetAuthorityKeyId', this.targetAuthority.keyId, 'targets trust its public key');
+    output(this, 'EngineerAuthorityKeyId', this.engineerAuthority.keyId, 'gateways trust its public key');
+    output(this, 'NoticeTopicArn', this.topic.topicArn, 'subscribe on-call here');
+  }
+
+  /** What permissions are made over. */
+  resources(cluster: string): Resources {
+    const trail = this.#deployment.accountTrail;
+    return {
+      evidenceBucket: this.#audit.evidence.bucketArn,
+      journalBucket: this.#audit.journal.bucketArn,
+      dataKey: this.#audit.dataKey.keyArn,
+      controlTable: this.table.tableArn,
+      engineerAuthority: this.engineerAuthority.keyArn,
+      targetAuthority: this.targetAuthority.keyArn,
+      eventBus: this.bus.eventBusArn,
+      noticeTopic: this.topic.topicArn,
+      workgroup: `arn:${this.partition}:athena:${this.region}:${this.account}:workgroup/${this.#audit.workgroup.name}`,
+      partition: this.partition,
+      region: this.region,
+      account: this.account,
+      name: this.#deployment.name,
+      glueDatabase: this.#audit.glueDatabase,
+      cluster,
+      ...(trail?.kind === 'bucket'
+        ? { accountTrailBucket: `arn:${this.partition}:s3:::${trail.bucketName}` }
+        : {}),
+      ...(trail?.kind === 'bucket' && trail.kmsKeyArn !== undefined
+        ? { accountTrailKey: trail.kmsKeyArn }
+        : {}),
+    };
+  }
+
+  commonEnvironment() {
+    return commonEnvironment(this.#deployment, {
+      account: this.account,
+      evidenceBucket: this.#audit.evidence.bucketName,
+      journalBucket: this.#audit.journal.bucketName,
+      table: this.table.tableName,
+      bus: this.bus.eventBusName,
+    });
+  }
+
+  /** A new generation is a new key beside the old one, which goes on existing. */
+  #authority(id: string, alias: string): Key {
+    const { name, caKeySpec, caGeneration } = this.#deployment;
+    let newest: Key | undefined;
+    for (let generation = 1; generation <= caGeneration; generation += 1) {
+      const suffix = generation === 1 ? '' : String(generation);
+      newest = new Key(this, `${id}${suffix}`, {
+        description: `sshtrail ${name}: ${alias}, generation ${generation}`,
+        keySpec: KeySpec[caKeySpec],
+        keyUsage: KeyUsage.SIGN_VERIFY,
+        removalPolicy: RemovalPolicy.RETAIN,
+      });
+      new Alias(this, `${id}Alias${suffix}`, {
+        aliasName: `alias/${name}-${alias}${suffix === '' ? '' : `-${suffix}`}`,
+        targetKey: newest,
+      });
+    }
+    if (newest === undefined) throw new Error('there is no generation of the authority');
+    return newest;
+  }
+
+  #issueCertificate(): ProductFunction<'issue-certificate'> {
+    const { name, certificateMaxMinutes, allowedAccounts, identityCenterMfaAccounts } = this.#deployment;
+    return new ProductFunction(this, 'IssueCertificate', {
+      function: 'issue-certificate',
+      deployment: name,
+      on: this.resources('*'),
+      environment: {
+        ...this.commonEnvironment(),
+        SSHTRAIL_ENGINEER_AUTHORITY_KEY: this.engineerAuthority.keyArn,
+        SSHTRAIL_MAX_CERTIFICATE_SECONDS: String(certificateMaxMinutes * 60),
+        SSHTRAIL_ALLOWED_ACCOUNTS: [this.account, ...allowedAccounts].join(','),
+        SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS: identityCenterMfaAccounts.join(','),
+      },
+      timeout: Duration.seconds(25),
+      logRetention: this.#deployment.logRetentionDays,
+    });
+  }
+
+  #controlApi(): ProductFunction<'control-api'> {
+    return new ProductFunction(this, 'ControlApi', {
+      function: 'control-api',
+      deployment: this.#deployment.name,
+      on: this.resources('*'),
+      environment: this.commonEnvironment(),
+      timeout: Duration.seconds(25),
+      logRetention: this.#deployment.logRetentionDays,
+    });
+  }
+
+  #api(issue: ProductFunction<'issue-certificate'>, control: ProductFunction<'control-api'>): RestApi {
+    const { name, allowedAccounts, logRetentionDays } = this.#deployment;
+    const log = new LogGroup(this, 'ApiAccessLog', {
+      logGroupName: `/sshtrail/${name}/api-access`,
+      retention: logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const api = new RestApi(this, 'Api', {
+      restApiName: name,
+      description: 'Certificates for engineers, and the control of sessions',
+      endpointTypes: [EndpointType.REGIONAL],
+      policy: new PolicyDocument({
+        statements: [
+          new PolicyStatement({
+            sid: 'Accounts',
+            effect: Effect.ALLOW,
+            principals: [this.account, ...allowedAccounts].map((account) => new AccountPrincipal(account)),
+            actions: ['execute-api:Invoke'],
+            resources: ['execute-api:/*'],
+          }),
+          new PolicyStatement({
+            // A request that arrives on this route had MFA: this is what makes that a fact. IfExists refuses long-term keys, too.
+            sid: 'MfaMeansMfa',
+            effect: Effect.DENY,
+            principals: [new AnyPrincipal()],
+            actions: ['execute-api:Invoke'],
+            resources: [`execute-api:/*/POST${apiRoutes.certificateWithMfa}`],
+            conditions: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
+          }),
+        ],
+      }),
+      defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
+      cloudWatchRole: true,
+      cloudWatchRoleRemovalPolicy: RemovalPolicy.DESTROY,
+      deployOptions: {
+        stageName: 'live',
+        accessLogDestination: new LogGroupLogDestination(log),
+        accessLogFormat: AccessLogFormat.jsonWithStandardFields(),
+        loggingLevel: MethodLoggingLevel.ERROR,
+        dataTraceEnabled: false,
+        throttlingRateLimit: 20,
+        throttlingBurstLimit: 50,
+      },
+    });
+    const validator = api.addRequestValidator('Validate', {
+      validateRequestBody: true,
+      validateRequestParameters: true,
+    });
+    const certificates = new LambdaIntegration(issue.lambda);
+    const sessions = new LambdaIntegration(control.lambda);
+    const add = (method: string, path: string, integration: LambdaIntegration) =>
+      api.root.resourceForPath(path).addMethod(method, integration, { requestValidator: validator });
+    add('POST', apiRoutes.certificateWithMfa, certificates);
+    add('POST', apiRoutes.certificate, certificates);
+    add('GET', apiRoutes.sessions, sessions);
+    add('POST', apiRoutes.revokeSession, sessions);
+    return api;
+  }
+}
