@@ -5,7 +5,8 @@ import { createApp } from '../lib/app.ts';
 import { type Deployment, defineDeployment } from '../lib/deployment.ts';
 
 /** `-c config=FILE` takes another configuration than sshtrail.config.ts; `-c name=NAME` and `-c lockDays=N` change those fields of it. */
-const context = new App().node;
+const app = new App();
+const context = app.node;
 const file = String(
   context.tryGetContext('config') ?? new URL('../sshtrail.config.ts', import.meta.url).pathname,
 );
@@ -21,4 +22,5 @@ createApp(
       ...(lockDays === undefined ? {} : { lockDays: Number(lockDays) }),
     },
   }),
+  app,
 ).synth();

@@ -1,4 +1,4 @@
-import { App, type AppProps, Tags } from 'aws-cdk-lib';
+import { App, Tags } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { AuditStack } from './audit-stack.ts';
 import { ControlStack } from './control-stack.ts';
@@ -9,8 +9,7 @@ import { ProxyStack } from './proxy-stack.ts';
 import { ResponseStack } from './response-stack.ts';
 
 /** Every stack of a deployment, in the order they depend on each other. Needs no account, no credentials and no container engine. */
-export function createApp(deployment: Deployment, props: AppProps = {}): App {
-  const app = new App(props);
+export function createApp(deployment: Deployment, app: App = new App()): App {
   const { name } = deployment;
   const audit = new AuditStack(app, `${name}-audit`, deployment);
   const control = new ControlStack(app, `${name}-control`, deployment, { audit });

@@ -30,6 +30,7 @@ export {
   formatPrivateKey,
   formatPublicKeyLine,
   generatePrivateKey,
+  KeyError,
   type PrivateKey,
   type PublicKey,
   parsePrivateKey,

@@ -9,3 +9,4 @@ export * from './lake/index.ts';
 export * from './notices/index.ts';
 export * from './parameters/index.ts';
 export * from './s3/index.ts';
+export * from './security-groups/index.ts';

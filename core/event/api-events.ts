@@ -1,20 +1,34 @@
 import type { AuditDraft, UserIdentity } from '#core/contract';
-import { draft, isoTime } from './draft.ts';
+import { type Actor, draft, isoTime, type Refusal } from './draft.ts';
+import { evidenceText } from './evidence-text.ts';
+import type { IdentityFacts } from './facts.ts';
 
-/** Who called the control API, as IAM proved it. */
-export type ApiCaller = {
-  readonly name: string;
-  readonly principalId: string;
-  readonly type: UserIdentity['type'];
-  readonly arn: string;
-  readonly accountId: string;
-  readonly sourceIp: string;
+/** What is known of a call of the control API before anything is made of it. */
+export type ApiCall = {
+  /** Absent where it is none. */
+  readonly sourceIp?: string | undefined;
   readonly userAgent: string;
+  /** Of the API, as its access log has it. */
   readonly requestId: string;
+};
+
+/** Whom IAM proved to be calling. */
+export type ApiCaller = ApiCall & {
+  readonly identity: IdentityFacts & { readonly arn: string };
+  /** `source`: `iam`, `identity-center-asserted` or `none`. */
   readonly mfa: { readonly verified: boolean; readonly source: string };
 };
 
-/** A user certificate for an engineer: what it says. */
+/** A caller who is no identity here; the texts are what the API passed on. */
+export type UnknownApiCaller = ApiCall & {
+  readonly claimedArn: string;
+  readonly claimedAccount: string;
+  readonly claimedPrincipalId: string;
+};
+
+const maxNameBytes = 256;
+
+/** A user certificate for an engineer. On record before it is given out. */
 export function issueEngineerCertificate(
   caller: ApiCaller,
   atMs: number,
@@ -23,18 +37,19 @@ export function issueEngineerCertificate(
     readonly serial: bigint;
     readonly validFromMs: number;
     readonly validToMs: number;
+    /** The one address it is good from. */
     readonly sourceAddress?: string | undefined;
     readonly authorityFingerprint: string;
   },
 ): AuditDraft {
   return draft('IssueCertificate', atMs, actorOf(caller, atMs), {
     request: {
-      principals: caller.name,
+      principals: caller.identity.name,
       keyFingerprint: what.keyFingerprint,
       sourceAddress: what.sourceAddress,
     },
     response: {
-      keyId: caller.arn,
+      keyId: caller.identity.arn,
       serial: what.serial,
       validFrom: isoTime(what.validFromMs),
       validTo: isoTime(what.validToMs),
@@ -43,47 +58,50 @@ export function issueEngineerCertificate(
   });
 }
 
-/** A certificate that was asked for and not given. `arn` may be anything that API Gateway passed on. */
+/** A certificate that was asked for and not given. */
 export function refuseEngineerCertificate(
-  caller: Omit<ApiCaller, 'name' | 'type'>,
+  caller: ApiCaller | UnknownApiCaller,
   atMs: number,
-  refusal: { readonly reason: string; readonly message: string },
+  refusal: Refusal,
 ): AuditDraft {
-  const { arn, principalId, accountId, sourceIp, userAgent, requestId } = caller;
-  return draft(
-    'IssueCertificate',
-    atMs,
-    {
-      userIdentity: { type: 'Unknown', principalId: principalId.slice(0, 1024), userName: 'unknown' },
-      sourceIPAddress: sourceIp,
-      userAgent,
-      additional: { requestId },
-    },
-    {
-      request: { callerArn: arn, callerAccount: accountId },
-      refusal: { errorCode: 'AccessDenied', denyReason: refusal.reason, message: refusal.message },
-    },
-  );
+  return 'identity' in caller
+    ? draft('IssueCertificate', atMs, actorOf(caller, atMs), {
+        request: { principals: caller.identity.name },
+        refusal,
+      })
+    : draft('IssueCertificate', atMs, unknownActor(caller), {
+        request: { callerArn: caller.claimedArn, callerAccount: caller.claimedAccount },
+        refusal,
+      });
 }
 
-function actorOf(caller: ApiCaller, atMs: number) {
-  const { name, principalId, type, arn, accountId, sourceIp, userAgent, requestId, mfa } = caller;
+function actorOf({ identity, mfa, ...call }: ApiCaller, atMs: number): Actor {
+  const accountId = identity.arn.split(':')[4];
   return {
     userIdentity: {
-      type,
-      principalId,
-      userName: name,
-      arn,
-      accountId,
+      type: identity.type,
+      principalId: identity.principalId,
+      userName: identity.name,
+      arn: identity.arn,
+      ...(accountId === undefined ? {} : { accountId }),
       sessionContext: {
         attributes: {
-          mfaAuthenticated: mfa.verified ? ('true' as const) : ('false' as const),
+          mfaAuthenticated: mfa.verified ? 'true' : 'false',
           creationDate: new Date(atMs).toISOString(),
         },
       },
     },
-    sourceIPAddress: sourceIp,
-    userAgent,
-    additional: { requestId, mfaAuthenticated: mfa.verified, mfaMethod: mfa.source },
+    ...callOf(call),
+    additional: { requestId: call.requestId, mfaAuthenticated: mfa.verified, mfaMethod: mfa.source },
   };
+}
+
+function unknownActor(caller: UnknownApiCaller): Actor {
+  const name = evidenceText(caller.claimedPrincipalId, maxNameBytes).text;
+  const userIdentity: UserIdentity = { type: 'Unknown', principalId: `unknown:${name}`, userName: name };
+  return { userIdentity, ...callOf(caller), additional: { requestId: caller.requestId } };
+}
+
+function callOf({ sourceIp, userAgent }: ApiCall): Pick<Actor, 'sourceIPAddress' | 'userAgent'> {
+  return { ...(sourceIp === undefined ? {} : { sourceIPAddress: sourceIp }), userAgent };
 }

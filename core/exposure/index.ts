@@ -1,6 +1,9 @@
+export { type RuleChange, readRuleChange } from './cloudtrail-rules.ts';
 export {
   type ExposedRule,
+  type Exposure,
   exposedRules,
-  rulesOfCloudTrail,
+  type RuleSelection,
   type SecurityGroupRule,
+  type SecurityGroups,
 } from './exposed-rules.ts';

@@ -94,7 +94,7 @@ async function takePlace(
   if (places.some(({ data }) => data.findingKey === finding.key)) return true;
   const taken = new Set(places.map(({ id }) => id));
   // Those that come together begin at different places.
-  const first = [...finding.key].reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), 0);
+  const first = Buffer.from(finding.key, 'utf8').reduce((sum, byte) => sum + byte, 0);
   for (let offset = 0; offset < limit; offset += 1) {
     const id = `${prefix}${(first + offset) % limit}`;
     if (taken.has(id)) continue;

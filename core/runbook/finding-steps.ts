@@ -100,19 +100,18 @@ export async function closeFinding(
 ): Promise<Finding> {
   const { control, runbook } = tools;
   const id = findingId(finding.runbookId, finding.key);
-  let closed = finding;
-  let version = stored.version;
-  for (let attempt = 0; attempt < maxCloseAttempts; attempt += 1) {
+  let current = { data: finding, version: stored.version };
+  for (let attempt = 1; ; attempt += 1) {
+    const { data, version } = current;
     const taken = await stepsTaken(runbook, finding.key, control);
-    closed = { ...closed, state: stateAfter([...taken.values()]) };
+    const closed: Finding = Object.assign({}, data, { state: stateAfter([...taken.values()]) });
     const put = await control.put('finding', id, closed, { kind: 'version', version }, stored.expiresAtMs);
-    if (put !== undefined) return closed;
-    const current = await control.get('finding', id);
-    if (current?.data.foundAtMs !== finding.foundAtMs) return closed;
-    closed = current.data;
-    version = current.version;
+    if (put !== undefined || attempt === maxCloseAttempts) return closed;
+    // Somebody else says something of it at the same time; what its steps say is said again of what is there now.
+    const there = await control.get('finding', id);
+    if (there?.data.foundAtMs !== finding.foundAtMs) return closed;
+    current = there;
   }
-  return closed;
 }
 
 export async function decide(

@@ -10,7 +10,6 @@ export { respondToFinding } from './respond-to-finding.ts';
 export type { FindingReport, HandOver, RunOptions, RunReport } from './run-runbook.ts';
 export { runRunbook } from './run-runbook.ts';
 export type { InputValue, Runbook, Trigger } from './runbook.ts';
-export { RunbookError } from './runbook-error.ts';
 
 export { runbookJsonSchema } from './runbook-file.ts';
 export type { MakeTestEngine, RunbookTestResult } from './test-runbook.ts';

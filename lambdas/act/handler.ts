@@ -15,6 +15,7 @@ import {
   readRunbookSettings,
   readRunbooks,
   runbooksFolder,
+  writeLine,
 } from '../shared/index.ts';
 import { type ActSummary, act } from './act.ts';
 
@@ -37,9 +38,8 @@ export const handler: Handler<ActRequest, ActSummary> = async (event, { awsReque
   prepared ??= prepare();
   const { region, environment, runbooks, clients, sns } = prepared;
   const now = Date.now;
-  const write = (line: string) => void process.stdout.write(`${line}\n`);
-  const log = createLog(write, { function: functionName, requestId, now });
-  const count = createCount(write, { function: functionName, now });
+  const log = createLog(writeLine, { function: functionName, requestId, now });
+  const count = createCount(writeLine, { function: functionName, now });
   const invocation = openInvocation({
     environment,
     region,

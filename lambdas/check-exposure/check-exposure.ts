@@ -1,176 +1,171 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { ActionTaken, ControlStore, Finding, Journal, Notifier } from '#core/contract';
-import { detectCondition, executeRunbookStep, type RunbookRun } from '#core/event';
-import { type ExposedRule, exposedRules, rulesOfCloudTrail, type SecurityGroupRule } from '#core/exposure';
-import { type Count, FunctionError, type Log } from '../shared/index.ts';
-
-/** Live state of security groups. */
-export type SecurityGroups = {
-  /** The rules with these ids that exist now; every ingress rule where none are named. */
-  rules(ids?: readonly string[]): Promise<readonly SecurityGroupRule[]>;
-  /** Whether the group says that sshtrail manages it. */
-  isManaged(groupId: string): Promise<boolean>;
-  /** Takes back exactly that rule. False where it was gone. */
-  revoke(groupId: string, ruleId: string): Promise<boolean>;
-};
+import type { Finding, Notifier } from '#core/contract';
+import type { RunbookRun } from '#core/event';
+import {
+  type ExposedRule,
+  exposedRules,
+  type RuleSelection,
+  readRuleChange,
+  type SecurityGroups,
+} from '#core/exposure';
+import { type Count, FunctionError, type Invocation, type Log } from '../shared/index.ts';
+import {
+  closeExposure,
+  exposureFinding,
+  exposureRunbook,
+  forgetExposure,
+  noteBriefExposure,
+} from './close-exposure.ts';
 
 export type CheckExposureParts = {
+  readonly invocation: Pick<Invocation, 'control' | 'journal'>;
   readonly groups: SecurityGroups;
-  readonly control: ControlStore;
-  readonly journal: Journal;
   readonly notifier: Notifier;
+  /** Groups whose open port is meant. */
   readonly allowedGroups: readonly string[];
+  readonly runId: string;
   readonly log: Log;
   readonly count: Count;
   readonly now: () => number;
 };
 
 export type CheckExposureSummary = {
-  readonly exposed: number;
+  /** Rules that let the world in to port 22 when they were looked at. */
+  readonly open: number;
   readonly closed: readonly string[];
-  /** Open, and for people to close. */
+  /** For people to close; they were told. */
   readonly left: readonly string[];
+  /** Rules over prefix lists, which are not looked into. */
+  readonly unknown: number;
 };
 
-const runbookId = 'SSH-013';
-const sshPort = 22;
-/** A rule that is still open after a day is told again. */
-const suppressMs = 86_400_000;
+type Looked = {
+  readonly open: readonly ExposedRule[];
+  /** Rules that were open when they were made, and are not now. */
+  readonly brief: readonly ExposedRule[];
+  readonly unknown: number;
+  readonly actor: string;
+  readonly whole: boolean;
+};
 
-const managementEvent = z.looseObject({
+const sshPort = 22;
+/** More are looked after by the next sweep. */
+const maxRules = 500;
+
+const managementEvent = z.object({
   'detail-type': z.literal('AWS API Call via CloudTrail'),
-  detail: z.looseObject({
-    userIdentity: z.looseObject({ arn: z.string().optional() }).optional(),
-    requestParameters: z.unknown().optional(),
-  }),
+  detail: z.unknown(),
 });
-const sweep = z.looseObject({ kind: z.literal('sweep') });
-/** ModifySecurityGroupRules names the rules it changed in the request only. */
-const ruleIdPattern = /sgr-[0-9a-f]{8,17}/g;
+const sweep = z.object({ kind: z.literal('sweep') });
 
 /**
- * Finds port 22 open to the world (SSH-013): in the rules that a management event made, or in all that are live. What is found is looked at again
- * before anything is done; a rule of a group that sshtrail manages is taken back, others are told to people.
- * @throws FunctionError `bad-request`; `incomplete` where a rule could not be taken back
+ * Finds port 22 open to the world (SSH-013): in what a management event made or changed, or in all that there is. The event only says where to
+ * look: what is done goes by the live state, which is read again before it. A rule of a managed group is taken back, of others people are told.
+ * One rule's failure does not stop the others.
+ *
+ * @throws FunctionError `bad-request`; `incomplete` where a rule could not be looked after, which is tried again. SecurityGroupsError
  */
 export async function checkExposure(
   event: unknown,
   parts: CheckExposureParts,
 ): Promise<CheckExposureSummary> {
-  const exposed = exposedRules(await rulesToJudge(event, parts.groups), {
-    port: sshPort,
-    allowedGroups: parts.allowedGroups,
-  });
-  if (exposed.length === 0) return { exposed: 0, closed: [], left: [] };
-  parts.count('ExposedRules', exposed.length);
+  const looked = await look(event, parts);
+  const { log, count, runId } = parts;
+  const run: RunbookRun = {
+    runbookId: exposureRunbook,
+    runId,
+    mode: 'live',
+    trigger: looked.whole ? 'schedule' : 'event',
+  };
+  if (looked.open.length > 0) count('ExposedRules', looked.open.length);
   const closed: string[] = [];
   const left: string[] = [];
   const failed: string[] = [];
-  for (const rule of exposed) {
+  const after = async (ruleId: string, work: () => Promise<unknown>) => {
     try {
-      ((await handle(rule, actorOf(event), parts)) ? closed : left).push(rule.ruleId);
+      await work();
     } catch (error) {
-      parts.log.error('an exposed rule could not be handled', error, { ruleId: rule.ruleId });
-      failed.push(`${rule.ruleId}: ${error instanceof Error ? error.message : 'unknown fault'}`);
+      log.error('an open rule could not be looked after', error, { ruleId });
+      failed.push(`${ruleId}: ${error instanceof Error ? error.message : String(error)}`);
     }
-  }
+  };
+  for (const rule of looked.open)
+    await after(rule.ruleId, async () => {
+      const outcome = await closeExposure(rule, looked.actor, run, parts);
+      (outcome === 'left' ? left : closed).push(rule.ruleId);
+    });
+  for (const rule of looked.brief)
+    await after(rule.ruleId, () => noteBriefExposure(rule, looked.actor, run, parts));
+  if (looked.whole)
+    for (const finding of await unsettled(looked, parts))
+      await after(finding.columns['rule_id'] ?? finding.key, () => forgetExposure(finding, run, parts));
+  const summary = { open: looked.open.length, closed, left, unknown: looked.unknown };
+  log.info('rules were looked at', {
+    open: summary.open,
+    closed: closed.length,
+    left: left.length,
+    unknown: summary.unknown,
+  });
   if (failed.length > 0)
     throw new FunctionError(
       'incomplete',
-      `${failed.length} exposed rules could not be handled: ${failed.join('; ')}`,
+      `${failed.length} open rules could not be looked after: ${failed.slice(0, 5).join('; ')}; see docs/runbook-ssh-013.md`,
     );
-  return { exposed: exposed.length, closed, left };
+  return summary;
 }
 
-/** The event tells which rules to look at; what they are is asked of EC2, since much may have happened since. */
-async function rulesToJudge(event: unknown, groups: SecurityGroups): Promise<readonly SecurityGroupRule[]> {
-  if (sweep.safeParse(event).success) return groups.rules();
+async function look(event: unknown, parts: CheckExposureParts): Promise<Looked> {
+  const { allowedGroups, groups, log } = parts;
+  const options = { port: sshPort, allowedGroups };
+  if (sweep.safeParse(event).success)
+    return {
+      ...(await openNow({ kind: 'all' }, groups, options, log)),
+      brief: [],
+      actor: 'unknown',
+      whole: true,
+    };
   const parsed = managementEvent.safeParse(event);
-  const made = parsed.success ? rulesOfCloudTrail(parsed.data.detail) : undefined;
-  if (!parsed.success || made === undefined)
-    throw new FunctionError('bad-request', 'this is neither a management event of EC2 nor {"kind": "sweep"}');
-  const changed = JSON.stringify(parsed.data.detail.requestParameters ?? {}).match(ruleIdPattern) ?? [];
-  const ids = [...new Set([...made.map(({ ruleId }) => ruleId), ...changed])].slice(0, 1000);
-  return ids.length === 0 ? [] : groups.rules(ids);
+  const change = parsed.success ? readRuleChange(parsed.data.detail) : undefined;
+  if (change === undefined)
+    throw new FunctionError(
+      'bad-request',
+      'this is no change of rules by CloudTrail and no {"kind": "sweep"}; deploy the stacks again, whose rules send these',
+    );
+  const { actor, made, ruleIds, groupIds } = change;
+  const where: RuleSelection =
+    ruleIds.length > 0 ? { kind: 'rules', ids: ruleIds } : { kind: 'groups', ids: groupIds };
+  const now = await openNow(where, groups, options, log);
+  const openIds = new Set(now.open.map(({ ruleId }) => ruleId));
+  const brief = exposedRules(made, options).open.filter(({ ruleId }) => !openIds.has(ruleId));
+  return { ...now, brief: brief.slice(0, maxRules), actor, whole: false };
 }
 
-function actorOf(event: unknown): string {
-  const parsed = managementEvent.safeParse(event);
-  return (parsed.success ? parsed.data.detail.userIdentity?.arn : undefined) ?? 'unknown';
-}
-
-/** True where the rule is closed. */
-async function handle(rule: ExposedRule, actor: string, parts: CheckExposureParts): Promise<boolean> {
-  const { groups, control, journal, notifier, now } = parts;
-  const atMs = now();
-  const run = runOf(rule, atMs);
-  const finding = findingOf(rule, actor, atMs);
-  const id = `${runbookId}:${finding.key}`;
-  const isNew = await control.put('finding', id, finding, { kind: 'absent' }, atMs + suppressMs);
-  if (isNew !== undefined) await journal.record(detectCondition(run, atMs, finding));
-
-  const managed = await groups.isManaged(rule.groupId);
-  if (managed) {
-    const gone = !(await groups.revoke(rule.groupId, rule.ruleId));
-    await putOnRecord(rule, run, parts, {
-      outcome: gone ? 'not-needed' : 'done',
-      detail: gone ? 'the rule was gone' : `took back ${rule.ruleId} of ${rule.groupId} (${rule.cidr})`,
-    });
+async function openNow(
+  where: RuleSelection,
+  groups: SecurityGroups,
+  options: Parameters<typeof exposedRules>[1],
+  log: Log,
+): Promise<Pick<Looked, 'open' | 'unknown'>> {
+  const open: ExposedRule[] = [];
+  let unknown = 0;
+  for await (const page of groups.rules(where)) {
+    const judged = exposedRules(page, options);
+    open.push(...judged.open.slice(0, maxRules - open.length));
+    unknown += judged.unknown.length;
+    for (const { ruleId, groupId, prefixListId } of judged.unknown)
+      log.info('who reaches port 22 by a prefix list is not known here', { ruleId, groupId, prefixListId });
   }
-  if (isNew !== undefined)
-    await notifier.notify({
-      severity: 'critical',
-      title: finding.title,
-      text: `${finding.title}. Opened by ${actor}. ${
-        managed
-          ? 'sshtrail took the rule back, since the group is tagged sshtrail:managed=true.'
-          : 'The group is not tagged sshtrail:managed=true, so the rule stays: close it, or add the group to exposureAllowedGroups in sshtrail.config.ts.'
-      } See docs/runbook-ssh-013.md.`,
-      runbookId,
-      findingKey: finding.key,
-    });
-  return managed;
+  return { open, unknown };
 }
 
-async function putOnRecord(
-  rule: ExposedRule,
-  run: RunbookRun,
-  { journal, control, now }: CheckExposureParts,
-  outcome: Pick<ActionTaken, 'outcome' | 'detail'>,
-): Promise<void> {
-  const action = 'sg.revokeRule';
-  const taken: ActionTaken = { runbookId, findingKey: rule.ruleId, action, atMs: now(), ...outcome };
-  const id = `${runbookId}:${rule.ruleId}:0`;
-  // Delivered twice, it is on record once; a rule that was opened again has another id.
-  const isNew = await control.put('action', id, taken, { kind: 'absent' }, now() + suppressMs);
-  if (isNew === undefined) return;
-  await journal.record(
-    executeRunbookStep(run, now(), { findingKey: rule.ruleId, step: 0, action, ...outcome }),
-  );
-}
-
-function runOf(rule: ExposedRule, atMs: number): RunbookRun {
-  const seed = createHash('sha256').update(`${rule.ruleId}\n${atMs}`).digest('hex');
-  return { runbookId, runId: `r-${seed.slice(0, 16)}`, mode: 'live', trigger: 'event' };
-}
-
-function findingOf(rule: ExposedRule, actor: string, atMs: number): Finding {
-  const ports = rule.protocol === '-1' ? 'all' : `${rule.fromPort ?? ''}-${rule.toPort ?? ''}`;
-  return {
-    runbookId,
-    key: rule.ruleId,
-    title: `${rule.groupId} opens port 22 to ${rule.cidr}`,
-    severity: 'critical',
-    foundAtMs: atMs,
-    columns: {
-      group_id: rule.groupId,
-      rule_id: rule.ruleId,
-      cidr: rule.cidr,
-      protocol: rule.protocol,
-      ports,
-      actor,
-    },
-    state: 'acted',
-  };
+/** Findings that are not over, of rules that are not open any more. */
+async function unsettled({ open }: Looked, { invocation }: CheckExposureParts): Promise<readonly Finding[]> {
+  // Where there are more rules than were looked after, nobody knows.
+  if (open.length === maxRules) return [];
+  const keys = new Set(open.map((rule) => exposureFinding(rule, 'unknown', 0).key));
+  return (await invocation.control.list('finding'))
+    .map(({ data }) => data)
+    .filter(
+      ({ runbookId, key, state }) => runbookId === exposureRunbook && state !== 'acted' && !keys.has(key),
+    );
 }

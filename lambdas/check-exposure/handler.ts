@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { SNSClient } from '@aws-sdk/client-sns';
 import type { Handler } from 'aws-lambda';
-import { createSnsNotifier } from '#adapters/aws';
+import { createSecurityGroups, createSnsNotifier } from '#adapters/aws';
 import { readEnvironment } from '#core/deployment';
 import {
   closing,
@@ -11,9 +11,9 @@ import {
   createLog,
   openInvocation,
   readRegion,
+  writeLine,
 } from '../shared/index.ts';
 import { type CheckExposureSummary, checkExposure } from './check-exposure.ts';
-import { liveSecurityGroups } from './security-groups.ts';
 
 const functionName = 'check-exposure';
 
@@ -25,7 +25,7 @@ function prepare() {
     environment: readEnvironment(functionName, process.env),
     clients: createInvocationClients(region, process.env['AWS_ENDPOINT_URL']),
     sns: new SNSClient({ region, maxAttempts: 1 }),
-    ec2: new EC2Client({ region, maxAttempts: 3 }),
+    ec2: new EC2Client({ region, maxAttempts: 1 }),
   };
 }
 let prepared: ReturnType<typeof prepare> | undefined;
@@ -34,9 +34,8 @@ export const handler: Handler<unknown, CheckExposureSummary> = async (event, { a
   prepared ??= prepare();
   const { region, environment, clients, sns, ec2 } = prepared;
   const now = Date.now;
-  const write = (line: string) => void process.stdout.write(`${line}\n`);
-  const log = createLog(write, { function: functionName, requestId, now });
-  const count = createCount(write, { function: functionName, now });
+  const log = createLog(writeLine, { function: functionName, requestId, now });
+  const count = createCount(writeLine, { function: functionName, now });
   const invocation = openInvocation({
     environment,
     region,
@@ -50,15 +49,17 @@ export const handler: Handler<unknown, CheckExposureSummary> = async (event, { a
   });
   return closing(invocation, log, () =>
     checkExposure(event, {
-      groups: liveSecurityGroups(ec2),
-      control: invocation.control,
-      journal: invocation.journal,
+      invocation,
+      groups: createSecurityGroups(ec2),
       notifier: createSnsNotifier({
         client: sns,
         topicArn: environment.SSHTRAIL_NOTICE_TOPIC,
         deployment: environment.SSHTRAIL_NAME,
       }),
-      allowedGroups: environment.SSHTRAIL_EXPOSURE_ALLOWED_GROUPS.split(',').filter((group) => group !== ''),
+      allowedGroups: environment.SSHTRAIL_EXPOSURE_ALLOWED_GROUPS.split(',')
+        .map((group) => group.trim())
+        .filter((group) => group !== ''),
+      runId: requestId,
       log,
       count,
       now,

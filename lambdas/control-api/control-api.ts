@@ -1,9 +1,14 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
-import { apiRoutes, type ControlStore, type LiveSession, sessionId } from '#core/contract';
-import { identityFromArn } from '#core/federation';
+import {
+  apiRoutes,
+  type ControlStore,
+  type LiveSession,
+  type SessionId,
+  sessionId as toSessionId,
+} from '#core/contract';
 import { printable } from '#core/wording';
-import { bodyOf, errorResponse, jsonResponse, requestIdentity } from '../shared/index.ts';
+import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
 
 export type ControlApiParts = {
   readonly control: ControlStore;
@@ -11,91 +16,123 @@ export type ControlApiParts = {
   readonly sleep: (ms: number) => Promise<void>;
 };
 
+/** What became of the wish to end a session: `asked` and `already` where it was not seen to end in time. */
+export type RevocationState = 'ended' | 'asked' | 'already' | 'not-open';
+
 const maxBodyBytes = 8 * 1024;
+const maxMessage = 500;
+/** An answer has at most 6 MB. */
+const maxSessions = 5_000;
 const revocationLifetimeMs = 86_400_000;
 /** A gateway looks for revocations every second. */
 const endedWithinMs = 5_000;
 const lookEveryMs = 200;
 
-const revokeRequest = z.strictObject({ message: z.string().max(500).default('ended by an operator') });
+const methods: Readonly<Record<string, string>> = {
+  [apiRoutes.sessions]: 'GET',
+  [apiRoutes.revokeSession]: 'POST',
+};
+const revokeRequest = z.strictObject({ message: z.string().max(maxMessage).optional() });
 
 /** Who is connected, and the end of one session. IAM has decided who may call. */
 export async function controlApi(
   event: APIGatewayProxyEvent,
   parts: ControlApiParts,
 ): Promise<APIGatewayProxyResult> {
-  switch (`${event.httpMethod} ${event.resource}`) {
-    case `GET ${apiRoutes.sessions}`: {
-      const sessions = (await parts.control.list('session')).map(({ data }) => sessionView(data));
-      return jsonResponse(200, { sessions });
-    }
-    case `POST ${apiRoutes.revokeSession}`:
-      return revoke(event, parts);
-    default:
-      return errorResponse(
-        404,
-        'no-such-route',
-        'there is GET /v1/sessions and POST /v1/sessions/{sessionId}/revoke',
-      );
-  }
+  const method = methods[event.resource];
+  if (method === undefined)
+    return errorResponse(
+      404,
+      'no-such-route',
+      `there is GET ${apiRoutes.sessions} and POST ${apiRoutes.revokeSession}`,
+    );
+  if (event.httpMethod !== method)
+    return errorResponse(405, 'wrong-method', `this route takes ${method}`, { allow: method });
+  const identity = apiIdentity(event);
+  if (!identity.ok) return errorResponse(403, identity.reason, identity.message);
+  return method === 'GET' ? sessions(parts) : revoke(event, identity.caller.name, parts);
 }
 
-function sessionView(session: LiveSession) {
-  const { startedAtMs, ...rest } = session;
-  return { ...rest, startedAt: new Date(startedAtMs).toISOString() };
+/** Oldest first. */
+async function sessions({ control }: ControlApiParts): Promise<APIGatewayProxyResult> {
+  const open = (await control.list('session'))
+    .map(({ data }) => data)
+    .filter(({ state }) => state === 'open')
+    .sort((one, other) => one.startedAtMs - other.startedAtMs);
+  const listed: readonly LiveSession[] = open.slice(0, maxSessions);
+  return jsonResponse(200, { sessions: listed, truncated: listed.length < open.length });
 }
 
 /** As `sshtrail kill` does: a wish in the store, which the gateway that has the session takes up and puts on record. */
 async function revoke(
   event: APIGatewayProxyEvent,
-  { control, now, sleep }: ControlApiParts,
+  name: string,
+  parts: ControlApiParts,
 ): Promise<APIGatewayProxyResult> {
-  const wanted = event.pathParameters?.['sessionId'] ?? '';
-  if (!/^s-[0-9a-f]{32}$/.test(wanted))
+  const sessionId = sessionIdIn(event);
+  if (sessionId === undefined)
     return errorResponse(
       400,
       'bad-session-id',
       'a session id is s- and 32 hex digits; GET /v1/sessions lists them',
     );
-  const message = messageOf(event);
+  const message = messageIn(event);
   if (message === undefined)
-    return errorResponse(400, 'bad-request', 'the body is empty or {"message": "at most 500 characters"}');
-  const identity = requestIdentity(event);
-  const caller = identityFromArn(identity.arn, identity.principalId);
-  if (!caller.ok) return errorResponse(403, 'unusable-identity', caller.message);
-  const id = sessionId(wanted);
-  if ((await control.get('session', id)) === undefined)
     return errorResponse(
-      404,
-      'not-open',
-      `the session ${id} is not open; GET /v1/sessions lists those that are`,
+      400,
+      'bad-request',
+      `the body is empty or {"message": "at most ${maxMessage} characters"}`,
     );
+  const state = await revokeSession(sessionId, { by: `iam:${name}`, message: `${message} (${name})` }, parts);
+  return jsonResponse(state === 'asked' || state === 'already' ? 202 : 200, { sessionId, state });
+}
 
-  const by = `iam/${caller.caller.name}`;
+async function revokeSession(
+  sessionId: SessionId,
+  { by, message }: { readonly by: string; readonly message: string },
+  { control, now, sleep }: ControlApiParts,
+): Promise<RevocationState> {
+  const isOpen = async () => (await control.get('session', sessionId))?.data.state === 'open';
+  if (!(await isOpen())) return 'not-open';
   const atMs = now();
   const stored = await control.put(
     'revocation',
-    id,
-    { sessionId: id, by, message: `${printable(message)} (${by})`, atMs },
+    sessionId,
+    { sessionId, by, message, atMs },
     { kind: 'absent' },
     atMs + revocationLifetimeMs,
   );
-  while (now() - atMs < endedWithinMs) {
-    if ((await control.get('session', id)) === undefined)
-      return jsonResponse(200, { sessionId: id, state: 'ended' });
+  for (;;) {
+    if (!(await isOpen())) return 'ended';
+    if (now() - atMs >= endedWithinMs) return stored === undefined ? 'already' : 'asked';
     await sleep(lookEveryMs);
   }
-  return jsonResponse(202, { sessionId: id, state: stored === undefined ? 'already' : 'asked' });
 }
 
-function messageOf(event: APIGatewayProxyEvent): string | undefined {
+function sessionIdIn(event: APIGatewayProxyEvent): SessionId | undefined {
+  try {
+    return toSessionId(event.pathParameters?.['sessionId'] ?? '');
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where the body is of another form. What it says is shown to an engineer's terminal. */
+function messageIn(event: APIGatewayProxyEvent): string | undefined {
   const body = bodyOf(event);
   if (body.length > maxBodyBytes) return undefined;
-  if (body.length === 0) return revokeRequest.parse({}).message;
+  if (body.length === 0) return defaultMessage;
+  let json: unknown;
   try {
-    const parsed = revokeRequest.safeParse(JSON.parse(body.toString('utf8')));
-    return parsed.success ? parsed.data.message : undefined;
+    json = JSON.parse(body.toString('utf8'));
   } catch {
     return undefined;
   }
+  const parsed = revokeRequest.safeParse(json);
+  if (!parsed.success) return undefined;
+  const { message = '' } = parsed.data;
+  return message.trim() === '' ? defaultMessage : printable(message);
 }
+
+const defaultMessage = 'ended by an operator';

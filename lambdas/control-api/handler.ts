@@ -3,13 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { APIGatewayProxyHandler } from 'aws-lambda';
 import { readEnvironment } from '#core/deployment';
 import {
-  closing,
+  answering,
   createCount,
   createInvocationClients,
   createLog,
-  errorResponse,
   openInvocation,
   readRegion,
+  writeLine,
 } from '../shared/index.ts';
 import { controlApi } from './control-api.ts';
 
@@ -30,29 +30,20 @@ export const handler: APIGatewayProxyHandler = async (event, { awsRequestId: req
   prepared ??= prepare();
   const { region, environment, clients } = prepared;
   const now = Date.now;
-  const write = (line: string) => void process.stdout.write(`${line}\n`);
-  const log = createLog(write, { function: functionName, requestId, now });
-  const count = createCount(write, { function: functionName, now });
-  try {
-    const invocation = openInvocation({
-      environment,
-      region,
-      clients,
-      functionName,
-      log,
-      count,
-      now,
-      randomBytes,
-      fetch,
-    });
-    return await closing(invocation, log, () =>
-      controlApi(event, { control: invocation.control, now, sleep: delay }),
-    );
-  } catch {
-    return errorResponse(
-      500,
-      'internal',
-      `that could not be done; tell who runs sshtrail this id: ${requestId}`,
-    );
-  }
+  const log = createLog(writeLine, { function: functionName, requestId, now });
+  const count = createCount(writeLine, { function: functionName, now });
+  const invocation = openInvocation({
+    environment,
+    region,
+    clients,
+    functionName,
+    log,
+    count,
+    now,
+    randomBytes,
+    fetch,
+  });
+  return answering(invocation, { log, count, requestId }, () =>
+    controlApi(event, { control: invocation.control, now, sleep: delay }),
+  );
 };

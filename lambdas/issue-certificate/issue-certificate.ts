@@ -1,182 +1,144 @@
+import { isIPv4 } from 'node:net';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import { z } from 'zod';
+import { KmsError } from '#adapters/aws';
 import { apiRoutes, type Journal } from '#core/contract';
-import { issueEngineerCertificate, refuseEngineerCertificate } from '#core/event';
+import {
+  type ApiCaller,
+  issueEngineerCertificate,
+  type Refusal,
+  refuseEngineerCertificate,
+  type UnknownApiCaller,
+} from '#core/event';
 import {
   type FederatedIdentity,
   federatedExtensions,
   type IamCaller,
-  identityFromArn,
   type MfaSource,
 } from '#core/federation';
-import {
-  formatCertificateLine,
-  mintCertificate,
-  type PublicKey,
-  parsePublicKeyLine,
-  type RemoteSigner,
-  userExtensions,
-} from '#ssh';
-import {
-  bodyOf,
-  errorResponse,
-  jsonResponse,
-  type RequestIdentity,
-  requestIdentity,
-} from '../shared/index.ts';
+import { formatCertificateLine, mintCertificate, type RemoteSigner, userExtensions } from '#ssh';
+import { apiIdentity, errorResponse, jsonResponse } from '../shared/index.ts';
+import { type CertificateRequest, readCertificateRequest } from './certificate-request.ts';
 
 export type IssueParts = {
   readonly authority: () => Promise<RemoteSigner>;
   readonly journal: Journal;
+  /** Longest life of a certificate. */
   readonly maxSeconds: number;
   readonly allowedAccounts: readonly string[];
+  /** Accounts whose owner says that their Identity Center asks for MFA at every sign-in. */
   readonly identityCenterMfaAccounts: readonly string[];
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
 };
 
-const maxBodyBytes = 32 * 1024;
+/** For clocks of gateways that are behind. */
 const backdateSeconds = 30;
-
-const request = z.strictObject({
-  publicKey: z.string().max(16 * 1024),
-  validForSeconds: z.int().min(60).max(86_400).optional(),
-  /** The certificate is good from the caller's address only. */
-  bindSourceAddress: z.boolean().default(false),
-});
 
 /**
  * Turns a caller whom IAM proved into a user certificate for one key. In this order: modify (what was asked for is cut to what may be),
- * validate, policy, then sign. What is given out is on record first.
+ * validate, policy, then sign. What is given out, and what is refused, is on record first.
+ *
+ * Twice the same call makes two certificates that are good for the same. How many there may be is left to the API's throttling.
  */
 export async function issueCertificate(
   event: APIGatewayProxyEvent,
   parts: IssueParts,
 ): Promise<APIGatewayProxyResult> {
-  const identity = requestIdentity(event);
-  const wanted = readRequest(event);
-  if (!wanted.ok) return errorResponse(400, 'bad-request', wanted.message);
-  const judged = judgeCaller(identity, event.resource, parts);
-  if (!judged.ok) {
-    await parts.journal.record(
-      refuseEngineerCertificate(
-        { ...identity, mfa: { verified: false, source: 'none' } },
-        parts.now(),
-        judged,
-      ),
+  if (event.resource !== apiRoutes.certificate && event.resource !== apiRoutes.certificateWithMfa)
+    return errorResponse(
+      404,
+      'no-such-route',
+      `there is POST ${apiRoutes.certificate} and ${apiRoutes.certificateWithMfa}`,
     );
-    return errorResponse(403, judged.reason, judged.message);
-  }
-  return sign(identity, judged, wanted, parts);
-}
-
-type Wanted = {
-  readonly ok: true;
-  readonly publicKey: PublicKey;
-  readonly validForSeconds: number | undefined;
-  readonly bindSourceAddress: boolean;
-};
-
-function readRequest(event: APIGatewayProxyEvent): Wanted | { readonly ok: false; readonly message: string } {
-  const body = bodyOf(event);
-  if (body.length > maxBodyBytes) return bad(`the body has over ${maxBodyBytes} bytes; send one public key`);
-  let json: unknown;
-  try {
-    json = JSON.parse(body.toString('utf8'));
-  } catch {
-    return bad('the body is no JSON; send {"publicKey": "ssh-ed25519 AAAA..."}');
-  }
-  const parsed = request.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return bad(`${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'cannot be used'}`);
-  }
-  const { publicKey: line, validForSeconds, bindSourceAddress } = parsed.data;
-  const publicKey = readKey(line);
-  return 'message' in publicKey
-    ? { ok: false, message: publicKey.message }
-    : { ok: true, publicKey: publicKey.key, validForSeconds, bindSourceAddress };
-}
-
-/** What is sent may be anything, a private key by mistake included: nothing of it is said back. */
-function readKey(line: string): { readonly key: PublicKey } | { readonly message: string } {
-  const text = line.trim();
-  if (text.includes('PRIVATE KEY'))
-    return { message: 'this is a private key: keep it to yourself, make a new one, and send the .pub file' };
-  if (/[\r\n\0]/.test(text)) return { message: 'publicKey has more than one line; send one .pub file' };
-  try {
-    const { publicKey } = parsePublicKeyLine(text);
-    return { key: publicKey };
-  } catch {
-    return { message: 'publicKey is not the line of a .pub file; make a key with ssh-keygen -t ed25519' };
-  }
-}
-
-type Judged = { readonly ok: true; readonly caller: IamCaller; readonly mfa: FederatedIdentity['mfa'] };
-type Refused = { readonly ok: false; readonly reason: string; readonly message: string };
-
-function judgeCaller(
-  { arn, principalId, accountId }: RequestIdentity,
-  resource: string,
-  parts: Pick<IssueParts, 'allowedAccounts' | 'identityCenterMfaAccounts'>,
-): Judged | Refused {
-  const read = identityFromArn(arn, principalId);
-  if (!read.ok) return { ok: false, reason: 'unusable-identity', message: read.message };
-  const { caller } = read;
-  if (caller.accountId !== accountId || !parts.allowedAccounts.includes(caller.accountId))
-    return {
-      ok: false,
-      reason: 'account-not-allowed',
-      message: `account ${caller.accountId} may not ask for certificates here; add it to allowedAccounts in sshtrail.config.ts`,
-    };
-  const source = mfaSource(caller, resource, parts.identityCenterMfaAccounts);
-  return { ok: true, caller, mfa: { verified: source !== 'none', source } };
+  if (event.httpMethod !== 'POST')
+    return errorResponse(405, 'wrong-method', 'ask for a certificate by POST', { allow: 'POST' });
+  const identity = apiIdentity(event);
+  if (!identity.ok) return refuse(403, identity.call, identity, parts);
+  const caller = withMfa(identity.call, identity.caller, event.resource, parts);
+  const wanted = readCertificateRequest(event);
+  if (!wanted.ok) return refuse(400, caller, { reason: 'bad-request', message: wanted.message }, parts);
+  if (!parts.allowedAccounts.includes(identity.caller.accountId))
+    return refuse(
+      403,
+      caller,
+      {
+        reason: 'account-not-allowed',
+        message: `account ${identity.caller.accountId} may not ask for certificates here; add it to allowedAccounts in sshtrail.config.ts`,
+      },
+      parts,
+    );
+  return issue(identity.caller, caller, wanted.request, parts);
 }
 
 /** IAM lets a request onto the one route only with MFA; of Identity Center it knows nothing, and the account's owner says it. */
-function mfaSource(caller: IamCaller, resource: string, declared: readonly string[]): MfaSource {
-  if (resource === apiRoutes.certificateWithMfa) return 'iam';
-  return caller.type === 'IdentityCenterUser' && declared.includes(caller.accountId)
-    ? 'identity-center-asserted'
-    : 'none';
+function withMfa(
+  call: ApiCaller | Omit<ApiCaller, 'identity' | 'mfa'>,
+  caller: IamCaller,
+  resource: string,
+  { identityCenterMfaAccounts }: IssueParts,
+): ApiCaller & { readonly mfa: FederatedIdentity['mfa'] } {
+  const isDeclared =
+    caller.type === 'IdentityCenterUser' && identityCenterMfaAccounts.includes(caller.accountId);
+  const source: MfaSource =
+    resource === apiRoutes.certificateWithMfa ? 'iam' : isDeclared ? 'identity-center-asserted' : 'none';
+  return { ...call, identity: caller, mfa: { verified: source !== 'none', source } };
 }
 
-async function sign(
-  identity: RequestIdentity,
-  { caller, mfa }: Judged,
-  wanted: Wanted,
+async function refuse(
+  statusCode: 400 | 403,
+  caller: ApiCaller | UnknownApiCaller,
+  { reason, message }: { readonly reason: string; readonly message: string },
+  { journal, now }: IssueParts,
+): Promise<APIGatewayProxyResult> {
+  const errorCode: Refusal['errorCode'] = statusCode === 400 ? 'ProtocolError' : 'AccessDenied';
+  await journal.record(refuseEngineerCertificate(caller, now(), { errorCode, denyReason: reason, message }));
+  return errorResponse(statusCode, reason, message);
+}
+
+async function issue(
+  iam: IamCaller,
+  caller: ApiCaller & { readonly mfa: FederatedIdentity['mfa'] },
+  wanted: CertificateRequest,
   parts: IssueParts,
 ): Promise<APIGatewayProxyResult> {
-  const { now, randomBytes, journal } = parts;
+  const { now, randomBytes, maxSeconds, journal } = parts;
+  const { mfa, sourceIp = '' } = caller;
   const atMs = now();
-  const seconds = Math.min(wanted.validForSeconds ?? parts.maxSeconds, parts.maxSeconds);
   const nowSeconds = Math.floor(atMs / 1000);
-  const [validAfter, validBefore] = [nowSeconds - backdateSeconds, nowSeconds + seconds];
+  const validAfter = nowSeconds - backdateSeconds;
+  const validBefore = nowSeconds + Math.min(wanted.validForSeconds ?? maxSeconds, maxSeconds);
   const serial = randomBytes(8).readBigUInt64BE();
-  const sourceAddress = wanted.bindSourceAddress ? identity.sourceIp : undefined;
+  const sourceAddress = wanted.bindSourceAddress ? `${sourceIp}/${isIPv4(sourceIp) ? 32 : 128}` : undefined;
   const authority = await parts.authority();
-  const certificate = await mintCertificate(
-    {
-      kind: 'user',
-      publicKey: wanted.publicKey,
-      keyId: caller.arn,
-      serial,
-      principals: [caller.name],
-      validAfter: BigInt(validAfter),
-      validBefore: BigInt(validBefore),
-      extensions: new Map([
-        ...userExtensions.map((name) => [name, ''] as const),
-        ...federatedExtensions({ ...caller, mfa, provedAtMs: atMs }),
-      ]),
-      nonce: randomBytes(32),
-      ...(sourceAddress === undefined
-        ? {}
-        : { criticalOptions: new Map([['source-address', sourceAddress]]) }),
-    },
-    authority,
-  );
+  let certificate: Buffer;
+  try {
+    certificate = await mintCertificate(
+      {
+        kind: 'user',
+        publicKey: wanted.publicKey,
+        keyId: iam.arn,
+        serial,
+        principals: [iam.name],
+        validAfter: BigInt(validAfter),
+        validBefore: BigInt(validBefore),
+        ...(sourceAddress === undefined
+          ? {}
+          : { criticalOptions: new Map([['source-address', sourceAddress]]) }),
+        extensions: new Map([
+          ...userExtensions.map((name) => [name, ''] as const),
+          ...federatedExtensions({ ...iam, mfa, provedAtMs: atMs }),
+        ]),
+        nonce: randomBytes(32),
+      },
+      authority,
+    );
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.code !== 'too-long') throw error;
+    const message = 'the key is too large for the authority to certify; make one with ssh-keygen -t ed25519';
+    return refuse(400, caller, { reason: 'bad-request', message }, parts);
+  }
   await journal.record(
-    issueEngineerCertificate({ ...identity, ...caller, mfa }, atMs, {
+    issueEngineerCertificate(caller, atMs, {
       keyFingerprint: wanted.publicKey.fingerprint,
       serial,
       validFromMs: validAfter * 1000,
@@ -186,16 +148,12 @@ async function sign(
     }),
   );
   return jsonResponse(200, {
-    certificate: formatCertificateLine(certificate, caller.name),
-    principal: caller.name,
+    certificate: formatCertificateLine(certificate, iam.name),
+    principal: iam.name,
     serial: String(serial),
     validAfter: new Date(validAfter * 1000).toISOString(),
     validBefore: new Date(validBefore * 1000).toISOString(),
     mfa: mfa.verified,
     mfaSource: mfa.source,
   });
-}
-
-function bad(message: string): { readonly ok: false; readonly message: string } {
-  return { ok: false, message };
 }

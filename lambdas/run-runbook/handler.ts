@@ -23,6 +23,7 @@ import {
   readRunbookSettings,
   readRunbooks,
   runbooksFolder,
+  writeLine,
 } from '../shared/index.ts';
 import { chooseLake } from './choose-lake.ts';
 import { type RunSummary, runRunbooks } from './run-runbook.ts';
@@ -53,9 +54,8 @@ export const handler: Handler<RunEvent, readonly RunSummary[]> = async (event, c
   prepared ??= prepare();
   const { region, environment, runbooks, clients, athena, cloudTrail, sns } = prepared;
   const now = Date.now;
-  const write = (line: string) => void process.stdout.write(`${line}\n`);
-  const log = createLog(write, { function: functionName, requestId: context.awsRequestId, now });
-  const count = createCount(write, { function: functionName, now });
+  const log = createLog(writeLine, { function: functionName, requestId: context.awsRequestId, now });
+  const count = createCount(writeLine, { function: functionName, now });
   const common = { region, environment, clients, log, count, now };
   const invocation = openInvocation({ ...common, functionName, randomBytes, fetch });
   const starter = createAutomationStarter({ client: clients.ssm });

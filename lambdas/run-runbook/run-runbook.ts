@@ -10,7 +10,14 @@ import {
   runRunbook,
   runWindow,
 } from '#core/runbook';
-import { type Count, FunctionError, type Invocation, type Log, settingOf } from '../shared/index.ts';
+import {
+  type Count,
+  errorText,
+  FunctionError,
+  type Invocation,
+  type Log,
+  settingOf,
+} from '../shared/index.ts';
 import { clientToken } from './client-token.ts';
 import { type Progress, readProgress, type Started, saveProgress } from './progress.ts';
 import { parseRunRequest, type RunRequest } from './run-request.ts';
@@ -104,7 +111,7 @@ export async function runRunbooks(input: unknown, parts: RunParts): Promise<read
   if (first !== undefined)
     throw new FunctionError(
       'incomplete',
-      `${faults.length} things failed, the first: ${first instanceof Error ? first.message : String(first)}; they are tried again`,
+      `${faults.length} things failed, the first: ${errorText(first)}; they are tried again`,
       { cause: first },
     );
   return summaries;

@@ -1,4 +1,5 @@
-export { bodyOf, errorResponse, jsonResponse, type RequestIdentity, requestIdentity } from './api.ts';
+export { type ApiIdentity, answering, apiIdentity, bodyOf, errorResponse, jsonResponse } from './api.ts';
+export { type ClaimOptions, claimFinding, type FindingClaim, settleFinding } from './claim-finding.ts';
 export { createInvocationClients } from './clients.ts';
 export { closing } from './closing.ts';
 export { FunctionError } from './function-error.ts';
@@ -9,7 +10,7 @@ export {
   openInvocation,
   startInvocation,
 } from './invocation.ts';
-export { createLog, type Log, metricLine } from './log.ts';
+export { createLog, errorText, type Log, metricLine, writeLine } from './log.ts';
 export { type Count, createCount } from './metrics.ts';
 export { readRegion } from './region.ts';
 export { readRunbooks, runbooksFolder } from './runbook-files.ts';

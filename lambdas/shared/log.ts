@@ -17,6 +17,11 @@ export type LogContext = {
   readonly now: () => number;
 };
 
+/** A line of the function's log. */
+export function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 const maxTextLength = 2_000;
 const maxCauses = 4;
 
@@ -67,15 +72,20 @@ function errorFields(error: unknown): LogFields {
   const chain: string[] = [];
   let cause: unknown = error instanceof Error ? error.cause : undefined;
   while (cause !== undefined && chain.length < maxCauses) {
-    chain.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause));
+    chain.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   return {
     error: error instanceof Error ? error.name : typeof error,
     errorCode: codeOf(error),
-    errorMessage: error instanceof Error ? error.message : String(error),
+    errorMessage: errorText(error),
     cause: chain.length === 0 ? undefined : chain.join(' <- '),
   };
+}
+
+/** What an error says of itself. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : 'something that is no error was thrown';
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -16,6 +16,8 @@ export type FunctionMetric =
   | 'SealFailures'
   /** Rules that open port 22 to the world. */
   | 'ExposedRules'
+  /** Calls of the API that failed by a fault of ours. */
+  | 'ApiFailures'
   /** Sessions that were not seen to end after they were revoked. */
   | 'RevocationUnconfirmed';
 

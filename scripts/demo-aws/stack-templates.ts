@@ -27,7 +27,10 @@ export type StackTemplates = {
 const manifest = z.object({
   artifacts: z.record(
     z.string(),
-    z.looseObject({ type: z.string(), properties: z.looseObject({ templateFile: z.string() }).optional() }),
+    z.looseObject({
+      type: z.string(),
+      properties: z.looseObject({ templateFile: z.string().optional() }).optional(),
+    }),
   ),
 });
 
@@ -51,8 +54,9 @@ export function readStackTemplates(cloudAssembly: string): StackTemplates {
   const resources: TemplateResource[] = [];
   const exports = new Map<string, { stack: string; value: TemplateValue }>();
   for (const [stack, artifact] of Object.entries(artifacts)) {
-    if (artifact.type !== 'aws:cloudformation:stack' || artifact.properties === undefined) continue;
-    const read = template.parse(readJson(join(cloudAssembly, artifact.properties.templateFile)));
+    const file = artifact.properties?.templateFile;
+    if (artifact.type !== 'aws:cloudformation:stack' || file === undefined) continue;
+    const read = template.parse(readJson(join(cloudAssembly, file)));
     for (const [logicalId, resource] of Object.entries(read.Resources))
       resources.push({ stack, logicalId, type: resource.Type, properties: resource.Properties });
     for (const output of Object.values(read.Outputs))

@@ -72,9 +72,7 @@ export class BatchLoop {
       this.stop(unwritable(new Error(`${this.#queue.length} records wait for the store`)));
       return;
     }
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** Resolves when everything that was appended before is durable. @throws the fault */
@@ -114,6 +112,8 @@ export class BatchLoop {
         this.#underWay = [];
       }
     }
+    // In the same turn as the last look, so that what comes next starts anew.
+    this.#running = undefined;
   }
 
   #acknowledge({ seq, date }: Append, batch: readonly Append[], content: Buffer): void {

@@ -282,6 +282,13 @@ export class ObjectJournal implements OpenedObjectJournal {
     return this.#closing;
   }
 
+  /** Stops, and leaves the stream as it is to whoever goes on with it. */
+  leave(): void {
+    this.#closing ??= Promise.resolve([]);
+    this.#sealer.stop();
+    for (const courier of this.#couriers) courier.stop();
+  }
+
   /** Takes no more: another is the writer now, or soon. */
   abandon(error: JournalError): void {
     if (error.code === 'damaged') this.#options.onFault(error);

@@ -76,8 +76,7 @@ async function sealOnce(options: SealOptions, writer: AuditWriter): Promise<Seal
       undelivered,
     });
   } finally {
-    // After `finish` this does nothing.
-    await journal.close().catch(() => undefined);
+    await journal.close();
   }
 }
 

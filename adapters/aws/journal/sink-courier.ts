@@ -95,13 +95,10 @@ export class SinkCourier {
   }
 
   #start(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (!this.#done()) this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
-    // What is offered between the last look and the end of the run is seen: nothing is awaited there.
     while (!this.#done() && !this.#stop.signal.aborted) {
       try {
         if (this.#savedSeq < this.#deliveredSeq) await this.#savePosition();
@@ -116,6 +113,8 @@ export class SinkCourier {
         await delay(pauseMs, undefined, { ref: false, signal: this.#stop.signal }).catch(() => undefined);
       }
     }
+    // In the same turn as the last look, so that what is offered next starts anew.
+    this.#running = undefined;
   }
 
   async #deliverNext(): Promise<void> {

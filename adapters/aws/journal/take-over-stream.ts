@@ -16,7 +16,10 @@ export type TakeOverOptions = AppendOptions & {
 
 /** A stream that goes on under another writer. */
 export type TakenStream = {
-  /** Its next record follows on the last one of the dead writer. `fenced` where somebody else goes on with the stream. */
+  /**
+   * Its next record follows on the last one of the dead writer. `fenced` where somebody else goes on with the stream. Closing
+   * it leaves the stream as it is, to be taken over again.
+   */
   readonly journal: Journal;
   /** StartSession records of sessions without an end, oldest first. */
   readonly lostSessions: readonly AuditRecord[];
@@ -55,7 +58,16 @@ export async function takeOverStream(options: TakeOverOptions): Promise<TakenStr
       if (!state.ended) await put(seq, Buffer.alloc(0));
     },
   });
-  return { journal, lostSessions, recordings, finish: () => journal.finish() };
+  return {
+    journal: {
+      record: (draft) => journal.record(draft),
+      subscribe: (listener) => journal.subscribe(listener),
+      close: async () => journal.leave(),
+    },
+    lostSessions,
+    recordings,
+    finish: () => journal.finish(),
+  };
 }
 
 /**

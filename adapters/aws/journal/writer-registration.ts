@@ -26,15 +26,14 @@ export type WriterRegistrationOptions = {
 export async function registerWriter(options: WriterRegistrationOptions): Promise<WriterRegistration> {
   const { control, writer, now, heartbeatMs, silenceMs, onLost } = options;
   const { stream } = writer;
-  const put = await control.put('writer', stream, writer, { kind: 'absent' });
-  const found = put === undefined ? await control.get('writer', stream) : undefined;
-  // The answer to an earlier attempt of our own may have been lost.
-  if (put === undefined && (found?.data.heardAtMs !== writer.heardAtMs || !isSame(found.data, writer)))
+  let version = await control.put('writer', stream, writer, { kind: 'absent' });
+  if (version === undefined) {
+    const there = await control.get('writer', stream);
     throw new JournalError(
       'locked',
-      `the stream ${stream} has a writer (${found?.data.proxyId ?? 'gone just now'}); use another name, or let the seal function complete it`,
+      `the stream ${stream} has a writer (${there?.data.proxyId ?? 'gone just now'}); use another name, or let the seal function complete it`,
     );
-  let version = put ?? found?.version ?? 1;
+  }
   let underWay: Promise<void> | undefined;
   let lastFault: unknown;
   let silence = silenceTimer();
@@ -56,7 +55,7 @@ export async function registerWriter(options: WriterRegistrationOptions): Promis
     const saidAt = silenceTimer();
     const data = { ...writer, heardAtMs: now(), openSinceSeq: options.openSinceSeq() };
     try {
-      const next = await control.put('writer', stream, data, { kind: 'version', version });
+      const next = await control.put('writer', stream, data, { kind: 'version', version: version ?? 1 });
       if (next === undefined) version = await versionOfOwn();
       else {
         version = next;

@@ -79,6 +79,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
                 Key: key,
                 Body: bytes,
                 ContentLength: bytes.length,
+                ChecksumAlgorithm: 'SHA256',
                 ChecksumSHA256: sha256,
                 IfNoneMatch: '*',
               }),

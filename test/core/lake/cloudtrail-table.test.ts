@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { glueTables } from '../../../core/contract/index.ts';
@@ -198,6 +198,30 @@ describe('${cloudtrail} over local files', () => {
     const engine = await lake.engine();
 
     expect(await allRows(engine, 'SELECT count(*) AS n FROM cloudtrail')).toEqual([{ n: 0n }]);
+  });
+
+  it('does not follow a link out of its folder, to a file or to another folder', async () => {
+    const lake = await sampleLake();
+    const path = await trailFile(lake.dataDirectory, [trailRecord(people.user)]);
+    const secret = join(lake.dataDirectory, 'secret');
+    await mkdir(secret);
+    await writeFile(
+      join(secret, 'x.json.gz'),
+      gzipSync(JSON.stringify({ Records: [trailRecord(people.role)] })),
+    );
+    await symlink(join(secret, 'x.json.gz'), join(dirname(path), 'x.json.gz'));
+    await symlink(secret, join(dirname(path), 'secret'));
+    const engine = await lake.engine();
+
+    const rows = await allRows(engine, 'SELECT user_name FROM cloudtrail');
+
+    expect(rows).toEqual([{ user_name: 'alice' }]);
+    await expect(
+      allRows(
+        engine,
+        `SELECT * FROM read_json('${join(dirname(path), 'secret', 'x.json.gz')}') -- cloudtrail`,
+      ),
+    ).rejects.toMatchObject({ code: 'refused' });
   });
 
   it('names the file that is damaged', async () => {

@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { topLevel } from './trino-runner.ts';
 
 /** What Athena says of an object it cannot read. */
-export class HiveFault extends Error {}
+class HiveFault extends Error {}
 
 type Columns = readonly (readonly [name: string, type: string])[];
 

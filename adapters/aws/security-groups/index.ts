@@ -1,0 +1,5 @@
+export {
+  createSecurityGroups,
+  SecurityGroupsError,
+  type SecurityGroupsErrorCode,
+} from './security-groups.ts';

@@ -1,0 +1,56 @@
+import type { FakeCaller } from '../fakes/aws/api-gateway.ts';
+import type { PolicyStatement } from '../fakes/aws/resource-policy.ts';
+
+const account = '123456789012';
+
+function caller(n: number, arn: string, principalId: string, mfa: boolean | undefined): FakeCaller {
+  return {
+    accessKeyId: `${mfa === undefined ? 'AKIA' : 'ASIA'}EXAMPLE${n}`,
+    secretAccessKey: `wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY${n}`,
+    ...(mfa === undefined ? {} : { sessionToken: `token/${n}+==` }),
+    arn,
+    principalId,
+    mfa,
+  };
+}
+
+const role = (name: string, session: string, of = account) => `arn:aws:sts::${of}:assumed-role/${name}/${session}`;
+
+/** Who calls the API, with credentials of each kind. */
+export const callers = {
+  withMfa: caller(1, role('Engineer', 'alice'), 'AROAEXAMPLE1:alice', true),
+  withoutMfa: caller(2, role('Engineer', 'bob'), 'AROAEXAMPLE1:bob', false),
+  longTermKey: caller(3, `arn:aws:iam::${account}:user/ops/carol`, 'AIDAEXAMPLE3', undefined),
+  identityCenter: caller(
+    4,
+    role('AWSReservedSSO_Engineer_0123456789abcdef', 'dora@example.com'),
+    'AROAEXAMPLE4:dora@example.com',
+    false,
+  ),
+  otherAccount: caller(5, role('Engineer', 'eve', '111122223333'), 'AROAEXAMPLE5:eve', true),
+  strangeAccount: caller(6, role('Engineer', 'mallory', '444455556666'), 'AROAEXAMPLE6:mallory', true),
+} as const;
+
+/** As the Control stack has them. */
+export const resourcePolicy: readonly PolicyStatement[] = [
+  {
+    Sid: 'Accounts',
+    Effect: 'Allow',
+    Principal: {
+      AWS: [
+        { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':iam::', { Ref: 'AWS::AccountId' }, ':root']] },
+        'arn:aws:iam::111122223333:root',
+      ],
+    },
+    Action: 'execute-api:Invoke',
+    Resource: 'execute-api:/*',
+  },
+  {
+    Sid: 'MfaMeansMfa',
+    Effect: 'Deny',
+    Principal: { AWS: '*' },
+    Action: 'execute-api:Invoke',
+    Resource: 'execute-api:/*/POST/v1/certificates/mfa',
+    Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
+  },
+];
