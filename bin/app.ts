@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { App } from 'aws-cdk-lib';
-import { createApp } from '../lib/app.ts';
-import { type Deployment, defineDeployment } from '../lib/deployment.ts';
+import { createApp, type Deployment, defineDeployment } from '../lib/index.ts';
 
 /** `-c config=FILE` takes another configuration than sshtrail.config.ts; `-c name=NAME` and `-c lockDays=N` change those fields of it. */
 const app = new App();
@@ -10,7 +9,9 @@ const context = app.node;
 const file = String(
   context.tryGetContext('config') ?? new URL('../sshtrail.config.ts', import.meta.url).pathname,
 );
-const { default: configured } = (await import(pathToFileURL(resolve(file)).href)) as { default: Deployment };
+const { default: configured }: { readonly default: Deployment } = await import(
+  pathToFileURL(resolve(file)).href
+);
 const name: unknown = context.tryGetContext('name');
 const lockDays: unknown = context.tryGetContext('lockDays');
 createApp(

@@ -139,7 +139,7 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 /** With every default filled in. */
 export type Deployment = z.output<typeof deploymentSchema>;
 
-export class DeploymentConfigError extends Error {
+class DeploymentConfigError extends Error {
   override readonly name = 'DeploymentConfigError';
   readonly code = 'invalid-deployment';
 }

@@ -33,6 +33,9 @@ export const innerDoors = ['index.ts', 'contract.ts'];
 /** Files by which a room without an alias in package.json is entered. */
 export const roomDoors = ['index.ts', 'main.ts'];
 
+/** Files that load what their user names. */
+export const computedImports: readonly string[] = ['bin/app.ts'];
+
 /** Modules that reach the outside: not for core. */
 export const impureModules = [
   'child_process',

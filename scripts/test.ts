@@ -48,9 +48,14 @@ if (!tools.ok) {
   if (process.env['REQUIRE_MOTO'] === '1') failed += 1;
 }
 const moto = tools.ok ? await startMoto(tools.motoServer) : undefined;
-const counts = await runVitest(
-  tools.ok && moto !== undefined ? { MOTO_ENDPOINT: moto.endpoint, CFN_LINT: tools.cfnLint } : {},
-).finally(() => moto?.stop());
+let counts: { readonly passed: number; readonly failed: number };
+try {
+  counts = await runVitest(
+    tools.ok && moto !== undefined ? { MOTO_ENDPOINT: moto.endpoint, CFN_LINT: tools.cfnLint } : {},
+  );
+} finally {
+  await moto?.stop();
+}
 passed += counts.passed;
 failed += counts.failed;
 console.log(`${passed} passed, ${failed} failed`);

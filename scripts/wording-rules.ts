@@ -16,6 +16,9 @@ const documentationAddress =
 /** Just outside of documentation networks, or with an octal octet: tests of where a range ends need them. */
 const boundaryAddresses = new Set(['192.0.3.0', '192.0.02.0', '203.0.112.9']);
 
+/** Networks that everybody has (RFC 1918), and the whole internet or half of it, as rules of security groups name them. */
+const commonNetwork = /^(?:10(?:\.\d+){3}|0\.0\.0\.0|128\.0\.0\.0|32\.0\.0\.0|2\.0\.0\.0)$/;
+
 /** AWS's own examples, and none. */
 const documentationAccounts = new Set(['123456789012', '111122223333', '000000000000']);
 
@@ -68,7 +71,10 @@ export const wordingRules: readonly WordingRule[] = [
   {
     name: 'real-address',
     pattern: /(?<![\w.-])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\w.-]*[\w])/g,
-    allowed: (address) => documentationAddress.test(address) || boundaryAddresses.has(address),
+    allowed: (address, line) =>
+      documentationAddress.test(address) ||
+      boundaryAddresses.has(address) ||
+      (commonNetwork.test(address) && line.includes(`${address}/`)),
     advice: 'use 192.0.2.x, 198.51.100.x or 203.0.113.x (RFC 5737), or 127.0.0.x',
   },
   {

@@ -2,7 +2,7 @@ import { type DeploymentVariable, deploymentVariables, type Workload } from '#co
 
 export class DeploymentError extends Error {
   override readonly name = 'DeploymentError';
-  readonly code: 'missing-variable' | 'invalid-variable';
+  readonly code: 'missing-variable';
 
   constructor(code: DeploymentError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -11,13 +11,13 @@ export class DeploymentError extends Error {
 }
 
 /** Those that say by being empty that there is nothing. */
-const mayBeEmpty: readonly string[] = [
+const mayBeEmpty: ReadonlySet<string> = new Set([
   'SSHTRAIL_ACCOUNT_TRAIL',
   'SSHTRAIL_EVENT_DATA_STORE_PARAMETER',
   'SSHTRAIL_EXPOSURE_ALLOWED_GROUPS',
   'SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS',
   'SSHTRAIL_LAKE_CHANNEL_PARAMETER',
-];
+]);
 
 /** @throws DeploymentError `missing-variable` that names every variable the stacks should have set. */
 export function readEnvironment<Kind extends Workload>(
@@ -27,13 +27,22 @@ export function readEnvironment<Kind extends Workload>(
   const names: readonly DeploymentVariable<Kind>[] = deploymentVariables[workload];
   const missing = names.filter((name) => {
     const value = environment[name];
-    return value === undefined || (value === '' && !mayBeEmpty.includes(name));
+    return value === undefined || (value === '' && !mayBeEmpty.has(name));
   });
   if (missing.length > 0)
     throw new DeploymentError(
       'missing-variable',
       `${workload} cannot start without ${missing.join(', ')}; deploy it by the stacks, which set them`,
     );
-  const entries = names.map((name) => [name, environment[name] ?? ''] as const);
-  return Object.fromEntries(entries) as Record<DeploymentVariable<Kind>, string>;
+  const complete = { ...environment };
+  for (const name of names) complete[name] ??= '';
+  if (!hasAll(complete, names)) throw new RangeError('a variable has no text');
+  return complete;
+}
+
+function hasAll<Name extends string>(
+  values: Readonly<Record<string, string | undefined>>,
+  names: readonly Name[],
+): values is Record<Name, string> {
+  return names.every((name) => typeof values[name] === 'string');
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { isIP } from 'node:net';
+import { z } from 'zod';
 import type { AuditRecord, FlatStrings } from '#core/contract';
 import { evidenceText } from '#core/event';
+
+const address = z.union([z.ipv4(), z.ipv6()]);
 
 /** The `eventData` of PutAuditEvents. Values inside the maps are texts, as SQL has them there. */
 export type LakeEventData = {
@@ -54,7 +56,7 @@ export function toLakeEventData(
 ): LakeEventData {
   const kept = options.includeCommands === true ? record : withoutTypedText(record);
   const { userIdentity, sourceIPAddress, userAgent, errorCode, errorMessage } = kept;
-  const isAddress = sourceIPAddress !== undefined && isIP(sourceIPAddress) !== 0;
+  const isAddress = sourceIPAddress !== undefined && address.safeParse(sourceIPAddress).success;
   return {
     version: kept.eventVersion,
     UID: cut(kept.eventID, maxBytes.name),

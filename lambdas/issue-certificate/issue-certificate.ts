@@ -1,6 +1,5 @@
 import { isIPv4 } from 'node:net';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import { KmsError } from '#adapters/aws';
 import { apiRoutes, type Journal } from '#core/contract';
 import {
   type ApiCaller,
@@ -110,33 +109,26 @@ async function issue(
   const serial = randomBytes(8).readBigUInt64BE();
   const sourceAddress = wanted.bindSourceAddress ? `${sourceIp}/${isIPv4(sourceIp) ? 32 : 128}` : undefined;
   const authority = await parts.authority();
-  let certificate: Buffer;
-  try {
-    certificate = await mintCertificate(
-      {
-        kind: 'user',
-        publicKey: wanted.publicKey,
-        keyId: iam.arn,
-        serial,
-        principals: [iam.name],
-        validAfter: BigInt(validAfter),
-        validBefore: BigInt(validBefore),
-        ...(sourceAddress === undefined
-          ? {}
-          : { criticalOptions: new Map([['source-address', sourceAddress]]) }),
-        extensions: new Map([
-          ...userExtensions.map((name) => [name, ''] as const),
-          ...federatedExtensions({ ...iam, mfa, provedAtMs: atMs }),
-        ]),
-        nonce: randomBytes(32),
-      },
-      authority,
-    );
-  } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'too-long') throw error;
-    const message = 'the key is too large for the authority to certify; make one with ssh-keygen -t ed25519';
-    return refuse(400, caller, { reason: 'bad-request', message }, parts);
-  }
+  const certificate = await mintCertificate(
+    {
+      kind: 'user',
+      publicKey: wanted.publicKey,
+      keyId: iam.arn,
+      serial,
+      principals: [iam.name],
+      validAfter: BigInt(validAfter),
+      validBefore: BigInt(validBefore),
+      ...(sourceAddress === undefined
+        ? {}
+        : { criticalOptions: new Map([['source-address', sourceAddress]]) }),
+      extensions: new Map([
+        ...userExtensions.map((name) => [name, ''] as const),
+        ...federatedExtensions({ ...iam, mfa, provedAtMs: atMs }),
+      ]),
+      nonce: randomBytes(32),
+    },
+    authority,
+  );
   await journal.record(
     issueEngineerCertificate(caller, atMs, {
       keyFingerprint: wanted.publicKey.fingerprint,

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 export type HealthServer = {
   readonly port: number;
@@ -30,7 +29,8 @@ export async function startHealthServer(
       resolve();
     });
   });
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : at.port;
   return {
     port,
     async close() {

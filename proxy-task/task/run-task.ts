@@ -134,8 +134,7 @@ export async function runTask(options: TaskOptions): Promise<RunningTask> {
     gateway.notice(
       `${reason}: this session ends within ${Math.round(graceMs / 1000)} seconds; connect again`,
     );
-    const deadline = now() + graceMs;
-    while (gateway.sessionCount > 0 && now() < deadline && !failed) await sleep(200);
+    if (!failed) await untilNoSession(gateway, now() + graceMs, now);
     try {
       await gateway.close(reason);
       if (!failed)
@@ -148,6 +147,10 @@ export async function runTask(options: TaskOptions): Promise<RunningTask> {
     }
   }
   return { address: gateway.address, healthPort: health.port, failed: failure.promise, stop };
+}
+
+async function untilNoSession(gateway: Gateway, deadlineMs: number, now: () => number): Promise<void> {
+  while (gateway.sessionCount > 0 && now() < deadlineMs) await sleep(200);
 }
 
 function openStores(variables: Variables, clients: TaskClients, now: () => number): Stores {

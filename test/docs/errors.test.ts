@@ -5,7 +5,7 @@ import { errorCodes } from '#core/contract';
 
 const root = join(import.meta.dirname, '..', '..');
 const page = readFileSync(join(root, 'docs', 'errors.md'), 'utf8');
-const sources = ['core', 'ssh', 'adapters', 'cli', 'proxy-task'].flatMap((folder) =>
+const sources = ['core', 'ssh', 'adapters', 'cli', 'lambdas', 'lib', 'proxy-task'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => ({

@@ -14,7 +14,8 @@ function caller(n: number, arn: string, principalId: string, mfa: boolean | unde
   };
 }
 
-const role = (name: string, session: string, of = account) => `arn:aws:sts::${of}:assumed-role/${name}/${session}`;
+const role = (name: string, session: string, of = account) =>
+  `arn:aws:sts::${of}:assumed-role/${name}/${session}`;
 
 /** Who calls the API, with credentials of each kind. */
 export const callers = {
@@ -38,7 +39,9 @@ export const resourcePolicy: readonly PolicyStatement[] = [
     Effect: 'Allow',
     Principal: {
       AWS: [
-        { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':iam::', { Ref: 'AWS::AccountId' }, ':root']] },
+        {
+          'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':iam::', { Ref: 'AWS::AccountId' }, ':root']],
+        },
         'arn:aws:iam::111122223333:root',
       ],
     },

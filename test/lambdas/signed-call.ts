@@ -13,7 +13,7 @@ export type ApiAnswer = {
 
 export type CallOptions = {
   readonly method?: string;
-  readonly body?: string;
+  readonly body?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly service?: string;
   readonly region?: string;
@@ -43,14 +43,18 @@ export async function signedCall(
       protocol,
       hostname,
       path: pathname,
-      query: Object.fromEntries(searchParams),
+      query: Object.fromEntries([...searchParams.keys()].map((name) => [name, searchParams.getAll(name)])),
       headers: { host, 'content-type': 'application/json', ...options.headers },
       ...(body === undefined ? {} : { body }),
     }),
     { signingDate: new Date(options.signedAtMs ?? Date.now()) },
   );
   const { host: _, ...headers } = signed.headers;
-  const response = await fetch(url, { method, headers, ...(sentBody === undefined ? {} : { body: sentBody }) });
+  const response = await fetch(url, {
+    method,
+    headers,
+    ...(sentBody === undefined ? {} : { body: sentBody }),
+  });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, json: objectOf(text) };
 }

@@ -145,9 +145,20 @@ async function* openSegments(
       continue;
     }
     const more = await sealedSince(evidence, stream, lastSealed);
-    yield* sealedSegments(evidence, more, reached);
+    const reachedSeq = reached.seq;
+    for await (const segment of sealedSegments(evidence, more, reached))
+      yield segment.firstSeq > reachedSeq ? segment : resumed(segment, reachedSeq);
     lastSealed = more.at(-1) ?? lastSealed;
   }
+}
+
+/** A segment without the records that were read as batches before it was sealed. */
+function resumed(segment: Segment, reachedSeq: number): Segment {
+  async function* rest(): AsyncGenerator<Uint8Array> {
+    let seq = segment.firstSeq;
+    for await (const line of segment.lines) if (seq++ > reachedSeq) yield line;
+  }
+  return { ...segment, firstSeq: reachedSeq + 1, open: true, lines: rest() };
 }
 
 async function sealedSince(

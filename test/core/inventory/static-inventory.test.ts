@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { exampleTargets, inventoryConformance } from '../../conformance/inventory.ts';
 import { createStaticInventory } from '../../../core/inventory/index.ts';
+import { exampleTargets, inventoryConformance } from '../../conformance/inventory.ts';
 
 inventoryConformance('the static inventory', async (targets) => createStaticInventory(targets));
 

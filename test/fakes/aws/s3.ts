@@ -80,7 +80,7 @@ function put(bucket: Bucket, key: string, request: FakeRequest): FakeResponse {
   const kept = Object.entries({ ...request.headers, ...decoded.trailers }).filter(([name]) =>
     /^x-amz-(server-side|object-lock|meta|checksum)-/.test(name),
   );
-  const headers = Object.fromEntries(kept.map(([name, value]) => [name, String(value)]));
+  const headers = Object.fromEntries(kept.map(([name, value]) => [name, `${value}`]));
   bucket.objects.set(key, { body: decoded.body, headers });
   return { status: 200, headers: { etag: etag(decoded.body) } };
 }

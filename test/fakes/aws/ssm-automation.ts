@@ -43,7 +43,11 @@ const documentSchema = z.looseObject({
 });
 type Document = z.output<typeof documentSchema>;
 
-const createInput = z.looseObject({ Name: z.string(), Content: z.string(), DocumentType: z.literal('Automation') });
+const createInput = z.looseObject({
+  Name: z.string(),
+  Content: z.string(),
+  DocumentType: z.literal('Automation'),
+});
 const startInput = z.looseObject({
   DocumentName: z.string(),
   Parameters: z.record(z.string(), z.array(z.string())).default({}),
@@ -71,7 +75,8 @@ export function fakeSsmAutomation(options: {
     const { DocumentName, Parameters, ClientToken } = startInput.parse(body);
     const document = documents.get(DocumentName);
     if (document === undefined) return jsonError(400, 'AutomationDefinitionNotFoundException', DocumentName);
-    const known = ClientToken === undefined ? undefined : executions.find((each) => each.clientToken === ClientToken);
+    const known =
+      ClientToken === undefined ? undefined : executions.find((each) => each.clientToken === ClientToken);
     if (known !== undefined) return jsonAnswer({ AutomationExecutionId: known.id });
     const parameters = completed(document, Parameters);
     if ('complaint' in parameters)
@@ -105,7 +110,9 @@ export function fakeSsmAutomation(options: {
         case 'StartAutomationExecution':
           return start(body());
         case 'GetAutomationExecution': {
-          const { AutomationExecutionId: id } = z.looseObject({ AutomationExecutionId: z.string() }).parse(body());
+          const { AutomationExecutionId: id } = z
+            .looseObject({ AutomationExecutionId: z.string() })
+            .parse(body());
           const found = executions.find((each) => each.id === id);
           if (found === undefined) return jsonError(400, 'AutomationExecutionNotFoundException', id);
           return jsonAnswer({

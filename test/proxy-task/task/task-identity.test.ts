@@ -6,7 +6,7 @@ const arn = `arn:aws:ecs:eu-central-1:123456789012:task/sshtrail/${taskId}`;
 
 function metadataOf(answer: unknown): typeof fetch {
   return async (input) => {
-    expect(String(input)).toBe('http://127.0.0.1:1/v4/task');
+    expect(input).toBe('http://127.0.0.1:1/v4/task');
     return new Response(typeof answer === 'string' ? answer : JSON.stringify(answer));
   };
 }

@@ -19,13 +19,13 @@ import {
   remoteSigner,
 } from '#ssh';
 import { startPrivateSshd } from '../../cli/playground/private-sshd.ts';
-import { type FakeApi, startFakeApi } from '../../test/fakes/aws/api-gateway.ts';
-import { fakeAthena } from '../../test/fakes/aws/athena.ts';
-import { fakeCloudTrailData } from '../../test/fakes/aws/cloudtrail-data.ts';
-import { fakeCloudTrailLake } from '../../test/fakes/aws/cloudtrail-lake.ts';
-import { type FakeAws, startFakeAws } from '../../test/fakes/aws/fake-aws.ts';
-import { fakeKms } from '../../test/fakes/aws/kms.ts';
-import { type FakeSsmAutomation, fakeSsmAutomation } from '../../test/fakes/aws/ssm-automation.ts';
+import { type FakeApi, startFakeApi } from '../fakes/aws/api-gateway.ts';
+import { fakeAthena } from '../fakes/aws/athena.ts';
+import { fakeCloudTrailData } from '../fakes/aws/cloudtrail-data.ts';
+import { fakeCloudTrailLake } from '../fakes/aws/cloudtrail-lake.ts';
+import { type FakeAws, startFakeAws } from '../fakes/aws/fake-aws.ts';
+import { fakeKms } from '../fakes/aws/kms.ts';
+import { type FakeSsmAutomation, fakeSsmAutomation } from '../fakes/aws/ssm-automation.ts';
 import { createStacks, type EmulatedAccount, type EmulatedStacks } from './emulated-stacks.ts';
 import { createFunctions, type Functions, functionEnvironment } from './functions.ts';
 import { readStackTemplates, type TemplateValue } from './stack-templates.ts';
@@ -282,7 +282,7 @@ async function startGatewayTask(
     (definition.properties['ContainerDefinitions'] as readonly { readonly Environment: TemplateValue }[])[0]
       ?.Environment ?? [],
   ) as readonly { readonly Name: string; readonly Value: string }[];
-  const environment = Object.fromEntries(containers.map(({ Name, Value }) => [Name, String(Value)]));
+  const environment = Object.fromEntries(containers.map(({ Name, Value }) => [Name, Value]));
   let log = '';
   const child = spawn(process.execPath, [join(root, 'proxy-task', 'main.ts')], {
     cwd: root,

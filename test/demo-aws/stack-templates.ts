@@ -96,7 +96,7 @@ export function createResolver(
     const entries = Object.entries(from);
     const [name, argument] = entries[0] ?? [];
     if (entries.length === 1 && name !== undefined && argument !== undefined) {
-      if (name === 'Ref') return reference(stack, String(argument));
+      if (name === 'Ref') return reference(stack, text(stack, argument));
       if (name.startsWith('Fn::')) return call(stack, name.slice(4), argument);
     }
     return Object.fromEntries(entries.map(([key, each]) => [key, resolve(stack, each)]));

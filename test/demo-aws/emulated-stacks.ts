@@ -1,10 +1,11 @@
 import { AthenaClient, CreateWorkGroupCommand } from '@aws-sdk/client-athena';
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateEventBusCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
-import { CreateKeyCommand, type CreateKeyCommandInput, KMSClient } from '@aws-sdk/client-kms';
+import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { CreateDocumentCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { z } from 'zod';
 import {
   type CreatedResource,
   createResolver,
@@ -13,6 +14,11 @@ import {
   type TemplateResource,
   type TemplateValue,
 } from './stack-templates.ts';
+
+const keyProperties = z.looseObject({
+  KeySpec: z.enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'ECC_NIST_EDWARDS25519']).default('SYMMETRIC_DEFAULT'),
+  KeyUsage: z.enum(['ENCRYPT_DECRYPT', 'SIGN_VERIFY']).default('ENCRYPT_DECRYPT'),
+});
 
 export type EmulatedAccount = {
   readonly endpoint: string;
@@ -66,13 +72,8 @@ export async function createStacks(
     if (named !== undefined) created.set(idOf(resource), named);
   }
   for (const resource of templates.resources.filter(({ type }) => type === 'AWS::KMS::Key')) {
-    const spec = String(
-      resource.properties['KeySpec'] ?? 'SYMMETRIC_DEFAULT',
-    ) as CreateKeyCommandInput['KeySpec'];
-    const usage = String(
-      resource.properties['KeyUsage'] ?? 'ENCRYPT_DECRYPT',
-    ) as CreateKeyCommandInput['KeyUsage'];
-    const { KeyMetadata } = await clients.kms.send(new CreateKeyCommand({ KeySpec: spec, KeyUsage: usage }));
+    const { KeySpec, KeyUsage } = keyProperties.parse(resource.properties);
+    const { KeyMetadata } = await clients.kms.send(new CreateKeyCommand({ KeySpec, KeyUsage }));
     const id = KeyMetadata?.KeyId ?? '';
     created.set(idOf(resource), { ref: id, attributes: { Arn: KeyMetadata?.Arn ?? '', KeyId: id } });
   }
@@ -166,7 +167,7 @@ export async function createStacks(
   }
 
   function tableInput(resource: TemplateResource, name: string): CreateTableCommandInput {
-    const resolved = resolver.resolve(resource.stack, resource.properties as TemplateValue);
+    const resolved = resolver.resolve(resource.stack, resource.properties);
     const properties = resolved as unknown as CreateTableCommandInput;
     return {
       TableName: name,
@@ -180,6 +181,10 @@ export async function createStacks(
   }
 }
 
+function textOf(value: TemplateValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
 function idOf(resource: TemplateResource): string {
   return `${resource.stack}/${resource.logicalId}`;
 }
@@ -191,7 +196,7 @@ function nameOf(
 ): CreatedResource | undefined {
   const generated = `${stack}-${logicalId}`;
   const given = (property: string) =>
-    typeof properties[property] === 'string' ? String(properties[property]) : undefined;
+    textOf(properties[property]);
   switch (type) {
     case 'AWS::S3::Bucket': {
       const name = given('BucketName') ?? generated.toLowerCase().slice(0, 63).replace(/-$/, '');

@@ -41,7 +41,7 @@ export function createFunctions(stacks: EmulatedStacks, account: EmulatedAccount
     const file = join(root, 'lambdas', name, 'handler.ts');
     if (!existsSync(file)) throw new Error(`${file} is missing`);
     const requestId = randomUUID();
-    const child = spawn(process.execPath, [join(root, 'scripts', 'demo-aws', 'function-process.ts'), file], {
+    const child = spawn(process.execPath, [join(root, 'test', 'demo-aws', 'function-process.ts'), file], {
       cwd: root,
       env: { ...functionEnvironment(account), ...Object.fromEntries(variables) },
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

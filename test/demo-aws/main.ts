@@ -12,7 +12,7 @@ import {
 } from '#adapters/aws';
 import { apiRoutes, type RunbookRequest } from '#core/contract';
 import { createActionExecutor, parseRunbook, runRunbook, runWindow } from '#core/runbook';
-import { ensurePythonTools, startMoto } from '../python-tools.ts';
+import { ensurePythonTools, startMoto } from '../../scripts/python-tools.ts';
 import { signedFetch } from './signed-fetch.ts';
 import { openStage, type Person, people, type Stage, stopProcess, until } from './stage.ts';
 
