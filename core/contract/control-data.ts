@@ -10,6 +10,7 @@ export type ControlData = {
   gateway: GatewayPresence;
   run: RunbookProgress;
   allowance: ActionAllowance;
+  check: ChainCheck;
 };
 export type ControlKind = keyof ControlData;
 
@@ -123,5 +124,17 @@ export type ActionAllowance = {
   readonly action: string;
   /** Who has it. */
   readonly findingKey: string;
+  readonly atMs: number;
+};
+
+/** How far the chain of a stream in the lake was verified. The id is the stream's name. */
+export type ChainCheck = {
+  readonly stream: string;
+  /** Day and first number of the last segment that was verified. */
+  readonly date: string;
+  readonly firstSeq: number;
+  /** Of its last record. */
+  readonly seq: number;
+  readonly hash: string;
   readonly atMs: number;
 };

@@ -62,6 +62,14 @@ const schemas = {
   gateway: z.strictObject({ proxyId: text, revision: z.number().int().nonnegative(), startedAtMs: timeMs }),
   run: z.strictObject({ runbookId: text, engine: z.enum(['athena', 'lake']), lastRunMs: timeMs }),
   allowance: z.strictObject({ runbookId: text, action: text, findingKey: text, atMs: timeMs }),
+  check: z.strictObject({
+    stream: text,
+    date: text,
+    firstSeq: z.number().int().positive(),
+    seq: z.number().int().positive(),
+    hash: text,
+    atMs: timeMs,
+  }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 
 /** What each kind must look like when it comes back from the disk; anything more or less is refused. */

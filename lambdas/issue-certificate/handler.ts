@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { KMSClient } from '@aws-sdk/client-kms';
 import type { APIGatewayProxyHandler } from 'aws-lambda';
 import { openKmsSigner } from '#adapters/aws';
-import { DeploymentError, readEnvironment } from '#core/deployment';
+import { readEnvironment } from '#core/deployment';
 import { type RemoteSigner, remoteSigner } from '#ssh';
 import {
   answering,
   createCount,
   createInvocationClients,
   createLog,
+  FunctionError,
   openInvocation,
   readRegion,
   writeLine,
@@ -23,8 +24,8 @@ function prepare() {
   const environment = readEnvironment(functionName, process.env);
   const maxSeconds = Number(environment.SSHTRAIL_MAX_CERTIFICATE_SECONDS);
   if (!Number.isSafeInteger(maxSeconds) || maxSeconds < 60 || maxSeconds > 86_400)
-    throw new DeploymentError(
-      'invalid-variable',
+    throw new FunctionError(
+      'configuration',
       'SSHTRAIL_MAX_CERTIFICATE_SECONDS is no number from 60 to 86400; set certificateMaxMinutes and deploy again',
     );
   const kms = new KMSClient({ region, maxAttempts: 1 });

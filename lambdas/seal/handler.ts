@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SNSClient } from '@aws-sdk/client-sns';
 import type { Handler } from 'aws-lambda';
-import { createSnsNotifier, sealDeadWriter, verifyObjectLake } from '#adapters/aws';
-import { type AuditWriter, streamName } from '#core/contract';
+import { createSnsNotifier } from '#adapters/aws';
 import { readEnvironment } from '#core/deployment';
 import packageFile from '../../package.json' with { type: 'json' };
 import {
@@ -10,9 +9,9 @@ import {
   createCount,
   createInvocationClients,
   createLog,
-  type Invocation,
   openInvocation,
   readRegion,
+  writeLine,
 } from '../shared/index.ts';
 import { type SealSummary, seal } from './seal.ts';
 
@@ -34,10 +33,10 @@ let prepared: ReturnType<typeof prepare> | undefined;
 export const handler: Handler<unknown, SealSummary> = async (event, context) => {
   prepared ??= prepare();
   const { region, environment, clients, sns } = prepared;
+  const { awsRequestId: requestId } = context;
   const now = Date.now;
-  const write = (line: string) => void process.stdout.write(`${line}\n`);
-  const log = createLog(write, { function: functionName, requestId: context.awsRequestId, now });
-  const count = createCount(write, { function: functionName, now });
+  const log = createLog(writeLine, { function: functionName, requestId, now });
+  const count = createCount(writeLine, { function: functionName, now });
   const invocation = openInvocation({
     environment,
     region,
@@ -51,42 +50,19 @@ export const handler: Handler<unknown, SealSummary> = async (event, context) => 
   });
   return closing(invocation, log, () =>
     seal(event, {
-      control: invocation.control,
-      journal: invocation.journal,
-      seal: (writer) => sealWriter(writer, invocation, now),
-      verify: async (days) =>
-        verifyObjectLake(invocation.evidence, {
-          days,
-          journal: invocation.stores.journal,
-          liveSessions: new Set((await invocation.control.list('session')).map(({ id }) => id)),
-        }),
+      invocation,
       notifier: createSnsNotifier({
         client: sns,
         topicArn: environment.SSHTRAIL_NOTICE_TOPIC,
         deployment: environment.SSHTRAIL_NAME,
       }),
       version,
+      sealerId: `seal-${requestId}`,
       log,
       count,
       now,
+      randomBytes,
       remainingMs: () => context.getRemainingTimeInMillis(),
     }),
   );
 };
-
-async function sealWriter(writer: AuditWriter, { stores, origin }: Invocation, now: () => number) {
-  return sealDeadWriter({
-    journal: stores.journal,
-    remover: stores.remover,
-    evidence: stores.evidence,
-    control: stores.control,
-    stream: streamName(writer.stream),
-    origin,
-    proxyId: writer.proxyId,
-    now,
-    randomBytes,
-    sinks: await stores.sinks(),
-    version,
-    onFault: () => undefined,
-  });
-}

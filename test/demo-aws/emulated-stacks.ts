@@ -16,7 +16,9 @@ import {
 } from './stack-templates.ts';
 
 const keyProperties = z.looseObject({
-  KeySpec: z.enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'ECC_NIST_EDWARDS25519']).default('SYMMETRIC_DEFAULT'),
+  KeySpec: z
+    .enum(['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'ECC_NIST_EDWARDS25519'])
+    .default('SYMMETRIC_DEFAULT'),
   KeyUsage: z.enum(['ENCRYPT_DECRYPT', 'SIGN_VERIFY']).default('ENCRYPT_DECRYPT'),
 });
 
@@ -195,8 +197,7 @@ function nameOf(
   arn: (service: string, rest: string) => string,
 ): CreatedResource | undefined {
   const generated = `${stack}-${logicalId}`;
-  const given = (property: string) =>
-    textOf(properties[property]);
+  const given = (property: string) => textOf(properties[property]);
   switch (type) {
     case 'AWS::S3::Bucket': {
       const name = given('BucketName') ?? generated.toLowerCase().slice(0, 63).replace(/-$/, '');

@@ -4,8 +4,11 @@ import { pathToFileURL } from 'node:url';
 /** One invocation of a function in a process of its own, as Lambda has it: handler file in argv, event on standard input, result on fd 3. */
 const { writeSync } = await import('node:fs');
 const [file = ''] = process.argv.slice(2);
-const { event, context } = JSON.parse(await text(process.stdin)) as { event: unknown; context: object };
-const endsAtMs = Date.now() + 60_000;
+const { event, context } = JSON.parse(await text(process.stdin)) as {
+  event: unknown;
+  context: { timeoutSeconds: number };
+};
+const endsAtMs = Date.now() + context.timeoutSeconds * 1000;
 const lambdaContext = { ...context, getRemainingTimeInMillis: () => endsAtMs - Date.now() };
 const { handler } = (await import(pathToFileURL(file).href)) as {
   handler: (event: unknown, context: unknown) => Promise<unknown>;

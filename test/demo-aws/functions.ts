@@ -54,6 +54,7 @@ export function createFunctions(stacks: EmulatedStacks, account: EmulatedAccount
         context: {
           awsRequestId: requestId,
           functionName: name,
+          timeoutSeconds: Number(resource.properties['Timeout']),
           invokedFunctionArn: stacks.created(resource).attributes['Arn'],
         },
       }),

@@ -34,6 +34,11 @@ const steps: readonly Step[] = [
   { title: 'runbook SSH-002 finds the session without MFA in CloudTrail Lake', play: findInLake },
   { title: 'its schedule finds it by Athena, and its Automation document calls act', play: findByAthena },
   { title: 'that session is closed, and the other is not', play: oneIsClosed },
+  {
+    title:
+      'another task is killed with a session open; seal puts its end on record, and stores its recording',
+    play: killTask,
+  },
   { title: 'the task drains and stops, and the whole trail in S3 verifies', play: stopAndVerify },
 ];
 
@@ -96,29 +101,68 @@ function ask(on: Stage, person: Person, route: string) {
 
 async function openSessions(on: Stage): Promise<string> {
   for (const person of ['alice', 'bob'] as const) {
-    let output = '';
-    const child = spawn('ssh', [...sshOptions(on, person), 'echo open as $(id -un); exec sleep 600'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    sessions[person] = { process: child, output: () => output, id: '' };
-    await until(
-      `${person} is on the target`,
-      20_000,
-      () => {
-        if (child.exitCode !== null) throw new Error(`ssh of ${person} ended: ${output}`);
-        return output.includes('open as') ? true : undefined;
-      },
-      () => output,
-    );
+    sessions[person] = await openSession(on, person, on.gateway.port);
   }
   return 'alice with MFA and bob without are on web-1';
 }
 
-function sshOptions(on: Stage, person: Person): readonly string[] {
+async function openSession(on: Stage, person: Person, port: number): Promise<OpenSession> {
+  let output = '';
+  const child = spawn('ssh', [...sshOptions(on, person, port), 'echo open as $(id -un); exec sleep 600'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  await until(
+    `${person} is on the target`,
+    20_000,
+    () => {
+      if (child.exitCode !== null) throw new Error(`ssh of ${person} ended: ${output}`);
+      return output.includes('open as') ? true : undefined;
+    },
+    () => output,
+  );
+  return { process: child, output: () => output, id: '' };
+}
+
+/** Without a word, as a host of Fargate may fail. The session is older than what the spool may owe. */
+async function killTask(on: Stage): Promise<string> {
+  const task = await on.startTask();
+  const session = await openSession(on, 'alice', task.port);
+  const sessionsNow = await until('its start is sealed', 20_000, async () => {
+    const starts = (await records(on)).filter(({ eventName }) => eventName === 'StartSession');
+    return starts.length === 3 ? starts : undefined;
+  });
+  const id = sessionsNow.at(-1)?.additionalEventData['sessionId'] ?? '';
+  await stopProcess(task.process, 'SIGKILL');
+  await until('its engineer is cut off', 20_000, () =>
+    session.process.exitCode === null ? undefined : true,
+  );
+  const event = {
+    'detail-type': 'ECS Task State Change',
+    source: 'aws.ecs',
+    detail: { lastStatus: 'STOPPED', taskArn: task.taskArn },
+  };
+  // EventBridge delivers at least once.
+  const [outcome] = await Promise.all([
+    on.functions.invoke('seal', event),
+    on.functions.invoke('seal', event),
+  ]);
+  const ends = (await records(on)).filter(
+    ({ eventName, additionalEventData }) =>
+      eventName === 'EndSession' && additionalEventData['sessionId'] === id,
+  );
+  expect(
+    ends.length === 1,
+    `the session has ${ends.length} ends on record; seal said ${JSON.stringify(outcome)}`,
+  );
+  expect(ends[0]?.responseElements['endReason'] === 'ProxyLost', `it ended by ${JSON.stringify(ends[0])}`);
+  return `${id}: ${JSON.stringify(ends[0]?.responseElements)}`;
+}
+
+function sshOptions(on: Stage, person: Person, port: number): readonly string[] {
   const options = [
-    `Port=${on.gateway.port}`,
+    `Port=${port}`,
     `IdentityFile=${join(on.folder, 'keys', person)}`,
     `CertificateFile=${join(on.folder, 'keys', `${person}-cert.pub`)}`,
     'IdentitiesOnly=yes',
@@ -133,6 +177,7 @@ type SealedRecord = {
   readonly eventName: string;
   readonly eventID: string;
   readonly userIdentity: { readonly userName: string };
+  readonly responseElements: Readonly<Record<string, string>>;
   readonly additionalEventData: Readonly<Record<string, string>>;
 };
 
@@ -258,7 +303,7 @@ async function oneIsClosed(): Promise<string> {
 async function stopAndVerify(on: Stage): Promise<string> {
   await stopProcess(sessions.alice?.process ?? on.gateway.process, 'SIGTERM');
   await until('the task has seen the session end', 10_000, async () =>
-    (await records(on)).filter(({ eventName }) => eventName === 'EndSession').length === 2 ? true : undefined,
+    (await records(on)).filter(({ eventName }) => eventName === 'EndSession').length === 3 ? true : undefined,
   );
   await stopProcess(on.gateway.process, 'SIGTERM');
   expect(on.gateway.process.exitCode === 0, `the task ended with ${on.gateway.process.exitCode}`);

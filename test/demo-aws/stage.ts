@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -37,7 +37,6 @@ export const people = {
 export type Person = keyof typeof people;
 
 const accountNumber = '123456789012';
-const taskId = '0123456789abcdef0123456789abcdef';
 const root = new URL('../..', import.meta.url).pathname;
 
 /** An AWS that answers over HTTP on this machine, with the stacks' resources in it, and the product running there. */
@@ -57,12 +56,15 @@ export type Stage = {
   readonly s3: S3Client;
   readonly login: string;
   readonly gateway: GatewayProcess;
+  /** Another task of the same service; it is stopped with the stage. */
+  startTask(): Promise<GatewayProcess>;
   /** Every object of the evidence bucket. */
   evidence(): Promise<ReadonlyMap<string, Uint8Array>>;
   close(): Promise<void>;
 };
 
 export type GatewayProcess = {
+  readonly taskArn: string;
   readonly port: number;
   readonly process: ChildProcess;
   readonly log: () => string;
@@ -144,11 +146,19 @@ async function open(
   const target = await openTarget(folder, stacks, new KMSClient(options));
   opened.push(() => target.sshd.stop());
   await writeConfiguration(ssm, target);
-  const metadata = await startMetadata();
-  opened.push(() => closeServer(metadata.server));
-  const gateway = await startGatewayTask(stacks, account, metadata.url);
-  opened.push(() => stopProcess(gateway.process));
-  await writeClientFiles(folder, ssm, gateway.port);
+  writeKeys(folder);
+  let tasks = 0;
+  const startTask = async () => {
+    tasks += 1;
+    const taskArn = `arn:aws:ecs:${region}:${accountNumber}:task/sshtrail/${String(tasks).padStart(32, '0')}`;
+    const metadata = await startMetadata(taskArn);
+    opened.push(() => closeServer(metadata.server));
+    const task = await startGatewayTask(stacks, account, metadata.url, taskArn);
+    opened.push(() => stopProcess(task.process));
+    await trustHostKey(folder, ssm, task.port);
+    return task;
+  };
+  const gateway = await startTask();
   const api = await openApi(stacks, functions);
   opened.push(() => api.close());
 
@@ -166,6 +176,7 @@ async function open(
     s3,
     login: userInfo().username,
     gateway,
+    startTask,
     evidence,
     async close() {
       for (const close of opened.toReversed()) await close();
@@ -250,14 +261,14 @@ runbooks:
 }
 
 /** What ECS gives a task: who it is, and the agent that protects it. */
-async function startMetadata(): Promise<{ readonly url: string; readonly server: Server }> {
+async function startMetadata(taskArn: string): Promise<{ readonly url: string; readonly server: Server }> {
   const server = createServer((request, response) => {
     request.resume();
     response.setHeader('content-type', 'application/json');
     response.end(
       request.url === '/v4/task'
         ? JSON.stringify({
-            TaskARN: `arn:aws:ecs:eu-central-1:${accountNumber}:task/sshtrail/${taskId}`,
+            TaskARN: taskArn,
             Revision: '1',
             AvailabilityZone: 'eu-central-1a',
           })
@@ -275,6 +286,7 @@ async function startGatewayTask(
   stacks: EmulatedStacks,
   account: EmulatedAccount,
   metadataUrl: string,
+  taskArn: string,
 ): Promise<GatewayProcess> {
   const definition = stacks.one('AWS::ECS::TaskDefinition');
   const containers = stacks.resolver.resolve(
@@ -308,19 +320,22 @@ async function startGatewayTask(
     },
     () => log,
   );
-  return { port, process: child, log: () => log };
+  return { taskArn, port, process: child, log: () => log };
 }
 
-/** Keys of the people, and the gateway's host key for their clients. */
-async function writeClientFiles(folder: string, ssm: SSMClient, port: number): Promise<void> {
+/** The gateways' host key, for the clients: every task has the same. */
+async function trustHostKey(folder: string, ssm: SSMClient, port: number): Promise<void> {
   const { Parameter } = await ssm.send(
     new GetParameterCommand({ Name: '/sshtrail/sshtrail/host-key', WithDecryption: true }),
   );
   const hostKey = parsePrivateKey(Parameter?.Value ?? '');
-  writeFileSync(
+  appendFileSync(
     join(folder, 'known_hosts'),
     `${formatKnownHostsLine({ patterns: [`[127.0.0.1]:${port}`], publicKey: hostKey.publicKey })}\n`,
   );
+}
+
+function writeKeys(folder: string): void {
   mkdirSync(join(folder, 'keys'), { mode: 0o700 });
   for (const person of Object.keys(people)) {
     const key = generatePrivateKey('ed25519');

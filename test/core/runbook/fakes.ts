@@ -29,6 +29,7 @@ export function memoryControlStore(clock: Clock): ControlStore {
     gateway: new Map(),
     run: new Map(),
     allowance: new Map(),
+    check: new Map(),
     finding: new Map(),
     action: new Map(),
   };
