@@ -72,7 +72,7 @@ const deploymentSchema = z.strictObject({
       /** Fargate's units: 1024 is one vCPU. */
       cpu: z
         .union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)])
-        .default(512),
+        .default(256),
       memoryMiB: z.int().min(512).default(1024),
       tasks: z.int().min(1).max(100).default(2),
       /** On the load balancer. */
@@ -122,7 +122,8 @@ const deploymentSchema = z.strictObject({
     )
     .default([
       { id: 'SSH-001', engine: 'athena', schedule: 'rate(5 minutes)' },
-      { id: 'SSH-002', engine: 'athena', schedule: 'rate(5 minutes)' },
+      // Events start it within seconds; the schedule is for what they missed.
+      { id: 'SSH-002', engine: 'athena', schedule: 'rate(15 minutes)' },
     ]),
   /** Who is told of findings and alarms. */
   notifyEmails: z.array(z.email()).default([]),

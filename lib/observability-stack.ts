@@ -47,37 +47,25 @@ export class ObservabilityStack extends Stack {
       this.#functionAlarm(lambda);
     this.#alarm('EventsNotSealed', {
       help: `${guide}#events-are-not-sealed`,
-      metric: this.#own('SealFailures'),
+      metric: this.#own('SealFailures', 'seal'),
       threshold: 1,
       periods: 1,
     });
     this.#alarm('LakeRefusesEvents', {
       help: `${guide}#cloudtrail-lake-refuses-events`,
-      metric: this.#own('LakeLosses'),
+      metric: this.#own('LakeLosses', 'gateway'),
       threshold: 1,
       periods: 1,
     });
     this.#alarm('SessionsWithoutMfa', {
       help: 'runbook SSH-002',
-      metric: new Metric({
-        namespace: 'sshtrail',
-        metricName: 'SessionsWithoutMfa',
-        dimensionsMap: { Service: 'gateway' },
-        period: Duration.minutes(5),
-        statistic: 'Sum',
-      }),
+      metric: this.#own('SessionsWithoutMfa', 'gateway'),
       threshold: 10,
       periods: 1,
     });
     this.#alarm('AccessDeniedSurge', {
       help: 'runbook SSH-001',
-      metric: new Metric({
-        namespace: 'sshtrail',
-        metricName: 'AccessDenied',
-        dimensionsMap: { Service: 'gateway' },
-        period: Duration.minutes(5),
-        statistic: 'Sum',
-      }),
+      metric: this.#own('AccessDenied', 'gateway'),
       threshold: 50,
       periods: 1,
     });
@@ -102,11 +90,11 @@ export class ObservabilityStack extends Stack {
     });
   }
 
-  #own(metricName: string): Metric {
+  #own(metricName: string, service: string): Metric {
     return new Metric({
       namespace: 'sshtrail',
       metricName,
-      dimensionsMap: { Service: 'seal' },
+      dimensionsMap: { Service: service },
       period: Duration.minutes(5),
       statistic: 'Sum',
     });

@@ -6,6 +6,7 @@ export * from './inventory/index.ts';
 export * from './journal/index.ts';
 export * from './kms/index.ts';
 export * from './lake/index.ts';
+export * from './lake-resources/index.ts';
 export * from './notices/index.ts';
 export * from './parameters/index.ts';
 export * from './s3/index.ts';

@@ -1,167 +1,115 @@
-import {
-  type CloudTrailClient,
-  CreateChannelCommand,
-  CreateEventDataStoreCommand,
-  DeleteChannelCommand,
-  ListChannelsCommand,
-  ListEventDataStoresCommand,
-  UpdateEventDataStoreCommand,
-} from '@aws-sdk/client-cloudtrail';
-import { DeleteParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
 import { z } from 'zod';
+import { type LakeResources, LakeResourcesError } from '#adapters/aws';
 import { lakeUnavailable } from '#core/contract';
-import type { Log } from '../shared/index.ts';
+import { printable } from '#core/wording';
+import { errorText, type Log } from '../shared/index.ts';
+
+/** Where gateways and functions read which channel and event data store there are. */
+export type LakeParameters = {
+  /** `keep`: what is there already stays. */
+  put(name: string, value: string, there: 'overwrite' | 'keep'): Promise<void>;
+  delete(name: string): Promise<void>;
+};
 
 export type ProvisionLakeParts = {
-  readonly cloudTrail: CloudTrailClient;
-  readonly ssm: SSMClient;
+  readonly resources: (name: string, tags: Readonly<Record<string, string>>) => LakeResources;
+  readonly parameters: LakeParameters;
   readonly log: Log;
 };
 
-/** What CloudFormation's provider framework wants back. */
+/** What CloudFormation's provider framework wants back. None of the texts is empty, since outputs may not be. */
 export type ProvisionLakeAnswer = {
   readonly PhysicalResourceId: string;
   readonly Data: { readonly Status: 'available' | 'unavailable'; readonly Reason: string };
 };
 
-const request = z.looseObject({
+const maxReason = 500;
+
+const request = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),
-  ResourceProperties: z.looseObject({
+  ResourceProperties: z.object({
     name: z.string().regex(/^[a-z][a-z0-9-]{1,23}$/),
-    retentionDays: z.string().regex(/^[1-9][0-9]{0,3}$/),
+    /** CloudFormation makes texts of numbers. */
+    retentionDays: z.coerce.number().int().min(7).max(3653),
   }),
 });
-
-type Made = { readonly channelArn: string; readonly eventDataStoreArn: string };
+const named = z.object({ PhysicalResourceId: z.string().min(1) });
 
 /**
  * Makes the event data store and channel of `cloudTrailLake: auto`, and writes where they are into the parameters. CloudTrail Lake takes no new
- * customers, and which refusal such an account gets is not documented: so whatever goes wrong, the deployment goes on without. A retry finds what an
- * attempt before has made, by its name. A deletion keeps the event data store, which is evidence.
+ * customers, and which refusal such an account gets is not documented: so whatever goes wrong, the deployment goes on without it and says why. A
+ * request that is repeated finds what was made before. A deletion takes the channel and the parameters, and keeps the event data store: it is evidence.
  */
 export async function provisionLake(event: unknown, parts: ProvisionLakeParts): Promise<ProvisionLakeAnswer> {
-  const { RequestType, ResourceProperties } = request.parse(event);
+  const parsed = request.safeParse(event);
+  if (!parsed.success) {
+    parts.log.error('the request of CloudFormation cannot be read', parsed.error);
+    const known = named.safeParse(event);
+    const id = known.success ? known.data.PhysicalResourceId : 'cloudtrail-lake';
+    return answer(id, 'unavailable', 'the request of CloudFormation cannot be read; see the log of the function');
+  }
+  const { RequestType, ResourceProperties } = parsed.data;
   const { name, retentionDays } = ResourceProperties;
-  const PhysicalResourceId = `${name}-cloudtrail-lake`;
+  const id = `${name}-cloudtrail-lake`;
+  const resources = parts.resources(`${name}-ssh-events`, { 'sshtrail:deployment': name });
   if (RequestType === 'Delete') {
-    await remove(name, parts);
-    return {
-      PhysicalResourceId,
-      Data: { Status: 'unavailable', Reason: 'deleted; the event data store is kept' },
-    };
+    await remove(name, resources, parts);
+    return answer(id, 'unavailable', 'deleted; the event data store is kept');
   }
   try {
-    const made = await provide(`${name}-ssh-events`, Number(retentionDays), parts.cloudTrail);
-    await say(name, made.channelArn, idOf(made.eventDataStoreArn), parts.ssm);
-    return { PhysicalResourceId, Data: { Status: 'available', Reason: 'events go to CloudTrail Lake' } };
+    const { channelArn, eventDataStoreArn } = await resources.ensure(retentionDays);
+    await say(name, channelArn, eventDataStoreArn.split('/').at(-1) ?? '', 'overwrite', parts);
+    return answer(id, 'available', 'events go to CloudTrail Lake');
   } catch (error) {
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown fault';
     parts.log.error('CloudTrail Lake is not to be had; everything else works without it', error);
-    await say(name, lakeUnavailable, lakeUnavailable, parts.ssm);
-    return { PhysicalResourceId, Data: { Status: 'unavailable', Reason: reason.slice(0, 500) } };
-  }
-}
-
-async function provide(label: string, retentionDays: number, client: CloudTrailClient): Promise<Made> {
-  const eventDataStoreArn = await provideStore(label, retentionDays, client);
-  const known = await findChannel(label, client);
-  if (known !== undefined) return { channelArn: known, eventDataStoreArn };
-  const { ChannelArn } = await client.send(
-    new CreateChannelCommand({
-      Name: label,
-      Source: 'Custom',
-      Destinations: [{ Type: 'EVENT_DATA_STORE', Location: eventDataStoreArn }],
-    }),
-  );
-  return { channelArn: ChannelArn ?? '', eventDataStoreArn };
-}
-
-async function provideStore(label: string, retentionDays: number, client: CloudTrailClient): Promise<string> {
-  const known = await findStore(label, client);
-  if (known !== undefined) {
-    await client.send(
-      new UpdateEventDataStoreCommand({ EventDataStore: known, RetentionPeriod: retentionDays }),
+    // A fault that passes does not take away what was there.
+    const passes = !(error instanceof LakeResourcesError) || error.code === 'unavailable';
+    await say(name, lakeUnavailable, lakeUnavailable, passes ? 'keep' : 'overwrite', parts).catch(
+      (fault: unknown) => parts.log.error('the parameters could not be written', fault),
     );
-    return known;
+    return answer(id, 'unavailable', errorText(error));
   }
-  const { EventDataStoreArn } = await client.send(
-    new CreateEventDataStoreCommand({
-      Name: label,
-      RetentionPeriod: retentionDays,
-      MultiRegionEnabled: false,
-      OrganizationEnabled: false,
-      TerminationProtectionEnabled: true,
-      AdvancedEventSelectors: [
-        {
-          Name: 'SSH events',
-          FieldSelectors: [{ Field: 'eventCategory', Equals: ['ActivityAuditLog'] }],
-        },
-      ],
-    }),
-  );
-  return EventDataStoreArn ?? '';
-}
-
-async function findStore(label: string, client: CloudTrailClient): Promise<string | undefined> {
-  let token: string | undefined;
-  do {
-    const page = await client.send(new ListEventDataStoresCommand({ NextToken: token }));
-    const found = (page.EventDataStores ?? []).find(({ Name }) => Name === label);
-    if (found?.EventDataStoreArn !== undefined) return found.EventDataStoreArn;
-    token = page.NextToken;
-  } while (token !== undefined);
-  return undefined;
-}
-
-/** Only one of our own name: a channel of somebody else leads elsewhere. */
-async function findChannel(label: string, client: CloudTrailClient): Promise<string | undefined> {
-  let token: string | undefined;
-  do {
-    const page = await client.send(new ListChannelsCommand({ NextToken: token }));
-    const found = (page.Channels ?? []).find(({ Name }) => Name === label);
-    if (found?.ChannelArn !== undefined) return found.ChannelArn;
-    token = page.NextToken;
-  } while (token !== undefined);
-  return undefined;
 }
 
 async function say(
   name: string,
   channelArn: string,
   eventDataStoreId: string,
-  ssm: SSMClient,
+  there: 'overwrite' | 'keep',
+  { parameters }: ProvisionLakeParts,
 ): Promise<void> {
-  for (const [parameter, value] of [
-    ['channel-arn', channelArn],
-    ['event-data-store-id', eventDataStoreId],
-  ] as const)
-    await ssm.send(
-      new PutParameterCommand({
-        Name: `/sshtrail/${name}/lake/${parameter}`,
-        Value: value,
-        Type: 'String',
-        Overwrite: true,
-      }),
-    );
+  const { channel, store } = parameterNames(name);
+  // Queries first: events are sent only to where somebody can look.
+  await parameters.put(store, eventDataStoreId, there);
+  await parameters.put(channel, channelArn, there);
 }
 
 /** Never fails: a stack that cannot be deleted is worse than a channel that nobody writes to. */
-async function remove(name: string, { cloudTrail, ssm, log }: ProvisionLakeParts): Promise<void> {
-  try {
-    const channel = await findChannel(`${name}-ssh-events`, cloudTrail);
-    if (channel !== undefined) await cloudTrail.send(new DeleteChannelCommand({ Channel: channel }));
-  } catch (error) {
-    log.error('the channel stays', error);
-  }
-  for (const parameter of ['channel-arn', 'event-data-store-id'])
-    try {
-      await ssm.send(new DeleteParameterCommand({ Name: `/sshtrail/${name}/lake/${parameter}` }));
-    } catch (error) {
-      if (!(error instanceof Error && error.name === 'ParameterNotFound'))
-        log.error('a parameter stays', error, { parameter });
-    }
+async function remove(
+  name: string,
+  resources: LakeResources,
+  { parameters, log }: ProvisionLakeParts,
+): Promise<void> {
+  const { channel, store } = parameterNames(name);
+  const works: readonly (readonly [string, () => Promise<unknown>])[] = [
+    // Nobody is to send to a channel that is going.
+    [`the parameter ${channel} stays`, () => parameters.delete(channel)],
+    [`the parameter ${store} stays`, () => parameters.delete(store)],
+    ['the channel stays', () => resources.deleteChannel()],
+  ];
+  for (const [failure, work] of works)
+    await work().catch((error: unknown) => log.error(`${failure}; delete it by hand`, error));
 }
 
-function idOf(arn: string): string {
-  return arn.split('/').at(-1) ?? '';
+function parameterNames(name: string) {
+  const path = `/sshtrail/${name}/lake`;
+  return { channel: `${path}/channel-arn`, store: `${path}/event-data-store-id` };
+}
+
+function answer(
+  PhysicalResourceId: string,
+  Status: ProvisionLakeAnswer['Data']['Status'],
+  reason: string,
+): ProvisionLakeAnswer {
+  return { PhysicalResourceId, Data: { Status, Reason: printable(reason).slice(0, maxReason) } };
 }

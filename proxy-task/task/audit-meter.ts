@@ -14,6 +14,7 @@ export function createAuditMeter(): AuditMeter {
   let withoutMfa = 0;
   let denied = 0;
   let failedLogins = 0;
+  let lakeLosses = 0;
   return {
     count(record) {
       events += 1;
@@ -21,6 +22,8 @@ export function createAuditMeter(): AuditMeter {
         sessions += 1;
         if (record.additionalEventData['mfaAuthenticated'] !== 'true') withoutMfa += 1;
       }
+      if (record.eventName === 'ReportAuditLoss' && record.requestParameters['subject'] === 'cloudtrail-lake')
+        lakeLosses += 1;
       if (record.errorCode === 'AccessDenied') denied += 1;
       if (record.errorCode === 'AuthenticationFailed' || record.errorCode === 'MfaFailed') failedLogins += 1;
     },
@@ -31,8 +34,9 @@ export function createAuditMeter(): AuditMeter {
         SessionsWithoutMfa: withoutMfa,
         AccessDenied: denied,
         FailedLogins: failedLogins,
+        LakeLosses: lakeLosses,
       };
-      events = sessions = withoutMfa = denied = failedLogins = 0;
+      events = sessions = withoutMfa = denied = failedLogins = lakeLosses = 0;
       return Object.entries(counts).map(([name, value]) => ({ name, unit: 'Count', value }));
     },
   };

@@ -50,7 +50,7 @@ export class BatchLoop {
   #queuedBytes = 0;
   #underWay: readonly Append[] = [];
   #waiters: Waiter[] = [];
-  #running: Promise<void> | undefined;
+  #running = false;
   #fault: JournalError | undefined;
 
   constructor(options: BatchLoopOptions) {
@@ -72,7 +72,7 @@ export class BatchLoop {
       this.stop(unwritable(new Error(`${this.#queue.length} records wait for the store`)));
       return;
     }
-    this.#running ??= this.#run();
+    if (!this.#running) void this.#run();
   }
 
   /** Resolves when everything that was appended before is durable. @throws the fault */
@@ -96,6 +96,7 @@ export class BatchLoop {
   }
 
   async #run(): Promise<void> {
+    this.#running = true;
     // Lets calls of the same turn share the first put.
     await Promise.resolve();
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
@@ -113,7 +114,7 @@ export class BatchLoop {
       }
     }
     // In the same turn as the last look, so that what comes next starts anew.
-    this.#running = undefined;
+    this.#running = false;
   }
 
   #acknowledge({ seq, date }: Append, batch: readonly Append[], content: Buffer): void {

@@ -158,7 +158,6 @@ export class ObjectJournal implements OpenedObjectJournal {
   #position: ChainPosition;
   #registration: WriterRegistration | undefined;
   #closing: Promise<readonly string[]> | undefined;
-  #closed = false;
 
   constructor(options: AppendOptions, tenure: Tenure) {
     const { stream, journal, remover, evidence, control, now, sinks, onFault } = options;
@@ -308,7 +307,6 @@ export class ObjectJournal implements OpenedObjectJournal {
       this.#sealer.stop();
       for (const courier of this.#couriers) courier.stop();
       await this.#registration?.stop();
-      this.#closed = true;
     }
     const undelivered = this.#couriers.flatMap(({ failure }, index) =>
       failure === undefined ? [] : [`${sinks[index]?.name} has not had everything (${failure.message})`],
@@ -335,7 +333,7 @@ export class ObjectJournal implements OpenedObjectJournal {
     this.#sealer.stop();
     for (const courier of this.#couriers) courier.stop();
     // It has nothing left to say: whoever seals the stream is to find it silent.
-    if (!this.#closed) void this.#registration?.stop();
+    void this.#registration?.stop();
     this.#options.onFault(error);
   }
 }

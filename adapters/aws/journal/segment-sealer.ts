@@ -223,8 +223,9 @@ function isHeld({ batches }: Segment): boolean {
   return batches.every(({ held }) => held !== undefined);
 }
 
-function letGo({ held: _, ...batch }: SealableBatch): SealableBatch {
-  return batch;
+function letGo(batch: SealableBatch): SealableBatch {
+  const { held: _, ...rest } = batch;
+  return rest;
 }
 
 function linesIn(content: Buffer, end: number): number {

@@ -20,6 +20,8 @@ type Chunk = {
   /** Not put yet. */
   tail: Buffer[];
   tailBytes: number;
+  /** How many parts of the tail the next piece has, once a put of it was tried: it may be there, so it stays the same. */
+  tried: number | undefined;
   /** What was put, while it is at hand. */
   held: Buffer[] | undefined;
   heldBytes: number;
@@ -33,7 +35,7 @@ export class SpooledChannel {
   readonly #shared: SpoolShared;
   readonly #head: SpoolHead;
   readonly #chunks = new Map<number, Chunk>();
-  #headPut = false;
+  #headState: 'none' | 'tried' | 'put' = 'none';
   #oldestUnputMs: number | undefined;
   #failingSinceMs: number | undefined;
   #fault: RecorderError | undefined;
@@ -107,8 +109,8 @@ export class SpooledChannel {
     if (this.unputBytes === 0) this.#oldestUnputMs = undefined;
     // A put that is on its way makes one more piece.
     await this.#flushing;
-    for (let piece = 0; piece < chunk.pieces; piece += 1)
-      this.#garbage.push(pieceKey(this.#head, number, piece));
+    const pieces = chunk.pieces + (chunk.tried === undefined ? 0 : 1);
+    for (let piece = 0; piece < pieces; piece += 1) this.#garbage.push(pieceKey(this.#head, number, piece));
     // What cannot be removed now is at the end.
     await this.#removeGarbage().catch(() => undefined);
   }
@@ -119,7 +121,7 @@ export class SpooledChannel {
     this.#oldestUnputMs = undefined;
     await this.#flushing;
     await this.#removeGarbage();
-    if (this.#headPut) await this.#shared.remover.remove([headKey(this.#head)]);
+    if (this.#headState !== 'none') await this.#shared.remover.remove([headKey(this.#head)]);
   }
 
   async #removeGarbage(): Promise<void> {
@@ -144,11 +146,16 @@ export class SpooledChannel {
 
   async #flushChunk(chunk: Chunk): Promise<void> {
     const { journal } = this.#shared;
-    if (!this.#headPut) await putOwn(journal, headKey(this.#head), encodeSpoolHead(this.#head));
-    this.#headPut = true;
-    const parts = chunk.tail.length;
-    const content = Buffer.concat(chunk.tail);
+    if (this.#headState !== 'put') {
+      this.#headState = 'tried';
+      await putOwn(journal, headKey(this.#head), encodeSpoolHead(this.#head));
+      this.#headState = 'put';
+    }
+    const parts = chunk.tried ?? chunk.tail.length;
+    chunk.tried = parts;
+    const content = Buffer.concat(chunk.tail.slice(0, parts));
     await putOwn(journal, pieceKey(this.#head, chunk.number, chunk.pieces), content);
+    chunk.tried = undefined;
     chunk.pieces += 1;
     // Removed meanwhile: its bytes are forgotten already.
     if (this.#chunks.get(chunk.number) !== chunk) return;
@@ -230,5 +237,14 @@ async function putOwn(journal: BlobStore, key: BlobKey, bytes: Buffer): Promise<
 }
 
 function newChunk(number: number): Chunk {
-  return { number, tail: [], tailBytes: 0, held: [], heldBytes: 0, pieces: 0, leaving: false };
+  return {
+    number,
+    tail: [],
+    tailBytes: 0,
+    tried: undefined,
+    held: [],
+    heldBytes: 0,
+    pieces: 0,
+    leaving: false,
+  };
 }

@@ -97,9 +97,9 @@ describe('positionAfterSegment', () => {
     ['a gap', lines.filter((_, index) => index !== 1), 1],
     ['random bytes', [randomBytes(100)], 1],
   ])('refuses a segment with %s', async (_name, given, firstSeq) => {
-    await expect(
-      positionAfterSegment(inTurn(given), { stream: 'gateway', firstSeq }, fault),
-    ).rejects.toThrow();
+    await expect(positionAfterSegment(inTurn(given), { stream: 'gateway', firstSeq }, fault)).rejects.toThrow(
+      /record/,
+    );
   });
 });
 

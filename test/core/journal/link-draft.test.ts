@@ -53,7 +53,7 @@ test('the oldest session that is open is known while sessions come and go', () =
     endSession(of('2'), atMs, ended),
   ]) {
     const { record, hash } = linkDraft(position, each, atMs, source);
-    position = { ...position, seq: position.seq + 1, previousHash: hash };
+    position = { stream: 'gateway', seq: position.seq + 1, previousHash: hash };
     sessions.note([record]);
     seqs.push(sessions.oldestSeq());
   }

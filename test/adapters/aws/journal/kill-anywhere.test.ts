@@ -26,7 +26,6 @@ import {
   sessionStart,
   shellOpened,
   started,
-  stream,
   verified,
 } from './sample-stream.ts';
 

@@ -1,0 +1,1 @@
+import { deleteParameter, putParameter } from '#adapters/aws';
