@@ -54,7 +54,7 @@ export function automationDocument(
       FindingKey: {
         type: 'String',
         description: 'Key of the finding, as the notice and DetectCondition have it.',
-        allowedPattern: '^[^\\x00-\\x1f]{1,512}$',
+        allowedPattern: '^[A-Za-z0-9][A-Za-z0-9._:@/+=,-]{0,199}$',
       },
       DryRun: {
         type: 'String',

@@ -51,6 +51,14 @@ export class ObservabilityStack extends Stack {
       threshold: 1,
       periods: 1,
     });
+    // These two answer 503 to whoever called, so that Lambda itself counts no error.
+    for (const service of ['issue-certificate', 'control-api'])
+      this.#alarm(`ApiFailures-${service}`, {
+        help: `${guide}#a-function-fails`,
+        metric: this.#own('ApiFailures', service),
+        threshold: 1,
+        periods: 1,
+      });
     this.#alarm('LakeRefusesEvents', {
       help: `${guide}#cloudtrail-lake-refuses-events`,
       metric: this.#own('LakeLosses', 'gateway'),

@@ -48,7 +48,7 @@ export function permissionsOf(workload: Workload, on: Resources): readonly Permi
     case 'control-api':
       return writer(on);
     case 'run-runbook':
-      return [...writer(on), ...queries(on), configuration(on), startsAutomation(on), notices(on)];
+      return [...writer(on), ...queries(on), configuration(on), ...startsAutomation(on), notices(on)];
     case 'act':
       return [...writer(on), configuration(on), notices(on)];
     case 'seal':
@@ -248,16 +248,30 @@ function queries(on: Resources): readonly Permission[] {
   ];
 }
 
-function startsAutomation(on: Resources): Permission {
-  return {
-    sid: 'StartAutomation',
-    reason: 'hands a finding over to the Automation document of its runbook',
-    actions: ['ssm:StartAutomationExecution'],
-    resources: [
-      `arn:${on.partition}:ssm:${on.region}:${on.account}:automation-definition/${on.name}-*:*`,
-      `arn:${on.partition}:ssm:${on.region}:${on.account}:document/${on.name}-*`,
-    ],
-  };
+function startsAutomation(on: Resources): readonly Permission[] {
+  return [
+    {
+      sid: 'StartAutomation',
+      reason: 'hands a finding over to the Automation document of its runbook',
+      actions: ['ssm:StartAutomationExecution'],
+      resources: [
+        `arn:${on.partition}:ssm:${on.region}:${on.account}:automation-definition/${on.name}-*:*`,
+        `arn:${on.partition}:ssm:${on.region}:${on.account}:document/${on.name}-*`,
+      ],
+    },
+    {
+      sid: 'PassAutomationRole',
+      reason: 'the document takes on this role, which may call the function act and nothing else',
+      actions: ['iam:PassRole'],
+      resources: [`arn:${on.partition}:iam::${on.account}:role/${automationRoleName(on.name, on.region)}`],
+      conditions: { StringEquals: { 'iam:PassedToService': 'ssm.amazonaws.com' } },
+    },
+  ];
+}
+
+/** Of the role that Automation takes on; roles are known in the whole account, so the region is a part of it. */
+export function automationRoleName(name: string, region: string): string {
+  return `${name}-automation-${region}`;
 }
 
 function configuration(on: Resources): Permission {

@@ -16,6 +16,7 @@ import { ProductFunction, repositoryRoot } from './constructs/product-function.t
 import type { ControlStack } from './control-stack.ts';
 import type { Deployment } from './deployment.ts';
 import { parameterPath } from './environment.ts';
+import { automationRoleName } from './permissions.ts';
 
 export type ResponseStackProps = StackProps & {
   readonly audit: AuditStack;
@@ -135,7 +136,10 @@ export class ResponseStack extends Stack {
   }
 
   #documents(runbooks: readonly RunbookOutline[], act: ProductFunction<'act'>): void {
-    const role = new Role(this, 'AutomationRole', { assumedBy: new ServicePrincipal('ssm.amazonaws.com') });
+    const role = new Role(this, 'AutomationRole', {
+      roleName: automationRoleName(this.#deployment.name, this.region),
+      assumedBy: new ServicePrincipal('ssm.amazonaws.com'),
+    });
     role.addToPolicy(
       new PolicyStatement({
         sid: 'CallAct',

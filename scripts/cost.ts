@@ -274,8 +274,8 @@ if (process.argv.includes('--write')) {
   writeFileSync(
     page,
     text.replace(
-      /(<!-- table -->\n)[^]*?(\n<!-- end -->)/,
-      (_all, begin: string, end: string) => `${begin}${table}${end}`,
+      /(<!-- table -->\n)[^]*?(<!-- end -->)/,
+      (_all, begin: string, end: string) => `${begin}${table}\n${end}`,
     ),
   );
 }

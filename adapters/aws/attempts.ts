@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export type AwsFaultKind = 'throttled' | 'unavailable' | 'denied' | 'credentials' | 'refused';
 
 const throttled = new Set([
+  'KMSThrottlingException',
   'ProvisionedThroughputExceededException',
   'RequestLimitExceeded',
   'RequestThrottled',
@@ -18,7 +19,14 @@ const throttled = new Set([
   'TooManyRequestsException',
   'TooManyUpdates',
 ]);
-const denied = new Set(['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation']);
+const denied = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  // SNS and EC2 Instance Connect.
+  'AuthException',
+  'AuthorizationErrorException',
+  'UnauthorizedOperation',
+]);
 const credentials = new Set([
   'CredentialsProviderError',
   'ExpiredToken',
@@ -62,24 +70,33 @@ export type AttemptLimits = {
   readonly deadlineMs: number;
   /** For one attempt. */
   readonly attemptMs: number;
+  /** Calls it all off: ends the attempt under way, and none begins after it. */
+  readonly signal?: AbortSignal | undefined;
 };
 
-/** Calls, and again while the fault may pass by itself and there is time; then throws the last fault as it came. */
+/**
+ * Calls, and again while the fault may pass by itself and there is time; then throws the last fault as it came, or the signal's
+ * reason where it was called off.
+ */
 export async function attempt<Result>(
   limits: AttemptLimits,
   call: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const deadline = performance.now() + limits.deadlineMs;
+  const { deadlineMs, attemptMs, signal } = limits;
+  const deadline = performance.now() + deadlineMs;
   for (let failures = 0; ; failures += 1) {
+    signal?.throwIfAborted();
     const left = deadline - performance.now();
+    const timeout = AbortSignal.timeout(Math.max(1, Math.min(attemptMs, Math.ceil(left))));
     try {
-      return await call(AbortSignal.timeout(Math.max(1, Math.min(limits.attemptMs, Math.ceil(left)))));
+      return await call(signal === undefined ? timeout : AbortSignal.any([timeout, signal]));
     } catch (error) {
+      signal?.throwIfAborted();
       const kind = awsFaultKind(error);
       const pauseMs = Math.random() * Math.min(500, 50 * 2 ** failures);
       if (kind !== 'throttled' && kind !== 'unavailable') throw error;
       if (performance.now() + pauseMs >= deadline) throw error;
-      await delay(pauseMs);
+      await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
     }
   }
 }

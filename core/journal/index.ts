@@ -8,7 +8,7 @@ export {
 } from './follow-chain.ts';
 export { gunzipMember, gzipMember, type MemberBytes, memberOf } from './gzip-member.ts';
 export { JournalError, type JournalErrorCode, journalClosed } from './journal-error.ts';
-export { maxLineBytes, refuseUnfinished, splitLines } from './line-split.ts';
+export { refuseUnfinished, splitLines } from './line-split.ts';
 export { linkDraft, type RecordSource } from './link-draft.ts';
 export { type OpenSessions, trackOpenSessions } from './open-sessions.ts';
 export { type RecordListeners, recordListeners } from './record-listeners.ts';

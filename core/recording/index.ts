@@ -6,7 +6,6 @@ export {
   terminalSize,
 } from './cast-encoder.ts';
 export { type CastEvent, castEvents } from './cast-events.ts';
-export { parseCastLine } from './cast-line.ts';
 export { encodeManifest, parseManifest, type RecordingChunk, type RecordingManifest } from './manifest.ts';
 export { type PlayOptions, play } from './play.ts';
 export { createPlaybackFilter } from './playback-filter.ts';
@@ -14,7 +13,6 @@ export { RecorderError, type RecorderErrorCode } from './recorder-error.ts';
 export { RecordingError, type RecordingErrorCode } from './recording-error.ts';
 export {
   type ChannelName,
-  chunkName,
   isChannelName,
   manifestKey,
   recordingId,
@@ -36,4 +34,4 @@ export {
   storeChunk,
   storeManifest,
 } from './store-recording.ts';
-export { gunzipChunk, loadManifest, recordingBytes } from './stored-recording.ts';
+export { loadManifest, recordingBytes } from './stored-recording.ts';

@@ -35,7 +35,7 @@ function prepare() {
     environment,
     maxSeconds,
     clients: createInvocationClients(region, process.env['AWS_ENDPOINT_URL']),
-    authority() {
+    authority: () => {
       authority ??= openKmsSigner({ client: kms, keyId: environment.SSHTRAIL_ENGINEER_AUTHORITY_KEY })
         .then(remoteSigner)
         .catch((error: unknown) => {

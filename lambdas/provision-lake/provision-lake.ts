@@ -46,7 +46,11 @@ export async function provisionLake(event: unknown, parts: ProvisionLakeParts): 
     parts.log.error('the request of CloudFormation cannot be read', parsed.error);
     const known = named.safeParse(event);
     const id = known.success ? known.data.PhysicalResourceId : 'cloudtrail-lake';
-    return answer(id, 'unavailable', 'the request of CloudFormation cannot be read; see the log of the function');
+    return answer(
+      id,
+      'unavailable',
+      'the request of CloudFormation cannot be read; see the log of the function',
+    );
   }
   const { RequestType, ResourceProperties } = parsed.data;
   const { name, retentionDays } = ResourceProperties;

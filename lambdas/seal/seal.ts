@@ -72,28 +72,24 @@ export async function seal(event: unknown, parts: SealParts): Promise<SealSummar
   const writers = (await invocation.control.list('writer')).map(({ data }) => data);
   const dead = writers.filter((writer) => isDead(writer, wanted, parts.now()));
   const faults: string[] = [];
-  let summary: SealSummary = { sealed: 0, lostSessions: 0, leftForNext: 0 };
-  let sinks: readonly EventSink[] | undefined;
+  let sealed = 0;
+  let lostSessions = 0;
+  let leftForNext = 0;
+  let opening: Promise<readonly EventSink[]> | undefined;
+  const sinks = () => (opening ??= invocation.stores.sinks());
   for (const writer of dead) {
     if (parts.remainingMs() < reserveMs + sealNeedsMs) {
-      summary = { ...summary, leftForNext: summary.leftForNext + 1 };
+      leftForNext += 1;
       continue;
     }
-    sinks ??= await invocation.stores.sinks();
     const { report, fault } = await sealWriter(writer, wanted, sinks, parts);
     if (fault !== undefined) faults.push(`${writer.stream}: ${fault}`);
-    if (report !== undefined && report.outcome !== 'gone')
-      summary = {
-        ...summary,
-        sealed: summary.sealed + (report.outcome === 'sealed' ? 1 : 0),
-        lostSessions: summary.lostSessions + report.lostSessions,
-      };
+    if (report?.outcome === 'sealed') sealed += 1;
+    lostSessions += report?.lostSessions ?? 0;
   }
-  if (summary.leftForNext > 0) log.warn('dead writers are left for the next sweep', summary);
-  if (wanted.kind === 'sweep') {
-    const checked = await checkSealed(writers, parts, faults);
-    if (checked !== undefined) summary = { ...summary, verified: checked };
-  }
+  if (leftForNext > 0) log.warn('dead writers are left for the next sweep', { leftForNext });
+  const verified = wanted.kind === 'sweep' ? await checkSealed(writers, parts, faults) : undefined;
+  const summary = { sealed, lostSessions, leftForNext, ...(verified === undefined ? {} : { verified }) };
   log.info('streams were looked after', { ...summary, faults: faults.length });
   if (faults.length === 0) return summary;
   count('SealFailures', faults.length);
@@ -135,7 +131,7 @@ function isDead(writer: AuditWriter, wanted: Wanted, nowMs: number): boolean {
 async function sealWriter(
   writer: AuditWriter,
   wanted: Wanted,
-  sinks: readonly EventSink[],
+  sinks: () => Promise<readonly EventSink[]>,
   parts: SealParts,
 ): Promise<{ readonly report?: SealReport; readonly fault?: string }> {
   const { invocation, log, now, randomBytes, version, sealerId: proxyId } = parts;
@@ -152,7 +148,7 @@ async function sealWriter(
       proxyId,
       now,
       randomBytes,
-      sinks,
+      sinks: await sinks(),
       version,
       ...(parts.deliverWithinMs === undefined ? {} : { closeWithinMs: parts.deliverWithinMs }),
       onFault: (error) => log.error('a stream that is being completed has a fault', error, { stream }),

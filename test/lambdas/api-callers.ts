@@ -1,3 +1,4 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { FakeCaller } from '../fakes/aws/api-gateway.ts';
 import type { PolicyStatement } from '../fakes/aws/resource-policy.ts';
 
@@ -29,7 +30,6 @@ export const callers = {
     false,
   ),
   otherAccount: caller(5, role('Engineer', 'eve', '111122223333'), 'AROAEXAMPLE5:eve', true),
-  strangeAccount: caller(6, role('Engineer', 'mallory', '444455556666'), 'AROAEXAMPLE6:mallory', true),
 } as const;
 
 /** As the Control stack has them. */
@@ -57,3 +57,54 @@ export const resourcePolicy: readonly PolicyStatement[] = [
     Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
   },
 ];
+
+/** As API Gateway makes it of a call by `callers.withMfa`; what it says of the caller may be changed. */
+export function apiEvent(
+  call: Pick<APIGatewayProxyEvent, 'resource' | 'pathParameters' | 'body'>,
+  identity: Partial<APIGatewayProxyEvent['requestContext']['identity']> = {},
+): APIGatewayProxyEvent {
+  const { arn, principalId } = callers.withMfa;
+  const path = call.resource.replace(/\{(\w+)\}/g, (_, name: string) => call.pathParameters?.[name] ?? '');
+  return {
+    ...call,
+    path,
+    httpMethod: 'POST',
+    headers: {},
+    multiValueHeaders: {},
+    queryStringParameters: null,
+    multiValueQueryStringParameters: null,
+    stageVariables: null,
+    isBase64Encoded: false,
+    requestContext: {
+      accountId: account,
+      apiId: 'a1b2c3d4e5',
+      authorizer: null,
+      httpMethod: 'POST',
+      path: `/live${path}`,
+      protocol: 'HTTP/1.1',
+      requestId: '0f8fad5b-d9cb-469f-a165-70867728950e',
+      requestTimeEpoch: 1_795_169_730_412,
+      resourceId: 'r1',
+      resourcePath: call.resource,
+      stage: 'live',
+      identity: {
+        accessKey: 'ASIAEXAMPLE1',
+        accountId: account,
+        apiKey: null,
+        apiKeyId: null,
+        caller: principalId,
+        clientCert: null,
+        cognitoAuthenticationProvider: null,
+        cognitoAuthenticationType: null,
+        cognitoIdentityId: null,
+        cognitoIdentityPoolId: null,
+        principalOrgId: null,
+        sourceIp: '203.0.113.9',
+        user: principalId,
+        userAgent: 'aws-cli/2',
+        userArn: arn,
+        ...identity,
+      },
+    },
+  };
+}

@@ -1,4 +1,9 @@
-import { DescribeInstancesCommand, type EC2Client, type Instance } from '@aws-sdk/client-ec2';
+import {
+  DescribeInstancesCommand,
+  type DescribeInstancesCommandOutput,
+  type EC2Client,
+  type Instance,
+} from '@aws-sdk/client-ec2';
 import type { Inventory, Target, TargetInstance } from '#core/contract';
 import { InventoryError } from '#core/inventory';
 import { type AttemptLimits, attempt } from '../attempts.ts';
@@ -23,19 +28,31 @@ export type Ec2InventoryOptions = {
   readonly auth: TargetInstance['auth'];
 };
 
-const limits: AttemptLimits = { deadlineMs: 20_000, attemptMs: 8_000 };
+const limits: AttemptLimits = { deadlineMs: 10_000, attemptMs: 5_000 };
 const sshPort = 22;
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+const instanceIdPattern = /^i-[0-9a-f]{8,32}$/;
 const loginPattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,62}\$?$/;
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$/;
+/** Labels that EC2 itself vouches for; a tag cannot have such a name. */
+const ownLabels = 'ec2/';
 /** Older answers than this are no answers. */
 const maxAgeMs = 600_000;
+/** EC2 is not asked more often than this while it does not answer. */
+const maxPauseMs = 10_000;
+const maxInstances = 20_000;
 
 /**
  * Running instances with the tags. What cannot be a target (a name that is none, or that two have; no address; no host authority) is left
- * out and told once, never guessed. A target is found by its instance id, too.
+ * out and told once, never guessed. A target is found by its instance id, too, which no tag can take from it.
+ *
+ * Whoever may write the tags decides which instance has a name and, through labels, which policies apply to it; the host keys are
+ * never theirs to say.
+ *
+ * @throws InventoryError `unreadable` where EC2 does not answer and what it said last is older than ten minutes
  */
 export function createEc2Inventory(given: {
+  /** Best with `maxAttempts: 1`: calls are repeated here. */
   readonly client: EC2Client;
   readonly options: Ec2InventoryOptions;
   readonly now: () => number;
@@ -45,43 +62,51 @@ export function createEc2Inventory(given: {
   const { client, options, now, onFault, refreshMs = 60_000 } = given;
   const told = new Set<string>();
   let known: { readonly targets: ReadonlyMap<string, Target>; readonly atMs: number } | undefined;
+  let failed: { readonly error: InventoryError; readonly atMs: number } | undefined;
   let underWay: Promise<void> | undefined;
 
   async function refresh(): Promise<void> {
-    const instances = await describe(client, options);
-    known = { targets: targetsOf(instances, options, tell), atMs: now() };
+    try {
+      const instances = await describe(client, options);
+      known = { targets: targetsOf(instances, options, tell), atMs: now() };
+      failed = undefined;
+    } catch (cause) {
+      const reason =
+        cause instanceof InventoryError
+          ? cause.message
+          : awsFaultWords('EC2', 'ec2:DescribeInstances', cause);
+      const message = `the instances could not be read: ${reason}`;
+      failed = { error: new InventoryError('unreadable', message, { cause }), atMs: now() };
+      onFault(failed.error);
+    }
   }
 
   function tell(message: string): void {
     if (told.has(message)) return;
-    if (told.size > 1000) told.clear();
+    if (told.size >= 1000) told.clear();
     told.add(message);
     onFault(new InventoryError('unusable-instance', message));
   }
 
   async function current(): Promise<ReadonlyMap<string, Target>> {
-    if (known === undefined || now() - known.atMs >= refreshMs) {
+    const old = known === undefined || now() - known.atMs >= refreshMs;
+    const pausing = failed !== undefined && now() - failed.atMs < Math.min(refreshMs, maxPauseMs);
+    if (old && !pausing) {
       underWay ??= refresh().finally(() => {
         underWay = undefined;
       });
-      try {
-        await underWay;
-      } catch (cause) {
-        const reason = awsFaultWords('EC2', 'ec2:DescribeInstances', cause);
-        const error = new InventoryError('unreadable', `the instances could not be read: ${reason}`, {
-          cause,
-        });
-        if (known === undefined || now() - known.atMs > maxAgeMs) throw error;
-        onFault(error);
-      }
+      await underWay;
     }
+    if (failed !== undefined && (known === undefined || now() - known.atMs > maxAgeMs)) throw failed.error;
     return known?.targets ?? new Map();
   }
 
   return {
     async find(name) {
       const targets = await current();
-      return targets.get(name) ?? [...targets.values()].find(({ instance }) => instance?.id === name);
+      if (instanceIdPattern.test(name))
+        return [...targets.values()].find(({ instance }) => instance?.id === name);
+      return targets.get(name);
     },
     list: async () => [...(await current()).values()],
   };
@@ -111,22 +136,44 @@ async function describe(
   client: EC2Client,
   { selectTags }: Ec2InventoryOptions,
 ): Promise<readonly Instance[]> {
+  const wanted = Object.entries(selectTags);
   const filters = [
     { Name: 'instance-state-name', Values: ['running'] },
-    ...Object.entries(selectTags).map(([name, value]) => ({ Name: `tag:${name}`, Values: [value] })),
+    ...wanted.map(([name, value]) => ({ Name: `tag:${name}`, Values: [literally(value)] })),
   ];
   const instances: Instance[] = [];
   let token: string | undefined;
   do {
-    const page = await attempt(limits, (abortSignal) =>
+    const page: DescribeInstancesCommandOutput = await attempt(limits, (abortSignal) =>
       client.send(new DescribeInstancesCommand({ Filters: filters, MaxResults: 500, NextToken: token }), {
         abortSignal,
       }),
     );
-    for (const { Instances = [] } of page.Reservations ?? []) instances.push(...Instances);
+    for (const { Instances = [] } of page.Reservations ?? [])
+      instances.push(...Instances.filter((instance) => isWanted(instance, wanted)));
+    if (instances.length > maxInstances)
+      throw new InventoryError(
+        'unreadable',
+        `more than ${maxInstances} instances carry the tags; narrow ec2Inventory.selectTags`,
+      );
+    if (page.NextToken !== undefined && page.NextToken === token)
+      throw new InventoryError('unreadable', 'EC2 goes on with the same page; try again later');
     token = page.NextToken;
   } while (token !== undefined && token !== '');
   return instances;
+}
+
+/** A filter's `*` and `?` stand for anything. */
+function literally(value: string): string {
+  return value.replace(/[\\*?]/g, '\\$&');
+}
+
+/** Once more and exactly, whatever the filters took. */
+function isWanted({ State, Tags = [] }: Instance, wanted: readonly (readonly [string, string])[]): boolean {
+  return (
+    State?.Name === 'running' &&
+    wanted.every(([name, value]) => Tags.some((tag) => tag.Key === name && tag.Value === value))
+  );
 }
 
 function targetsOf(
@@ -153,10 +200,11 @@ function targetsOf(
   return byName;
 }
 
-function targetOf(
-  instance: Instance,
-  options: Ec2InventoryOptions,
-): { readonly ok: true; readonly target: Target } | { readonly ok: false; readonly message: string } {
+type Reading =
+  | { readonly ok: true; readonly target: Target }
+  | { readonly ok: false; readonly message: string };
+
+function targetOf(instance: Instance, options: Ec2InventoryOptions): Reading {
   const tags = new Map((instance.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
   const id = instance.InstanceId ?? '';
   const name = (tags.get(options.nameTag) ?? '').toLowerCase();
@@ -165,20 +213,14 @@ function targetOf(
     return no(
       `its tag ${options.nameTag} gives no name; use a-z, 0-9 and . _ -, beginning with a letter or digit`,
     );
-  if (host === undefined) return no(`it has no ${options.address} address`);
+  if (instanceIdPattern.test(name))
+    return no(`its tag ${options.nameTag} is an instance's id, which finds that instance alone; rename it`);
+  if (host === undefined || host === '') return no(`it has no ${options.address} address`);
   if (options.hostAuthority === undefined)
     return no('nothing says which host keys to trust; set ec2Inventory.hostAuthority');
-  const logins = options.loginsTag === undefined ? undefined : tags.get(options.loginsTag)?.split(/\s+/);
+  const logins = loginsOf(tags, options.loginsTag);
   if (logins?.some((login) => !loginPattern.test(login)) === true)
     return no(`its tag ${options.loginsTag} has something else than accounts`);
-  const labels = Object.fromEntries(
-    options.labelTags.flatMap((tag) => {
-      const value = tags.get(tag);
-      return value === undefined || !labelPattern.test(tag) || /\p{Cc}/u.test(value)
-        ? []
-        : [[tag, value.slice(0, 256)] as const];
-    }),
-  );
   const zone = instance.Placement?.AvailabilityZone;
   return {
     ok: true,
@@ -186,7 +228,11 @@ function targetOf(
       name,
       host,
       port: sshPort,
-      labels: { ...labels, 'ec2/instance-id': id, ...(zone === undefined ? {} : { 'ec2/zone': zone }) },
+      labels: {
+        ...labelsOf(tags, options.labelTags),
+        [`${ownLabels}instance-id`]: id,
+        ...(zone === undefined ? {} : { [`${ownLabels}zone`]: zone }),
+      },
       hostTrust: {
         kind: 'authority',
         keys: options.hostAuthority.keys,
@@ -198,6 +244,28 @@ function targetOf(
   };
 }
 
-function no(message: string): { readonly ok: false; readonly message: string } {
+/** Any where the instance does not have the tag; none where the tag is empty. */
+function loginsOf(
+  tags: ReadonlyMap<string, string>,
+  loginsTag: string | undefined,
+): readonly string[] | undefined {
+  const value = loginsTag === undefined ? undefined : tags.get(loginsTag);
+  return value?.split(/\s+/).filter((login) => login !== '');
+}
+
+function labelsOf(
+  tags: ReadonlyMap<string, string>,
+  labelTags: readonly string[],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    labelTags.flatMap((tag) => {
+      const value = tags.get(tag);
+      if (value === undefined || tag.startsWith(ownLabels)) return [];
+      return labelPattern.test(tag) && !/\p{Cc}/u.test(value) ? [[tag, value.slice(0, 256)] as const] : [];
+    }),
+  );
+}
+
+function no(message: string): Reading {
   return { ok: false, message };
 }

@@ -1,5 +1,11 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { GetPublicKeyCommand, type KMSClient, SignCommand, type SignCommandInput } from '@aws-sdk/client-kms';
+import {
+  GetPublicKeyCommand,
+  type GetPublicKeyCommandOutput,
+  type KMSClient,
+  SignCommand,
+  type SignCommandInput,
+} from '@aws-sdk/client-kms';
 import type { Signer } from '#core/contract';
 import { type AttemptLimits, attempt } from '../attempts.ts';
 import { awsFaultWords } from '../aws-fault-words.ts';
@@ -16,25 +22,47 @@ export class KmsError extends Error {
   }
 }
 
-const limits: AttemptLimits = { deadlineMs: 8_000, attemptMs: 3_000 };
-/** KMS takes a whole message only up to this. */
-const maxRawBytes = 4096;
-
-/**
- * Signs with an asymmetric key of KMS: ECC_NIST_P256 (the digest is sent, so a message may have any length) or ECC_NIST_EDWARDS25519
- * (pure Ed25519, which OpenSSH wants, takes the whole message: 4096 bytes at most). Every signature is verified before it is given out.
- * @throws KmsError `unusable-key` for another kind of key, `unreadable`
- */
-export async function openKmsSigner(options: {
+export type KmsSignerOptions = {
+  /** Best with `maxAttempts: 1`: calls are repeated here. */
   readonly client: KMSClient;
   /** Id, ARN or alias. */
   readonly keyId: string;
-}): Promise<Signer> {
-  const { client, keyId } = options;
+  /** Calls off the opening and every signature after it. */
+  readonly signal?: AbortSignal;
+  /** Of the opening and of each signature; 5 seconds when absent. */
+  readonly deadlineMs?: number;
+};
+
+const attemptMs = 2_000;
+/** KMS takes a whole message only up to this. */
+const maxRawBytes = 4096;
+const wanted = 'use a SIGN_VERIFY key of ECC_NIST_P256 or ECC_NIST_EDWARDS25519';
+
+/** What KMS says of a key that no repetition makes usable. */
+const states: Readonly<Record<string, string>> = {
+  DisabledException: 'it is disabled; enable it, or name another key',
+  KMSInvalidStateException: 'its state does not allow it; if it waits for its deletion, cancel that',
+  NotFoundException: 'there is no such key; look at its id, its account and the region',
+  InvalidArnException: 'that is no ARN of a key; look at its id',
+  InvalidKeyUsageException: `it is not one that signs this way; ${wanted}`,
+  UnsupportedOperationException: `it has no public key; ${wanted}`,
+};
+
+/**
+ * Signs with an asymmetric key of KMS: ECC_NIST_P256 (the digest is sent, so a message may have any length) or ECC_NIST_EDWARDS25519
+ * (pure Ed25519, which OpenSSH wants, takes the whole message: 1 to 4096 bytes). Every signature is verified before it is given out.
+ * All of them are of the key that was found at the opening, wherever an alias points later.
+ * @throws KmsError `unusable-key` for another kind of key or one that is disabled, `unreadable`; when signing `unsigned`, `too-long`
+ */
+export async function openKmsSigner(options: KmsSignerOptions): Promise<Signer> {
+  const { client, keyId, signal, deadlineMs = 5_000 } = options;
+  const limits: AttemptLimits = { deadlineMs, attemptMs, signal };
   const subject = `the key ${JSON.stringify(keyId)}`;
-  const publicKeySpki = await publicKeyOf(client, keyId, subject);
+  const found = await describeKey(client, keyId, limits, subject);
+  const publicKeySpki = Buffer.from(found.PublicKey ?? []);
   const publicKey = readPublicKey(publicKeySpki, subject);
-  const algorithm = algorithmOf(publicKey, subject);
+  const algorithm = algorithmOf(found, publicKey, subject);
+  const foundId = found.KeyId ?? keyId;
   return {
     algorithm,
     publicKeySpki,
@@ -45,9 +73,8 @@ export async function openKmsSigner(options: {
           'too-long',
           `KMS signs at most ${maxRawBytes} bytes with an Ed25519 key, and these are ${bytes.length}; use fewer principals, or a P-256 key`,
         );
-      const signature = await send(client, signInput(algorithm, keyId, bytes), subject);
-      const hash = algorithm === 'ed25519' ? null : 'sha256';
-      if (!verify(hash, bytes, publicKey, signature))
+      const signature = await send(client, signInput(algorithm, foundId, bytes), limits, subject);
+      if (!verify(algorithm === 'ed25519' ? null : 'sha256', bytes, publicKey, signature))
         throw new KmsError(
           'unsigned',
           `${subject} gave a signature that does not verify with its own public key; do not use it, and ask AWS support`,
@@ -68,34 +95,42 @@ function signInput(algorithm: Signer['algorithm'], keyId: string, bytes: Buffer)
       };
 }
 
-async function publicKeyOf(client: KMSClient, keyId: string, subject: string): Promise<Buffer> {
+async function describeKey(
+  client: KMSClient,
+  keyId: string,
+  limits: AttemptLimits,
+  subject: string,
+): Promise<GetPublicKeyCommandOutput> {
   try {
-    const { PublicKey, KeyUsage } = await attempt(limits, (abortSignal) =>
+    return await attempt(limits, (abortSignal) =>
       client.send(new GetPublicKeyCommand({ KeyId: keyId }), { abortSignal }),
     );
-    if (PublicKey === undefined || (KeyUsage !== undefined && KeyUsage !== 'SIGN_VERIFY'))
-      throw new KmsError('unusable-key', `${subject} is not one that signs; name a SIGN_VERIFY key`);
-    return Buffer.from(PublicKey);
   } catch (cause) {
-    if (cause instanceof KmsError) throw cause;
+    const state = states[nameOf(cause)];
+    if (state !== undefined)
+      throw new KmsError('unusable-key', `${subject} cannot be used: ${state}`, { cause });
     throw new KmsError(
       'unreadable',
-      `the public key of ${subject} could not be read: ${awsFaultWords('KMS', 'kms:GetPublicKey', cause)}`,
+      `the public key of ${subject} could not be read: ${reasonOf(cause, 'kms:GetPublicKey', limits.signal)}`,
       { cause },
     );
   }
 }
 
-async function send(client: KMSClient, input: SignCommandInput, subject: string): Promise<Buffer> {
+async function send(
+  client: KMSClient,
+  input: SignCommandInput,
+  limits: AttemptLimits,
+  subject: string,
+): Promise<Buffer> {
   try {
     const { Signature } = await attempt(limits, (abortSignal) =>
       client.send(new SignCommand(input), { abortSignal }),
     );
     return Buffer.from(Signature ?? []);
   } catch (cause) {
-    throw new KmsError('unsigned', `${subject} did not sign: ${awsFaultWords('KMS', 'kms:Sign', cause)}`, {
-      cause,
-    });
+    const reason = states[nameOf(cause)] ?? reasonOf(cause, 'kms:Sign', limits.signal);
+    throw new KmsError('unsigned', `${subject} did not sign: ${reason}`, { cause });
   }
 }
 
@@ -103,16 +138,36 @@ function readPublicKey(spki: Buffer, subject: string): KeyObject {
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch (cause) {
-    throw new KmsError('unusable-key', `${subject} has a public key that cannot be read`, { cause });
+    throw new KmsError('unusable-key', `${subject} has a public key that cannot be read; ${wanted}`, {
+      cause,
+    });
   }
 }
 
-function algorithmOf(key: KeyObject, subject: string): Signer['algorithm'] {
-  if (key.asymmetricKeyType === 'ed25519') return 'ed25519';
-  if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1')
+/** From the public key itself; what KMS says of it, where it says it, must not speak against that. */
+function algorithmOf(
+  { KeySpec, KeyUsage }: GetPublicKeyCommandOutput,
+  key: KeyObject,
+  subject: string,
+): Signer['algorithm'] {
+  if (KeyUsage !== undefined && KeyUsage !== 'SIGN_VERIFY')
+    throw new KmsError('unusable-key', `${subject} is there for ${KeyUsage}; ${wanted}`);
+  if (key.asymmetricKeyType === 'ed25519' && (KeySpec ?? 'ECC_NIST_EDWARDS25519') === 'ECC_NIST_EDWARDS25519')
+    return 'ed25519';
+  if (
+    key.asymmetricKeyType === 'ec' &&
+    key.asymmetricKeyDetails?.namedCurve === 'prime256v1' &&
+    (KeySpec ?? 'ECC_NIST_P256') === 'ECC_NIST_P256'
+  )
     return 'ecdsa-p256-sha256';
-  throw new KmsError(
-    'unusable-key',
-    `${subject} is ${key.asymmetricKeyType ?? 'of an unknown kind'}; use ECC_NIST_P256 or ECC_NIST_EDWARDS25519`,
-  );
+  const kind = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'of an unknown kind';
+  throw new KmsError('unusable-key', `${subject} is ${KeySpec ?? kind}; ${wanted}`);
+}
+
+function reasonOf(cause: unknown, action: string, signal: AbortSignal | undefined): string {
+  return signal?.aborted === true ? 'it was called off' : awsFaultWords('KMS', action, cause);
+}
+
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name : '';
 }

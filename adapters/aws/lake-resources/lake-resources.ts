@@ -213,10 +213,7 @@ async function createChannel(options: LakeResourcesOptions, storeArn: string): P
       return (await client.send(command, { abortSignal })).ChannelArn;
     } catch (error) {
       // One of our own whose answer was lost is found below.
-      if (
-        error instanceof ChannelAlreadyExistsException ||
-        error instanceof ChannelMaxLimitExceededException
-      )
+      if (error instanceof ChannelAlreadyExistsException || error instanceof ChannelMaxLimitExceededException)
         return undefined;
       throw error;
     }
@@ -230,10 +227,7 @@ async function createChannel(options: LakeResourcesOptions, storeArn: string): P
   return arn;
 }
 
-async function told<Result>(
-  action: string,
-  call: (signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
+async function told<Result>(action: string, call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   try {
     return await attempt(limits, call);
   } catch (error) {

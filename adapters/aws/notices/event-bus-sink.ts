@@ -6,60 +6,92 @@ import {
   type PutEventsRequestEntry,
 } from '@aws-sdk/client-eventbridge';
 import { type AuditRecord, busSource, type EventSink } from '#core/contract';
-import { type AttemptLimits, attempt } from '../attempts.ts';
+import { printable } from '#core/wording';
+import { attempt } from '../attempts.ts';
 import { awsFaultWords } from '../aws-fault-words.ts';
 import { NoticeError } from './notice-error.ts';
 
 export type EventBusSinkOptions = {
+  /** Best with `maxAttempts: 1`: calls are repeated here. */
   readonly client: EventBridgeClient;
   readonly bus: string;
   /** The others stay off the bus. */
   readonly eventNames: ReadonlySet<string>;
+  /** Of each call's events, whatever becomes of single ones; 10 seconds when absent. */
+  readonly deadlineMs?: number;
 };
 
-const limits: AttemptLimits = { deadlineMs: 10_000, attemptMs: 4_000 };
+const attemptMs = 4_000;
 const maxEntries = 10;
 /** Of one call, whose limit is 256 KiB with everything. */
 const maxCallBytes = 240 * 1024;
-const rounds = 5;
+const maxOutlineCharacters = 512;
+/** What PutEvents may say of one entry that another try may help; the rest wait for somebody to act. */
+const passing = new Set(['InternalException', 'InternalFailure', 'ThrottlingException', 'none']);
 
-/** Puts records on an event bus: detail-type is the eventName, the detail the record. @throws NoticeError `not-on-the-bus` */
-export function createEventBusSink({ client, bus, eventNames }: EventBusSinkOptions): EventSink {
+/**
+ * Puts records on an event bus: detail-type is the eventName, the detail the record. They go in order, but the bus has none.
+ * @throws NoticeError `not-on-the-bus`
+ */
+export function createEventBusSink(options: EventBusSinkOptions): EventSink {
+  const { bus, eventNames } = options;
   return {
     name: 'event-bus',
     async deliver(records) {
       const entries = records
         .filter(({ eventName }) => eventNames.has(eventName))
         .map((record) => entryOf(record, bus));
-      for (const batch of batches(entries)) await putAll(client, bus, batch);
+      for (const batch of batches(entries)) await putAll(options, batch);
     },
   };
 }
 
-/** Entries are refused one by one; those are put again. */
-async function putAll(
-  client: EventBridgeClient,
-  bus: string,
-  batch: readonly PutEventsRequestEntry[],
-): Promise<void> {
+/** Entries are refused one by one; those are put again until the deadline. */
+async function putAll(options: EventBusSinkOptions, batch: readonly PutEventsRequestEntry[]): Promise<void> {
+  const deadline = performance.now() + (options.deadlineMs ?? 10_000);
   let left = batch;
-  let why = '';
-  for (let round = 0; round < rounds && left.length > 0; round += 1) {
-    if (round > 0) await delay(100 * 2 ** round);
-    let output: PutEventsCommandOutput;
-    try {
-      output = await attempt(limits, (abortSignal) =>
-        client.send(new PutEventsCommand({ Entries: [...left] }), { abortSignal }),
-      );
-    } catch (cause) {
-      throw failed(bus, left.length, awsFaultWords('EventBridge', 'events:PutEvents', cause), cause);
+  for (let failures = 0; ; failures += 1) {
+    const { Entries: answers = [] } = await put(options, left, deadline - performance.now());
+    const refused = left.flatMap((entry, index) => {
+      const { EventId, ErrorCode, ErrorMessage = '' } = answers[index] ?? {};
+      if (EventId !== undefined && ErrorCode === undefined) return [];
+      return [{ entry, code: ErrorCode ?? 'none', message: ErrorMessage }];
+    });
+    if (refused.length === 0) return;
+    left = refused.map(({ entry }) => entry);
+    const lasting = refused.find(({ code }) => !passing.has(code));
+    const pauseMs = Math.random() * Math.min(1_000, 100 * 2 ** failures);
+    if (lasting === undefined && performance.now() + pauseMs < deadline) {
+      await delay(pauseMs);
+      continue;
     }
-    const answers = output.Entries ?? [];
-    why = answers.find(({ ErrorCode }) => ErrorCode !== undefined)?.ErrorCode ?? '';
-    left = left.filter((_entry, index) => answers[index]?.ErrorCode !== undefined);
+    const { code, message } = lasting ?? refused[0] ?? { code: 'none', message: '' };
+    const why =
+      code === 'none'
+        ? 'EventBridge gives no answer for them'
+        : printable(`EventBridge refuses them (${code}: ${message.slice(0, 300)})`);
+    throw failed(
+      options.bus,
+      left.length,
+      lasting === undefined
+        ? `${why}; they are put again later`
+        : `${why}; look at the bus, its policy and events:PutEvents`,
+    );
   }
-  if (left.length > 0)
-    throw failed(bus, left.length, `EventBridge refuses them (${why}); they are put again later`);
+}
+
+async function put(
+  { client, bus }: EventBusSinkOptions,
+  entries: readonly PutEventsRequestEntry[],
+  deadlineMs: number,
+): Promise<PutEventsCommandOutput> {
+  try {
+    return await attempt({ deadlineMs, attemptMs }, (abortSignal) =>
+      client.send(new PutEventsCommand({ Entries: [...entries] }), { abortSignal }),
+    );
+  } catch (cause) {
+    throw failed(bus, entries.length, awsFaultWords('EventBridge', 'events:PutEvents', cause), cause);
+  }
 }
 
 function failed(bus: string, count: number, why: string, cause?: unknown): NoticeError {
@@ -82,15 +114,23 @@ function entryOf(record: AuditRecord, bus: string): PutEventsRequestEntry {
 
 /** What says which record it is, of one too large for the bus. The lake has all of it. */
 function outline(record: AuditRecord) {
-  const { eventID, eventTime, eventName, eventSource, userIdentity } = record;
-  const sessionId = record.additionalEventData['sessionId'];
+  const { eventID, eventTime, eventName, eventSource, awsRegion, recipientAccountId } = record;
+  const { type, principalId, userName } = record.userIdentity;
+  const { sessionId, ingestTime } = record.additionalEventData;
+  const short = (text: string) => text.slice(0, maxOutlineCharacters);
   return {
     eventID,
     eventTime,
     eventName,
     eventSource,
-    userIdentity,
-    additionalEventData: { truncated: 'true', ...(sessionId === undefined ? {} : { sessionId }) },
+    awsRegion,
+    recipientAccountId,
+    userIdentity: { type, principalId: short(principalId), userName: short(userName) },
+    additionalEventData: {
+      truncated: 'true',
+      ...(sessionId === undefined ? {} : { sessionId: short(sessionId) }),
+      ...(ingestTime === undefined ? {} : { ingestTime }),
+    },
   };
 }
 

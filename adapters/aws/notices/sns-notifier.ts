@@ -1,10 +1,12 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Notice, Notifier } from '#core/contract';
+import { printable } from '#core/wording';
 import { type AttemptLimits, attempt } from '../attempts.ts';
 import { awsFaultWords } from '../aws-fault-words.ts';
 import { NoticeError } from './notice-error.ts';
 
 export type SnsNotifierOptions = {
+  /** Best with `maxAttempts: 1`: calls are repeated here. */
   readonly client: SNSClient;
   readonly topicArn: string;
   /** Name of the deployment, for people who have several. */
@@ -17,27 +19,28 @@ const maxSubject = 100;
 /** Of 256 KiB with the attributes. */
 const maxTextBytes = 200 * 1024;
 
-/** Publishes notices to a topic; severity and runbook are message attributes, for filters. @throws NoticeError `not-published` */
+/**
+ * Publishes notices to a topic; severity and runbook are message attributes, for filters. A notice whose answer was lost is published
+ * twice. @throws NoticeError `not-published`
+ */
 export function createSnsNotifier({ client, topicArn, deployment }: SnsNotifierOptions): Notifier {
   return {
     async notify(notice) {
+      const { severity, runbookId = '' } = notice;
+      const message = new PublishCommand({
+        TopicArn: topicArn,
+        Subject: subjectOf(notice, deployment),
+        Message: textOf(notice, deployment),
+        MessageAttributes: {
+          severity: { DataType: 'String', StringValue: severity },
+          // SNS takes no empty attribute.
+          ...(runbookId === ''
+            ? {}
+            : { runbookId: { DataType: 'String', StringValue: printable(runbookId) } }),
+        },
+      });
       try {
-        await attempt(limits, (abortSignal) =>
-          client.send(
-            new PublishCommand({
-              TopicArn: topicArn,
-              Subject: subjectOf(notice, deployment),
-              Message: textOf(notice, deployment),
-              MessageAttributes: {
-                severity: { DataType: 'String', StringValue: notice.severity },
-                ...(notice.runbookId === undefined
-                  ? {}
-                  : { runbookId: { DataType: 'String', StringValue: notice.runbookId } }),
-              },
-            }),
-            { abortSignal },
-          ),
-        );
+        await attempt(limits, (abortSignal) => client.send(message, { abortSignal }));
       } catch (cause) {
         throw new NoticeError(
           'not-published',
@@ -50,14 +53,31 @@ export function createSnsNotifier({ client, topicArn, deployment }: SnsNotifierO
 }
 
 function subjectOf({ severity, title }: Notice, deployment: string): string {
-  return `[${deployment}] ${severity}: ${title}`.replace(/[^\x20-\x7e]/g, '?').slice(0, maxSubject);
+  const subject = `[${deployment}] ${severity}: ${title}`.replace(/[^\x20-\x7e]/gu, '?');
+  return subject.length <= maxSubject ? subject : `${subject.slice(0, maxSubject - 3)}...`;
 }
 
-function textOf(notice: Notice, deployment: string): string {
-  const lines = [notice.text, '', `deployment: ${deployment}`, `severity: ${notice.severity}`];
-  if (notice.runbookId !== undefined) lines.push(`runbook: ${notice.runbookId}`);
-  if (notice.findingKey !== undefined) lines.push(`finding: ${notice.findingKey}`);
-  // Line feeds are ours or the runbook's; every other control character may be somebody else's.
-  const text = lines.join('\n').replace(/[^\P{Cc}\n]/gu, '?');
-  return Buffer.from(text).subarray(0, maxTextBytes).toString('utf8');
+function textOf({ title, text, severity, runbookId, findingKey }: Notice, deployment: string): string {
+  const facts = [`deployment: ${deployment}`, `severity: ${severity}`];
+  if (runbookId !== undefined) facts.push(`runbook: ${runbookId}`);
+  if (findingKey !== undefined) facts.push(`finding: ${findingKey}`);
+  const end = `\n\n${facts.map(printable).join('\n')}\n`;
+  return cut(`${printable(title)}\n\n${lines(text)}`, maxTextBytes - Buffer.byteLength(end)) + end;
+}
+
+/** Line breaks are the runbook's or ours; every other character that does not print may be somebody else's. */
+function lines(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .map((line) => printable(line))
+    .join('\n');
+}
+
+function cut(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
+  const rest = '\n(cut off here; the finding has all of it)';
+  // A decoder that waits for more leaves out a character that the cut went through.
+  const kept = new TextDecoder().decode(bytes.subarray(0, maxBytes - rest.length), { stream: true });
+  return kept + rest;
 }

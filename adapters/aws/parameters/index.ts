@@ -1,2 +1,3 @@
 export { ensureSecret, readParameter, readParameters, type StoredParameter } from './parameters.ts';
 export { ParametersError, type ParametersErrorCode } from './parameters-error.ts';
+export { deleteParameter, putParameter } from './write-parameter.ts';

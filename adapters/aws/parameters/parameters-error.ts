@@ -17,12 +17,19 @@ export class ParametersError extends Error {
   }
 }
 
-type Operation = 'GetParameter' | 'GetParametersByPath' | 'PutParameter';
+type Operation = 'DeleteParameter' | 'GetParameter' | 'GetParametersByPath' | 'PutParameter';
+
+const done: Readonly<Record<Operation, string>> = {
+  DeleteParameter: 'deleted',
+  GetParameter: 'read',
+  GetParametersByPath: 'read',
+  PutParameter: 'made',
+};
 
 /** The fault in words. AWS's own message is repeated only where it says what it refuses; a value is in none of them. */
 export function parametersFault(operation: Operation, name: string, cause: unknown): ParametersError {
   if (cause instanceof ParametersError) return cause;
-  const subject = `the parameter ${JSON.stringify(name)} could not be ${operation === 'PutParameter' ? 'made' : 'read'}`;
+  const subject = `the parameter ${JSON.stringify(name)} could not be ${done[operation]}`;
   const fault = cause instanceof Error ? cause : new Error('unknown fault');
   const say = (code: ParametersErrorCode, reason: string) =>
     new ParametersError(code, `${subject}: ${reason}`, { cause });

@@ -49,9 +49,9 @@ export function fakeSecurityGroups(options: { readonly pageSize?: number } = {})
 
   function describeGroups(form: URLSearchParams): FakeResponse {
     const known = new Set([...tags.keys(), ...[...rules.values()].map(({ groupId }) => groupId)]);
-    const wanted = filters(form).flatMap(({ name, values }) => (name === 'group-id' ? values : []));
+    const wanted = new Set(filters(form).flatMap(({ name, values }) => (name === 'group-id' ? values : [])));
     const items = [...known]
-      .filter((groupId) => wanted.includes(groupId))
+      .filter((groupId) => wanted.has(groupId))
       .map((groupId) => {
         const tagged = Object.entries(tags.get(groupId) ?? {}).map(
           ([key, value]) => `<item><key>${xml(key)}</key><value>${xml(value)}</value></item>`,

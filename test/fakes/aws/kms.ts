@@ -1,4 +1,4 @@
-import { createECDH, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { createECDH, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import { type FakeResponse, type FakeService, jsonAnswer, jsonError } from './fake-aws.ts';
 
@@ -16,6 +16,13 @@ export type FakeKmsKey = {
 
 export type FakeKms = FakeService & { readonly keys: readonly FakeKmsKey[] };
 
+export type FakeKmsOptions = {
+  readonly account?: string;
+  readonly region?: string;
+  /** Keys that are there from the start. */
+  readonly keys?: readonly { readonly id: string; readonly spec: KeySpec }[];
+};
+
 const createInput = z.looseObject({
   KeySpec: z
     .enum(['ECC_NIST_P256', 'ECC_NIST_EDWARDS25519', 'SYMMETRIC_DEFAULT'])
@@ -28,37 +35,39 @@ const signInput = keyInput.extend({
   MessageType: z.enum(['RAW', 'DIGEST']).default('RAW'),
   SigningAlgorithm: z.string(),
 });
+const verifyInput = signInput.extend({ Signature: z.base64() });
 
 const maxRawBytes = 4096;
 /** Order of the curve P-256 (FIPS 186-4, D.1.2.3). */
 const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 /** Asymmetric keys of KMS: P-256 over digests and messages, Ed25519 over messages. */
-export function fakeKms(options: { readonly account?: string; readonly region?: string } = {}): FakeKms {
+export function fakeKms(options: FakeKmsOptions = {}): FakeKms {
   const { account = '123456789012', region = 'eu-central-1' } = options;
   const keys: FakeKmsKey[] = [];
+  for (const { id, spec } of options.keys ?? []) add(id, spec);
   const find = (wanted: string) => keys.find(({ id, arn }) => id === wanted || arn === wanted);
 
-  function create(body: unknown): FakeResponse {
-    const { KeySpec, KeyUsage } = createInput.parse(body);
-    if ((KeySpec === 'SYMMETRIC_DEFAULT') !== (KeyUsage === 'ENCRYPT_DECRYPT'))
-      return jsonError(400, 'ValidationException', `KeyUsage ${KeyUsage} is not one of ${KeySpec}`);
-    const id = randomUUID();
+  function add(id: string, spec: KeySpec): FakeKmsKey {
     const pair =
-      KeySpec === 'ECC_NIST_P256'
+      spec === 'ECC_NIST_P256'
         ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-        : KeySpec === 'ECC_NIST_EDWARDS25519'
+        : spec === 'ECC_NIST_EDWARDS25519'
           ? generateKeyPairSync('ed25519')
           : {};
-    const key = {
-      id,
-      arn: `arn:aws:kms:${region}:${account}:key/${id}`,
-      spec: KeySpec,
-      enabled: true,
-      ...pair,
-    };
+    const key = { id, arn: `arn:aws:kms:${region}:${account}:key/${id}`, spec, enabled: true, ...pair };
     keys.push(key);
-    return jsonAnswer({ KeyMetadata: { KeyId: id, Arn: key.arn, KeySpec, KeyUsage, Enabled: true } });
+    return key;
+  }
+
+  function create(body: unknown): FakeResponse {
+    const parsed = createInput.safeParse(body);
+    if (!parsed.success) return jsonError(400, 'ValidationException', parsed.error.message);
+    const { KeySpec, KeyUsage } = parsed.data;
+    if ((KeySpec === 'SYMMETRIC_DEFAULT') !== (KeyUsage === 'ENCRYPT_DECRYPT'))
+      return jsonError(400, 'ValidationException', `KeyUsage ${KeyUsage} is not one of ${KeySpec}`);
+    const { id, arn } = add(randomUUID(), KeySpec);
+    return jsonAnswer({ KeyMetadata: { KeyId: id, Arn: arn, KeySpec, KeyUsage, Enabled: true } });
   }
 
   return {
@@ -79,8 +88,13 @@ export function fakeKms(options: { readonly account?: string; readonly region?: 
           return publicKeyOf(key);
         case 'Sign':
           return signed(key, body);
+        case 'Verify':
+          return verified(key, body);
         case 'DisableKey':
           key.enabled = false;
+          return jsonAnswer({});
+        case 'EnableKey':
+          key.enabled = true;
           return jsonAnswer({});
         default:
           return undefined;
@@ -102,26 +116,60 @@ function publicKeyOf(key: FakeKmsKey): FakeResponse {
 
 function signed(key: FakeKmsKey, body: unknown): FakeResponse {
   const parsed = signInput.safeParse(body);
-  if (!parsed.success || key.privateKey === undefined)
-    return jsonError(400, 'ValidationException', parsed.error?.message ?? 'the key does not sign');
+  if (!parsed.success) return jsonError(400, 'ValidationException', parsed.error.message);
+  const refusal = refusalOf(key, parsed.data);
+  if (refusal !== undefined || key.privateKey === undefined) return refusal ?? notForSigning(key);
   const { Message, MessageType, SigningAlgorithm } = parsed.data;
-  const wanted = key.spec === 'ECC_NIST_P256' ? 'ECDSA_SHA_256' : 'ED25519_SHA_512';
-  if (SigningAlgorithm !== wanted || (key.spec === 'ECC_NIST_EDWARDS25519' && MessageType !== 'RAW'))
-    return jsonError(
-      400,
-      'ValidationException',
-      `${SigningAlgorithm} with ${MessageType} is not for ${key.spec}`,
-    );
   const bytes = Buffer.from(Message, 'base64');
-  if (MessageType === 'RAW' && (bytes.length === 0 || bytes.length > maxRawBytes))
-    return jsonError(400, 'ValidationException', 'a message has 1 to 4096 bytes');
-  if (MessageType === 'DIGEST' && bytes.length !== 32)
-    return jsonError(400, 'ValidationException', 'Digest is invalid length for algorithm ECDSA_SHA_256.');
   const signature =
     MessageType === 'DIGEST'
       ? signDigest(key.privateKey, bytes)
       : sign(key.spec === 'ECC_NIST_P256' ? 'sha256' : null, bytes, key.privateKey);
   return jsonAnswer({ KeyId: key.arn, SigningAlgorithm, Signature: signature.toString('base64') });
+}
+
+/** Of messages alone: Node has no way to verify a digest as it is. */
+function verified(key: FakeKmsKey, body: unknown): FakeResponse | undefined {
+  const parsed = verifyInput.safeParse(body);
+  if (!parsed.success) return jsonError(400, 'ValidationException', parsed.error.message);
+  const refusal = refusalOf(key, parsed.data);
+  if (refusal !== undefined || key.publicKey === undefined) return refusal ?? notForSigning(key);
+  const { Message, MessageType, SigningAlgorithm, Signature } = parsed.data;
+  if (MessageType === 'DIGEST') return undefined;
+  const [message, signature] = [Buffer.from(Message, 'base64'), Buffer.from(Signature, 'base64')];
+  if (!verify(key.spec === 'ECC_NIST_P256' ? 'sha256' : null, message, key.publicKey, signature))
+    return jsonError(400, 'KMSInvalidSignatureException', '');
+  return jsonAnswer({ KeyId: key.arn, SigningAlgorithm, SignatureValid: true });
+}
+
+function refusalOf(
+  key: FakeKmsKey,
+  { Message, MessageType, SigningAlgorithm }: z.output<typeof signInput>,
+): FakeResponse | undefined {
+  if (key.spec === 'SYMMETRIC_DEFAULT') return notForSigning(key);
+  const wanted = key.spec === 'ECC_NIST_P256' ? 'ECDSA_SHA_256' : 'ED25519_SHA_512';
+  if (SigningAlgorithm !== wanted)
+    return jsonError(
+      400,
+      'InvalidKeyUsageException',
+      `Algorithm ${SigningAlgorithm} is incompatible with key spec ${key.spec}.`,
+    );
+  if (key.spec === 'ECC_NIST_EDWARDS25519' && MessageType !== 'RAW')
+    return jsonError(400, 'ValidationException', `${SigningAlgorithm} is not for MessageType ${MessageType}`);
+  const bytes = Buffer.from(Message, 'base64');
+  if (bytes.length === 0 || bytes.length > maxRawBytes)
+    return jsonError(
+      400,
+      'ValidationException',
+      "Value at 'message' failed to satisfy constraint: Member must have length between 1 and 4096",
+    );
+  if (MessageType === 'DIGEST' && bytes.length !== 32)
+    return jsonError(400, 'ValidationException', 'Digest is invalid length for algorithm ECDSA_SHA_256.');
+  return undefined;
+}
+
+function notForSigning({ arn }: FakeKmsKey): FakeResponse {
+  return jsonError(400, 'InvalidKeyUsageException', `${arn} key usage is ENCRYPT_DECRYPT, not SIGN_VERIFY.`);
 }
 
 /** ECDSA over a digest as it is (FIPS 186-4 §6.4), which Node's own sign would hash again. */

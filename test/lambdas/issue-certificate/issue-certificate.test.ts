@@ -24,7 +24,7 @@ import { startFakeAws } from '../../fakes/aws/fake-aws.ts';
 import { fakeKms } from '../../fakes/aws/kms.ts';
 import { clientOptions } from '../../support/aws-endpoints.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { callers, resourcePolicy } from '../api-callers.ts';
+import { apiEvent, callers, resourcePolicy } from '../api-callers.ts';
 import { signedCall } from '../signed-call.ts';
 
 const nowMs = 1_795_169_730_412;
@@ -579,55 +579,12 @@ describe('a caller', () => {
   });
 });
 
-/** An event as API Gateway makes it of a call by `callers.withMfa` on the route for MFA. */
+/** A request on the route for MFA. */
 function eventOf(
   identity: Partial<APIGatewayProxyEvent['requestContext']['identity']>,
 ): APIGatewayProxyEvent {
-  const { arn, principalId } = callers.withMfa;
-  return {
-    resource: mfaRoute,
-    path: mfaRoute,
-    httpMethod: 'POST',
-    headers: {},
-    multiValueHeaders: {},
-    queryStringParameters: null,
-    multiValueQueryStringParameters: null,
-    pathParameters: null,
-    stageVariables: null,
-    body: JSON.stringify({ publicKey: keyLine }),
-    isBase64Encoded: false,
-    requestContext: {
-      accountId: '123456789012',
-      apiId: 'a1b2c3d4e5',
-      authorizer: null,
-      httpMethod: 'POST',
-      path: `/live${mfaRoute}`,
-      protocol: 'HTTP/1.1',
-      requestId: '0f8fad5b-d9cb-469f-a165-70867728950e',
-      requestTimeEpoch: nowMs,
-      resourceId: 'r1',
-      resourcePath: mfaRoute,
-      stage: 'live',
-      identity: {
-        accessKey: 'ASIAEXAMPLE1',
-        accountId: '123456789012',
-        apiKey: null,
-        apiKeyId: null,
-        caller: principalId,
-        clientCert: null,
-        cognitoAuthenticationProvider: null,
-        cognitoAuthenticationType: null,
-        cognitoIdentityId: null,
-        cognitoIdentityPoolId: null,
-        principalOrgId: null,
-        sourceIp: '203.0.113.9',
-        user: principalId,
-        userAgent: 'aws-cli/2',
-        userArn: arn,
-        ...identity,
-      },
-    },
-  };
+  const body = JSON.stringify({ publicKey: keyLine });
+  return apiEvent({ resource: mfaRoute, pathParameters: null, body }, identity);
 }
 
 function wire(...fields: readonly (string | Buffer)[]): Buffer {

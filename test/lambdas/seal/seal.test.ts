@@ -120,7 +120,7 @@ describe('a sweep', () => {
     const place = openPlace();
     await place.gateway([started, command('a')]);
     await place.gateway([started, command('b')], { name: other });
-    const [broken = ''] = [...place.memory.journal.keys()].filter((key) => key.includes(stream));
+    const broken = [...place.memory.journal.keys()].find((key) => key.includes(stream)) ?? '';
     place.memory.journal.set(broken, Buffer.from('{"not":"a record"}\n'));
 
     await expect(place.seal(sweep)).rejects.toMatchObject({
@@ -132,6 +132,20 @@ describe('a sweep', () => {
     expect(place.writers()).toEqual([`writer ${stream}`]);
     expect(place.counts).toEqual([['SealFailures', 1]]);
     expect(names(ofStream(await lakeRecords(place.memory), other))).toEqual(['StartProxy', 'ExecuteCommand']);
+  });
+
+  it('verifies the chain also where nobody knows the sinks', async () => {
+    const place = openPlace();
+    await place.gateway([started], { sealed: true });
+
+    await expect(
+      place.seal(sweep, {}, {}, async () => {
+        throw new Error('the parameter cannot be read');
+      }),
+    ).rejects.toThrow('the parameter cannot be read');
+
+    expect(place.writers()).toHaveLength(1);
+    expect(place.memory.control.has(`check ${stream}`)).toBe(true);
   });
 
   it('says what sinks have not had, and delivers it the next time', async () => {
@@ -246,7 +260,11 @@ describe('the chain', () => {
   });
 
   it.each<[string, (place: ReturnType<typeof openPlace>, keys: readonly string[]) => unknown, RegExp]>([
-    ['lacks a segment', ({ memory }, [, second = '']) => memory.evidence.delete(second), /number 2 of stream .* missing/],
+    [
+      'lacks a segment',
+      ({ memory }, [, second = '']) => memory.evidence.delete(second),
+      /number 2 of stream .* missing/,
+    ],
     [
       'lacks the segment that was verified last',
       ({ memory }, [first = '']) => memory.evidence.delete(first),

@@ -51,7 +51,12 @@ export function openPlace() {
       return journal;
     },
     /** One invocation; what it recorded is sealed when it ends. */
-    async seal(event: unknown, changes: Partial<SealParts> = {}, around: Around = {}) {
+    async seal(
+      event: unknown,
+      changes: Partial<SealParts> = {},
+      around: Around = {},
+      openSinks: () => Promise<readonly EventSink[]> = async () => sinks,
+    ) {
       const stores = storesOver(memory, around);
       const now = () => clock.nowMs;
       invocations += 1;
@@ -61,7 +66,7 @@ export function openPlace() {
         now,
       });
       const invocation = startInvocation({
-        stores: { ...stores, sinks: async () => sinks },
+        stores: { ...stores, sinks: openSinks },
         origin,
         functionName: 'seal',
         log,

@@ -1,1 +1,0 @@
-import { deleteParameter, putParameter } from '#adapters/aws';

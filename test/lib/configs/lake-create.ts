@@ -1,0 +1,3 @@
+import { defineDeployment } from '../../../lib/index.ts';
+
+export default defineDeployment({ cloudTrailLake: 'create' });
