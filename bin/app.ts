@@ -9,9 +9,11 @@ const context = app.node;
 const file = String(
   context.tryGetContext('config') ?? new URL('../sshtrail.config.ts', import.meta.url).pathname,
 );
-const { default: configured }: { readonly default: Deployment } = await import(
+const { default: configured }: { readonly default?: Deployment } = await import(
   pathToFileURL(resolve(file)).href
 );
+if (configured === undefined)
+  throw new Error(`${file} exports no deployment; write: export default defineDeployment({ ... })`);
 const name: unknown = context.tryGetContext('name');
 const lockDays: unknown = context.tryGetContext('lockDays');
 createApp(

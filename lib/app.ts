@@ -1,4 +1,4 @@
-import { App, Tags } from 'aws-cdk-lib';
+import { Annotations, App, Tags } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { AuditStack } from './audit-stack.ts';
 import { ControlStack } from './control-stack.ts';
@@ -24,8 +24,8 @@ export function createApp(deployment: Deployment, app: App = new App()): App {
   new ObservabilityStack(app, `${name}-observability`, deployment, { audit, control, proxy, response });
   allowServices(audit);
   if (deployment.allowedClientCidrs.length === 0)
-    console.error(
-      'note: allowedClientCidrs is empty, so nobody reaches the gateway; set it in sshtrail.config.ts',
+    Annotations.of(proxy).addInfo(
+      'allowedClientCidrs is empty, so nobody reaches the gateway; set it in sshtrail.config.ts',
     );
   Tags.of(app).add('sshtrail:deployment', name);
   return app;
@@ -36,9 +36,7 @@ function allowServices({ dataKey }: AuditStack): void {
   dataKey.addToResourcePolicy(
     new PolicyStatement({
       sid: 'Services',
-      principals: ['cloudwatch', 'events', 'sns'].map(
-        (service) => new ServicePrincipal(`${service}.amazonaws.com`),
-      ),
+      principals: ['cloudwatch', 'events'].map((service) => new ServicePrincipal(`${service}.amazonaws.com`)),
       actions: ['kms:GenerateDataKey*', 'kms:Decrypt'],
       resources: ['*'],
     }),

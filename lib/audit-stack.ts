@@ -12,12 +12,17 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { type GlueTable, glueTables } from '#core/contract';
+import { deploymentVariables, type GlueTable, glueTables, type Workload } from '#core/contract';
 import { output } from './constructs/output.ts';
 import type { Deployment } from './deployment.ts';
+import { workloadRoleArn } from './permissions.ts';
 
 /** What is unsealed stays this long, so that a fault of the sealing loses nothing meanwhile. */
 const journalDays = 30;
+
+const workloads = Object.keys(deploymentVariables).filter(
+  (name): name is Workload => name in deploymentVariables,
+);
 
 /** Evidence and how it is queried. Outlives every other stack. */
 export class AuditStack extends Stack {
@@ -81,7 +86,7 @@ export class AuditStack extends Stack {
     output(this, 'WorkgroupName', this.workgroup.name, 'Athena workgroup');
   }
 
-  #evidenceBucket({ retention }: Deployment, accessLogs: IBucket): Bucket {
+  #evidenceBucket({ retention, name }: Deployment, accessLogs: IBucket): Bucket {
     const { lockMode, lockDays } = retention;
     const duration = Duration.days(lockDays);
     const bucket = new Bucket(this, 'Evidence', {
@@ -111,6 +116,34 @@ export class AuditStack extends Stack {
         resources: [bucket.arnForObjects('*')],
         // The parts of a multipart upload cannot carry the condition; its completion must.
         conditions: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+      }),
+    );
+    bucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'NeverDelete',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: [
+          's3:DeleteObject',
+          's3:DeleteObjectVersion',
+          's3:BypassGovernanceRetention',
+          's3:PutObjectRetention',
+          's3:PutObjectLegalHold',
+        ],
+        resources: [bucket.arnForObjects('*')],
+        // Whatever a role of ours may be given later: what writes the evidence does not unmake it.
+        conditions: {
+          ArnEquals: {
+            'aws:PrincipalArn': workloads.map((workload) =>
+              workloadRoleArn(workload, {
+                partition: this.partition,
+                account: this.account,
+                region: this.region,
+                name,
+              }),
+            ),
+          },
+        },
       }),
     );
     return bucket;

@@ -10,7 +10,6 @@ export type RunbookOutline = {
   readonly why: string;
   /** Event names that start it. */
   readonly events: readonly string[];
-  readonly approvers: readonly string[];
 };
 
 const outline = z.looseObject({
@@ -32,7 +31,6 @@ export function readRunbooks(folder: string): readonly RunbookOutline[] {
       title,
       why,
       events: trigger.event === undefined ? [] : [trigger.event].flat(),
-      approvers: [],
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -2,6 +2,7 @@ import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   AuthorizationType,
+  CfnAccount,
   EndpointType,
   LambdaIntegration,
   LogGroupLogDestination,
@@ -10,7 +11,15 @@ import {
 } from 'aws-cdk-lib/aws-apigateway';
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { EventBus } from 'aws-cdk-lib/aws-events';
-import { AccountPrincipal, AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import {
+  AccountPrincipal,
+  AnyPrincipal,
+  Effect,
+  PolicyDocument,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import { Alias, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -22,7 +31,7 @@ import { output } from './constructs/output.ts';
 import { ProductFunction } from './constructs/product-function.ts';
 import type { Deployment } from './deployment.ts';
 import { commonEnvironment } from './environment.ts';
-import type { Resources } from './permissions.ts';
+import { type Resources, workloadRoleArn } from './permissions.ts';
 
 export type ControlStackProps = StackProps & { readonly audit: AuditStack };
 
@@ -31,6 +40,8 @@ export class ControlStack extends Stack {
   readonly table: Table;
   readonly engineerAuthority: Key;
   readonly targetAuthority: Key;
+  /** Of every generation. */
+  readonly authorities: readonly Key[];
   readonly bus: EventBus;
   readonly topic: Topic;
   readonly functions: readonly ProductFunction<'issue-certificate' | 'control-api'>[];
@@ -58,14 +69,27 @@ export class ControlStack extends Stack {
       sortKey: { name: 'changedAtMs', type: AttributeType.NUMBER },
       projectionType: ProjectionType.ALL,
     });
-    this.engineerAuthority = this.#authority('EngineerAuthority', 'engineer-authority');
-    this.targetAuthority = this.#authority('TargetAuthority', 'target-authority');
+    const engineers = this.#authority('EngineerAuthority', 'engineer-authority', 'issue-certificate');
+    const targets = this.#authority('TargetAuthority', 'target-authority', 'gateway');
+    this.engineerAuthority = engineers.newest;
+    this.targetAuthority = targets.newest;
+    this.authorities = [...engineers.all, ...targets.all];
     this.bus = new EventBus(this, 'Bus', { eventBusName: name, description: 'Sealed events of sshtrail' });
     this.topic = new Topic(this, 'Notices', {
       displayName: `sshtrail ${name}`,
       masterKey: props.audit.dataKey,
       enforceSSL: true,
     });
+    // A topic with a policy has none of the default's allowances; alarms come in the name of their service.
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'Alarms',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
     for (const email of deployment.notifyEmails) this.topic.addSubscription(new EmailSubscription(email));
 
     const issue = this.#issueCertificate();
@@ -80,7 +104,14 @@ export class ControlStack extends Stack {
 
   /** What permissions are made over. */
   resources(cluster: string): Resources {
-    const trail = this.#deployment.accountTrail;
+    const { accountTrail: trail, caKeySpec, cloudTrailLake } = this.#deployment;
+    const lake = typeof cloudTrailLake === 'object' ? cloudTrailLake : undefined;
+    const lakeArn = (rest: string) =>
+      `arn:${this.partition}:cloudtrail:${this.region}:${this.account}:${rest}`;
+    const stores = [
+      ...(cloudTrailLake === 'off' ? [] : [lake?.eventDataStoreId ?? '*']),
+      ...(trail?.kind === 'event-data-store' ? [trail.id] : []),
+    ];
     return {
       evidenceBucket: this.#audit.evidence.bucketArn,
       journalBucket: this.#audit.journal.bucketArn,
@@ -97,6 +128,12 @@ export class ControlStack extends Stack {
       name: this.#deployment.name,
       glueDatabase: this.#audit.glueDatabase,
       cluster,
+      signingAlgorithm: caKeySpec === 'ECC_NIST_P256' ? 'ECDSA_SHA_256' : 'ED25519_SHA_512',
+      // What a stack makes, or somebody by hand, is named by CloudTrail.
+      lakeChannels: cloudTrailLake === 'off' ? [] : [lake?.channelArn ?? lakeArn('channel/*')],
+      eventDataStores: stores.includes('*')
+        ? [lakeArn('eventdatastore/*')]
+        : stores.map((id) => lakeArn(`eventdatastore/${id}`)),
       ...(trail?.kind === 'bucket'
         ? { accountTrailBucket: `arn:${this.partition}:s3:::${trail.bucketName}` }
         : {}),
@@ -117,12 +154,16 @@ export class ControlStack extends Stack {
   }
 
   /** A new generation is a new key beside the old one, which goes on existing. */
-  #authority(id: string, alias: string): Key {
+  #authority(
+    id: string,
+    alias: string,
+    signer: 'issue-certificate' | 'gateway',
+  ): { readonly newest: Key; readonly all: readonly Key[] } {
     const { name, caKeySpec, caGeneration } = this.#deployment;
-    let newest: Key | undefined;
+    const all: Key[] = [];
     for (let generation = 1; generation <= caGeneration; generation += 1) {
       const suffix = generation === 1 ? '' : String(generation);
-      newest = new Key(this, `${id}${suffix}`, {
+      const key = new Key(this, `${id}${suffix}`, {
         description: `sshtrail ${name}: ${alias}, generation ${generation}`,
         keySpec: KeySpec[caKeySpec],
         keyUsage: KeyUsage.SIGN_VERIFY,
@@ -130,11 +171,36 @@ export class ControlStack extends Stack {
       });
       new Alias(this, `${id}Alias${suffix}`, {
         aliasName: `alias/${name}-${alias}${suffix === '' ? '' : `-${suffix}`}`,
-        targetKey: newest,
+        targetKey: key,
       });
+      key.addToResourcePolicy(this.#onlySigner(signer));
+      all.push(key);
     }
+    const newest = all.at(-1);
     if (newest === undefined) throw new Error('there is no generation of the authority');
-    return newest;
+    return { newest, all };
+  }
+
+  /** The account's own policies could let anybody sign; a key that makes certificates has one signer. */
+  #onlySigner(workload: 'issue-certificate' | 'gateway'): PolicyStatement {
+    const { partition, account, region } = this;
+    return new PolicyStatement({
+      sid: 'OneSigner',
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ['kms:Sign'],
+      resources: ['*'],
+      conditions: {
+        ArnNotEquals: {
+          'aws:PrincipalArn': workloadRoleArn(workload, {
+            partition,
+            account,
+            region,
+            name: this.#deployment.name,
+          }),
+        },
+      },
+    });
   }
 
   #issueCertificate(): ProductFunction<'issue-certificate'> {
@@ -192,14 +258,15 @@ export class ControlStack extends Stack {
             effect: Effect.DENY,
             principals: [new AnyPrincipal()],
             actions: ['execute-api:Invoke'],
-            resources: [`execute-api:/*/POST${apiRoutes.certificateWithMfa}`],
+            // The second for a path that API Gateway takes for the same route, such as one with a slash at its end.
+            resources: ['', '/*'].map((rest) => `execute-api:/*/POST${apiRoutes.certificateWithMfa}${rest}`),
             conditions: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
           }),
         ],
       }),
       defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
-      cloudWatchRole: true,
-      cloudWatchRoleRemovalPolicy: RemovalPolicy.DESTROY,
+      // Its default has a managed policy; ours is below.
+      cloudWatchRole: false,
       deployOptions: {
         stageName: 'live',
         accessLogDestination: new LogGroupLogDestination(log),
@@ -210,6 +277,7 @@ export class ControlStack extends Stack {
         throttlingBurstLimit: 50,
       },
     });
+    api.deploymentStage.node.addDependency(this.#apiLogging());
     const validator = api.addRequestValidator('Validate', {
       validateRequestBody: true,
       validateRequestParameters: true,
@@ -223,5 +291,33 @@ export class ControlStack extends Stack {
     add('GET', apiRoutes.sessions, sessions);
     add('POST', apiRoutes.revokeSession, sessions);
     return api;
+  }
+  /** API Gateway has one role for the logs of all APIs of an account and region, and takes none with fewer rights than these. */
+  #apiLogging(): CfnAccount {
+    const role = new Role(this, 'ApiLogging', {
+      assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
+    });
+    role.addToPolicy(
+      new PolicyStatement({
+        sid: 'WriteApiLogs',
+        actions: [
+          'logs:CreateLogGroup',
+          'logs:CreateLogStream',
+          'logs:DescribeLogGroups',
+          'logs:DescribeLogStreams',
+          'logs:FilterLogEvents',
+          'logs:GetLogEvents',
+          'logs:PutLogEvents',
+        ],
+        resources: ['*'],
+      }),
+    );
+    // Other APIs may have come to log by it.
+    role.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    const account = new CfnAccount(this, 'ApiAccount', { cloudWatchRoleArn: role.roleArn });
+    account.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    // The right has to be there when API Gateway looks at the role.
+    account.node.addDependency(role);
+    return account;
   }
 }

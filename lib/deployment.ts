@@ -125,6 +125,11 @@ const deploymentSchema = z.strictObject({
       // Events start it within seconds; the schedule is for what they missed.
       { id: 'SSH-002', engine: 'athena', schedule: 'rate(15 minutes)' },
     ]),
+  /**
+   * How many runs of runbooks there may be at once; so many of the account's concurrent functions are set aside. 0 sets none aside:
+   * needed where the account's quota is still the 10 it begins with, since ten must stay free.
+   */
+  runbookConcurrency: z.int().min(0).max(100).default(5),
   /** Who is told of findings and alarms. */
   notifyEmails: z.array(z.email()).default([]),
   /** A query that would read more is cut off. */

@@ -1,5 +1,7 @@
 import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnChannel, CfnEventDataStore } from 'aws-cdk-lib/aws-cloudtrail';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Provider } from 'aws-cdk-lib/custom-resources';
 import type { Construct } from 'constructs';
@@ -72,7 +74,19 @@ export class LakeStack extends Stack {
       timeout: Duration.minutes(5),
       logRetention: deployment.logRetentionDays,
     });
-    const provider = new Provider(this, 'Provider', { onEventHandler: made.lambda });
+    const logGroup = new LogGroup(this, 'ProviderLog', {
+      logGroupName: `/sshtrail/${deployment.name}/lake-provider`,
+      retention: deployment.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    // Its own default would be a role with a managed policy over every log of the account.
+    const role = new Role(this, 'ProviderRole', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    logGroup.grantWrite(role);
+    const provider = new Provider(this, 'Provider', {
+      onEventHandler: made.lambda,
+      frameworkOnEventRole: role,
+      logGroup,
+    });
     const resource = new CustomResource(this, 'Lake', {
       serviceToken: provider.serviceToken,
       resourceType: 'Custom::SshtrailCloudTrailLake',

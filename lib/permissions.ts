@@ -19,6 +19,12 @@ export type Resources = {
   readonly cluster: string;
   readonly accountTrailBucket?: string;
   readonly accountTrailKey?: string;
+  /** What KMS calls the one way in which the authorities sign. */
+  readonly signingAlgorithm: 'ECDSA_SHA_256' | 'ED25519_SHA_512';
+  /** Channels of CloudTrail Lake that events may go to; none where Lake is off. */
+  readonly lakeChannels: readonly string[];
+  /** Event data stores that runbooks may query. */
+  readonly eventDataStores: readonly string[];
 };
 
 /** One statement of a role, with why it is needed. */
@@ -34,27 +40,36 @@ export type Permission = {
 export function permissionsOf(workload: Workload, on: Resources): readonly Permission[] {
   switch (workload) {
     case 'gateway':
-      return [...writer(on), ...gateway(on)];
+      return [...writer(on, withRecordings), ...gateway(on)];
     case 'issue-certificate':
       return [
-        ...writer(on),
+        ...writer(on, eventsOnly),
+        signs(on, 'SignForEngineers', 'signs the certificates of engineers; no other role may', {
+          authority: on.engineerAuthority,
+        }),
         {
-          sid: 'SignForEngineers',
-          reason: 'signs the certificates of engineers; no other role may',
-          actions: ['kms:Sign', 'kms:GetPublicKey'],
+          sid: 'KnowAuthority',
+          reason: 'the public key by which it verifies what it has signed',
+          actions: ['kms:GetPublicKey'],
           resources: [on.engineerAuthority],
         },
       ];
     case 'control-api':
-      return writer(on);
+      return writer(on, eventsOnly);
     case 'run-runbook':
-      return [...writer(on), ...queries(on), configuration(on), ...startsAutomation(on), notices(on)];
+      return [
+        ...writer(on, withFindings),
+        ...queries(on),
+        configuration(on),
+        ...startsAutomation(on),
+        notices(on),
+      ];
     case 'act':
-      return [...writer(on), configuration(on), notices(on)];
+      return [...writer(on, withFindings), configuration(on), notices(on)];
     case 'seal':
-      return [...writer(on), notices(on)];
+      return [...writer(on, withRecordings), notices(on)];
     case 'check-exposure':
-      return [...writer(on), notices(on), ...exposure(on)];
+      return [...writer(on, eventsOnly), notices(on), ...exposure(on)];
     case 'provision-lake':
       return lake(on);
     default:
@@ -62,27 +77,40 @@ export function permissionsOf(workload: Workload, on: Resources): readonly Permi
   }
 }
 
+/** The folders of the two buckets that a writer has to do with. */
+type Folders = { readonly evidence: readonly string[]; readonly journal: readonly string[] };
+const eventsOnly: Folders = { evidence: ['events'], journal: ['journal'] };
+const withFindings: Folders = { evidence: ['events', 'findings'], journal: ['journal'] };
+const withRecordings: Folders = { evidence: ['events', 'recordings'], journal: ['journal', 'spool'] };
+
 /** What writes an audit stream: journal, evidence, state, sinks. */
-function writer(on: Resources): readonly Permission[] {
+function writer(on: Resources, folders: Folders): readonly Permission[] {
+  const evidence = folders.evidence.map((folder) => `${on.evidenceBucket}/${folder}/*`);
   return [
     {
       sid: 'AddEvidence',
-      reason:
-        'adds events, recordings and findings; never deletes, and the bucket policy refuses to overwrite',
+      reason: 'adds its own kinds of evidence; never deletes, and the bucket policy refuses to overwrite',
       actions: ['s3:PutObject'],
-      resources: ['events', 'recordings', 'findings'].map((prefix) => `${on.evidenceBucket}/${prefix}/*`),
+      resources: evidence,
     },
     {
       sid: 'ReadEvidence',
       reason: 'compares what is there already, and reads segments again for sinks that were behind',
-      actions: ['s3:GetObject', 's3:ListBucket'],
-      resources: [on.evidenceBucket, `${on.evidenceBucket}/*`],
+      actions: ['s3:GetObject'],
+      resources: evidence,
     },
     {
       sid: 'KeepJournal',
       reason: 'keeps records that are not sealed yet, and removes them when they are',
-      actions: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject', 's3:ListBucket'],
-      resources: [on.journalBucket, `${on.journalBucket}/*`],
+      actions: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'],
+      resources: folders.journal.map((folder) => `${on.journalBucket}/${folder}/*`),
+    },
+    {
+      sid: 'ListBuckets',
+      // Bound to prefixes it would not hold for a get, and then S3 says "denied" of a key that is not there.
+      reason: 'finds segments and batches in their order, and lets S3 say of a key that it is not there',
+      actions: ['s3:ListBucket'],
+      resources: [on.evidenceBucket, on.journalBucket],
     },
     {
       sid: 'UseDataKey',
@@ -102,6 +130,12 @@ function writer(on: Resources): readonly Permission[] {
       actions: ['events:PutEvents'],
       resources: [on.eventBus],
     },
+    ...(on.lakeChannels.length === 0 ? [] : copiesToLake(on)),
+  ];
+}
+
+function copiesToLake(on: Resources): readonly Permission[] {
+  return [
     {
       sid: 'ReadLakeChannel',
       reason: 'the ARN of the CloudTrail Lake channel, or that there is none',
@@ -113,9 +147,24 @@ function writer(on: Resources): readonly Permission[] {
       reason:
         'CloudTrail Lake gets a copy of every event where the account has it; the channel is made outside of this stack',
       actions: ['cloudtrail-data:PutAuditEvents'],
-      resources: [`arn:${on.partition}:cloudtrail:${on.region}:${on.account}:channel/*`],
+      resources: on.lakeChannels,
     },
   ];
+}
+
+function signs(
+  on: Resources,
+  sid: string,
+  reason: string,
+  { authority }: { readonly authority: string },
+): Permission {
+  return {
+    sid,
+    reason,
+    actions: ['kms:Sign'],
+    resources: [authority],
+    conditions: { StringEquals: { 'kms:SigningAlgorithm': on.signingAlgorithm } },
+  };
 }
 
 function gateway(on: Resources): readonly Permission[] {
@@ -128,17 +177,14 @@ function gateway(on: Resources): readonly Permission[] {
       actions: ['ssm:GetParameter', 'ssm:PutParameter'],
       resources: [parameterArn(on, 'host-key')],
     },
+    signs(on, 'SignForTargets', 'signs the certificate that each session shows to its target', {
+      authority: on.targetAuthority,
+    }),
     {
-      sid: 'SignForTargets',
-      reason: 'signs the certificate that each session shows to its target',
-      actions: ['kms:Sign', 'kms:GetPublicKey'],
-      resources: [on.targetAuthority],
-    },
-    {
-      sid: 'KnowEngineers',
-      reason: 'verifies the certificates of engineers; it may not sign them',
+      sid: 'KnowAuthorities',
+      reason: 'verifies the certificates of engineers, which it may not sign, and its own signatures',
       actions: ['kms:GetPublicKey'],
-      resources: [on.engineerAuthority],
+      resources: [on.engineerAuthority, on.targetAuthority],
     },
     {
       sid: 'FindInstances',
@@ -168,9 +214,12 @@ function gateway(on: Resources): readonly Permission[] {
     },
     {
       sid: 'EndDials',
-      reason: 'ends the sessions it began; their ids begin with the name of the role session',
+      reason: 'ends the sessions it began: Session Manager tags each with who started it',
       actions: ['ssm:TerminateSession'],
       resources: [`arn:${on.partition}:ssm:${on.region}:${on.account}:session/*`],
+      conditions: {
+        StringLike: { 'ssm:resourceTag/aws:ssmmessages:session-id': policyVariable('aws:userid') },
+      },
     },
     {
       sid: 'ProtectTasks',
@@ -233,18 +282,22 @@ function queries(on: Resources): readonly Permission[] {
             resources: [on.accountTrailKey],
           },
         ]),
-    {
-      sid: 'QueryLake',
-      reason:
-        'runs the queries of runbooks on event data stores, whose ids are known after the deployment only',
-      actions: [
-        'cloudtrail:StartQuery',
-        'cloudtrail:GetQueryResults',
-        'cloudtrail:DescribeQuery',
-        'cloudtrail:CancelQuery',
-      ],
-      resources: [`arn:${on.partition}:cloudtrail:${on.region}:${on.account}:eventdatastore/*`],
-    },
+    ...(on.eventDataStores.length === 0
+      ? []
+      : [
+          {
+            sid: 'QueryLake',
+            reason:
+              'runs the queries of runbooks on event data stores; of one that a stack makes the id is known after the deployment only',
+            actions: [
+              'cloudtrail:StartQuery',
+              'cloudtrail:GetQueryResults',
+              'cloudtrail:DescribeQuery',
+              'cloudtrail:CancelQuery',
+            ],
+            resources: on.eventDataStores,
+          },
+        ]),
   ];
 }
 
@@ -272,6 +325,18 @@ function startsAutomation(on: Resources): readonly Permission[] {
 /** Of the role that Automation takes on; roles are known in the whole account, so the region is a part of it. */
 export function automationRoleName(name: string, region: string): string {
   return `${name}-automation-${region}`;
+}
+
+/** Of a workload's role. Policies of keys and of the evidence name it before it exists. */
+export function workloadRoleName(workload: Workload, name: string, region: string): string {
+  return `${name}-${workload}-${region}`;
+}
+
+export function workloadRoleArn(
+  workload: Workload,
+  on: Pick<Resources, 'partition' | 'account' | 'name' | 'region'>,
+): string {
+  return `arn:${on.partition}:iam::${on.account}:role/${workloadRoleName(workload, on.name, on.region)}`;
 }
 
 function configuration(on: Resources): Permission {
@@ -353,4 +418,9 @@ function lake(on: Resources): readonly Permission[] {
 
 function parameterArn(on: Resources, rest: string): string {
   return `arn:${on.partition}:ssm:${on.region}:${on.account}:parameter/sshtrail/${on.name}/${rest}`;
+}
+
+/** IAM puts the value of the request in its place. */
+function policyVariable(name: string): string {
+  return `\${${name}}`;
 }

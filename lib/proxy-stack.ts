@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import {
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
@@ -13,6 +13,7 @@ import {
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import {
   Capability,
@@ -43,7 +44,7 @@ import { addPermissions, repositoryRoot } from './constructs/product-function.ts
 import type { ControlStack } from './control-stack.ts';
 import type { Deployment } from './deployment.ts';
 import { parameterPath } from './environment.ts';
-import { permissionsOf } from './permissions.ts';
+import { permissionsOf, workloadRoleName } from './permissions.ts';
 
 export type ProxyStackProps = StackProps & { readonly control: ControlStack };
 
@@ -57,6 +58,8 @@ type Network = {
   readonly publicSubnets: readonly ISubnet[];
   readonly taskSubnets: readonly ISubnet[];
   readonly assignPublicIp: boolean;
+  /** Of the interface endpoints, where there are some. */
+  readonly endpointGroup?: SecurityGroup;
 };
 
 /** The gateway: load balancer, cluster, service. Holds nothing that is not elsewhere too. */
@@ -95,6 +98,7 @@ export class ProxyStack extends Stack {
       balancerGroup.addEgressRule(taskGroup, Port.tcp(port), 'gateway tasks');
       taskGroup.addIngressRule(balancerGroup, Port.tcp(port), 'the load balancer');
     }
+    network.endpointGroup?.addIngressRule(taskGroup, Port.tcp(443), 'gateway tasks');
     this.service = this.#service(deployment, props.control, network, taskGroup);
     this.targetGroup = new NetworkTargetGroup(this, 'Tasks', {
       vpc: network.vpc,
@@ -114,6 +118,8 @@ export class ProxyStack extends Stack {
         unhealthyThresholdCount: 3,
       },
     });
+    // A gateway that stops says that it is not well and gives its sessions time; the balancer's default would cut them at once.
+    this.targetGroup.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false');
     this.service.attachToNetworkTargetGroup(this.targetGroup);
     this.loadBalancer = new NetworkLoadBalancer(this, 'Balancer', {
       vpc: network.vpc,
@@ -160,18 +166,33 @@ export class ProxyStack extends Stack {
         }),
       ),
     });
-    if (isolated) {
-      const services = ['KMS', 'SSM', 'EVENTBRIDGE', 'CLOUDWATCH_LOGS', 'ECR', 'ECR_DOCKER', 'EC2'] as const;
-      for (const service of services)
-        vpc.addInterfaceEndpoint(service, { service: InterfaceVpcEndpointAwsService[service] });
-    }
+    const endpointGroup = isolated ? this.#endpoints(vpc) : undefined;
     return {
       // The library's class is not its own interface where optional properties are exact; so is Cluster below.
       vpc: vpc as IVpc,
       publicSubnets: vpc.publicSubnets,
       taskSubnets: nat ? vpc.privateSubnets : isolated ? vpc.isolatedSubnets : vpc.publicSubnets,
       assignPublicIp: !nat && !isolated,
+      ...(endpointGroup === undefined ? {} : { endpointGroup }),
     };
+  }
+
+  /** What a task calls that has no gateway endpoint. */
+  #endpoints(vpc: Vpc): SecurityGroup {
+    const group = new SecurityGroup(this, 'EndpointGroup', {
+      vpc: vpc as IVpc,
+      description: 'Interface endpoints of AWS; gateway tasks reach them',
+      allowAllOutbound: false,
+    });
+    const services = ['KMS', 'SSM', 'EVENTBRIDGE', 'CLOUDWATCH_LOGS', 'ECR', 'ECR_DOCKER', 'EC2'] as const;
+    for (const service of services)
+      vpc.addInterfaceEndpoint(service, {
+        service: InterfaceVpcEndpointAwsService[service],
+        securityGroups: [group],
+        // Its default lets the whole network in.
+        open: false,
+      });
+    return group;
   }
 
   #existingVpc({ network }: Deployment): Network {
@@ -181,10 +202,16 @@ export class ProxyStack extends Stack {
       vpcId: network.vpcId,
       vpcCidrBlock: network.cidr,
       availabilityZones: network.availabilityZones,
-      publicSubnetIds: network.publicSubnetIds,
     });
     const subnets = (kind: string, ids: readonly string[]) =>
-      ids.map((subnetId, index) => Subnet.fromSubnetId(this, `${kind}${index}`, subnetId));
+      ids.map((subnetId, index) => {
+        const subnet = Subnet.fromSubnetId(this, `${kind}${index}`, subnetId);
+        Annotations.of(subnet).acknowledgeWarning(
+          '@aws-cdk/aws-ec2:noSubnetRouteTableId',
+          'routes of an existing network are not changed',
+        );
+        return subnet;
+      });
     return {
       vpc,
       publicSubnets: subnets('Public', network.publicSubnetIds),
@@ -206,6 +233,7 @@ export class ProxyStack extends Stack {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const taskRole = new Role(this, 'TaskRole', {
+      roleName: workloadRoleName('gateway', name, this.region),
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
     });
     addPermissions(taskRole, permissionsOf('gateway', control.resources(this.cluster.clusterArn)));
@@ -233,7 +261,7 @@ export class ProxyStack extends Stack {
     };
     const container = task.addContainer('gateway', {
       containerName: 'gateway',
-      image: imageOf(deployment),
+      image: this.#image(deployment),
       user: '10001:10001',
       readonlyRootFilesystem: true,
       linuxParameters: linux,
@@ -258,21 +286,35 @@ export class ProxyStack extends Stack {
       healthCheckGracePeriod: Duration.seconds(60),
     });
   }
+  #image({ gateway }: Deployment): ContainerImage {
+    const { image, sessionManagerPlugin: plugin } = gateway;
+    if (image !== 'build') return this.#registryImage(image.fromRegistry);
+    return ContainerImage.fromAsset(repositoryRoot, {
+      file: 'proxy-task/Dockerfile',
+      platform: Platform.LINUX_ARM64,
+      ...(plugin === undefined
+        ? {}
+        : {
+            buildArgs: {
+              SESSION_MANAGER_PLUGIN_URL: plugin.url,
+              SESSION_MANAGER_PLUGIN_SHA256: plugin.sha256,
+            },
+          }),
+    });
+  }
+
+  /** A private repository of ECR needs the right to pull from it; of another account, its policy must allow this one, too. */
+  #registryImage(name: string): ContainerImage {
+    const [, account, region, repositoryName = '', tagOrDigest] = ecrImage.exec(name) ?? [];
+    if (repositoryName === '') return ContainerImage.fromRegistry(name);
+    const repositoryArn = `arn:${this.partition}:ecr:${region}:${account}:repository/${repositoryName}`;
+    return ContainerImage.fromEcrRepository(
+      Repository.fromRepositoryAttributes(this, 'Repository', { repositoryArn, repositoryName }),
+      tagOrDigest,
+    );
+  }
 }
 
-function imageOf({ gateway }: Deployment): ContainerImage {
-  const { image, sessionManagerPlugin: plugin } = gateway;
-  if (image !== 'build') return ContainerImage.fromRegistry(image.fromRegistry);
-  return ContainerImage.fromAsset(repositoryRoot, {
-    file: 'proxy-task/Dockerfile',
-    platform: Platform.LINUX_ARM64,
-    ...(plugin === undefined
-      ? {}
-      : {
-          buildArgs: {
-            SESSION_MANAGER_PLUGIN_URL: plugin.url,
-            SESSION_MANAGER_PLUGIN_SHA256: plugin.sha256,
-          },
-        }),
-  });
-}
+/** Account, region, repository, and tag or digest. */
+const ecrImage =
+  /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([a-z0-9._/-]+?)(?:[:@]((?:sha256:)?[\w.-]+))?$/;

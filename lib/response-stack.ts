@@ -3,7 +3,7 @@ import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { Rule, Schedule as RuleSchedule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, PrincipalWithConditions, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
@@ -70,7 +70,7 @@ export class ResponseStack extends Stack {
 
   #runRunbook(): ProductFunction<'run-runbook'> {
     const { audit, control } = this.#props;
-    const { accountTrail, cloudTrailLake } = this.#deployment;
+    const { accountTrail, cloudTrailLake, runbookConcurrency } = this.#deployment;
     return new ProductFunction(this, 'RunRunbook', {
       ...this.#shared(),
       function: 'run-runbook',
@@ -91,7 +91,7 @@ export class ResponseStack extends Stack {
       },
       timeout: Duration.minutes(5),
       // Queries are what an account has few of.
-      concurrency: 5,
+      ...(runbookConcurrency === 0 ? {} : { concurrency: runbookConcurrency }),
     });
   }
 
@@ -138,7 +138,7 @@ export class ResponseStack extends Stack {
   #documents(runbooks: readonly RunbookOutline[], act: ProductFunction<'act'>): void {
     const role = new Role(this, 'AutomationRole', {
       roleName: automationRoleName(this.#deployment.name, this.region),
-      assumedBy: new ServicePrincipal('ssm.amazonaws.com'),
+      assumedBy: this.#inThisAccount('ssm.amazonaws.com'),
     });
     role.addToPolicy(
       new PolicyStatement({
@@ -161,9 +161,16 @@ export class ResponseStack extends Stack {
       });
   }
 
+  /** The service works for every account; this one's role is for what happens here only. */
+  #inThisAccount(service: string): PrincipalWithConditions {
+    return new PrincipalWithConditions(new ServicePrincipal(service), {
+      StringEquals: { 'aws:SourceAccount': this.account },
+    });
+  }
+
   #schedules(runRunbook: ProductFunction<'run-runbook'>): void {
     const role = new Role(this, 'SchedulerRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
+      assumedBy: this.#inThisAccount('scheduler.amazonaws.com'),
     });
     role.addToPolicy(
       new PolicyStatement({
@@ -179,7 +186,13 @@ export class ResponseStack extends Stack {
         resources: [this.deadLetters.queueArn],
       }),
     );
-    this.#props.audit.dataKey.grantEncryptDecrypt(role);
+    role.addToPolicy(
+      new PolicyStatement({
+        sid: 'EncryptFailed',
+        actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+        resources: [this.#props.audit.dataKey.keyArn],
+      }),
+    );
     for (const { id, engine, schedule } of this.#deployment.runbooks) {
       const request: RunbookRequest = {
         kind: 'schedule',

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
@@ -7,7 +7,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { DeploymentVariable, FunctionName } from '#core/contract';
-import { type Permission, permissionsOf, type Resources } from '../permissions.ts';
+import { type Permission, permissionsOf, type Resources, workloadRoleName } from '../permissions.ts';
 
 export const repositoryRoot = new URL('../..', import.meta.url).pathname;
 
@@ -36,7 +36,10 @@ export class ProductFunction<Name extends FunctionName> extends Construct {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const role = new Role(this, 'Role', {
+      roleName: workloadRoleName(props.function, props.deployment, Stack.of(this).region),
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    });
     logGroup.grantWrite(role);
     addPermissions(role, permissionsOf(props.function, props.on));
     const needsRunbooks = props.function === 'run-runbook' || props.function === 'act';
@@ -52,7 +55,7 @@ export class ProductFunction<Name extends FunctionName> extends Construct {
       timeout: props.timeout,
       role,
       logGroup,
-      environment: { ...props.environment, NODE_OPTIONS: '--enable-source-maps' },
+      environment: { ...props.environment },
       ...(props.deadLetters === undefined ? {} : { deadLetterQueue: props.deadLetters }),
       ...(props.concurrency === undefined ? {} : { reservedConcurrentExecutions: props.concurrency }),
       bundling: {

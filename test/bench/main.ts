@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArguments } from './arguments.ts';
 import { BenchError } from './bench-error.ts';
+import { coldStart } from './cold-start.ts';
 import { connections } from './connections.ts';
 import { type Figure, figureJson } from './figure.ts';
 import { keystrokes } from './keystrokes.ts';
@@ -22,6 +23,7 @@ const families: readonly Family[] = [
   memory,
   revocation,
   queryable,
+  coldStart,
   memory10k,
   million,
 ];

@@ -35,12 +35,11 @@ export function signerConformance(
       expect(verify(digests[signer.algorithm], changed, key, signature)).toBe(false);
     });
 
-    if (misfits.length > 0)
-      it.each(misfits)('refuses to sign %s', async (_name, message) => {
-        const signer = await create();
+    it.each(misfits)('refuses to sign %s', async (_name, message) => {
+      const signer = await create();
 
-        await expect(signer.sign(message)).rejects.toThrow(Error);
-      });
+      await expect(signer.sign(message)).rejects.toThrow(Error);
+    });
 
     it('states the type of its key', async () => {
       const signer = await create();

@@ -34,7 +34,7 @@ import { clientOptions } from '../support/aws-endpoints.ts';
 
 export const startMs = Date.UTC(2026, 10, 20, 12);
 export const minuteMs = 60_000;
-export const executionId = '0f8fad5b-d9cb-469f-a165-70867728950e';
+const executionId = '0f8fad5b-d9cb-469f-a165-70867728950e';
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 

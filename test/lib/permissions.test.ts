@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { deploymentVariables, type Workload } from '../../core/contract/index.ts';
@@ -24,6 +24,9 @@ const on: Resources = {
   cluster: 'arn:aws:ecs:eu-central-1:123456789012:cluster/sshtrail',
   accountTrailBucket: 'arn:aws:s3:::trail',
   accountTrailKey: 'arn:aws:kms:eu-central-1:123456789012:key/trail',
+  signingAlgorithm: 'ECDSA_SHA_256',
+  lakeChannels: ['arn:aws:cloudtrail:eu-central-1:123456789012:channel/*'],
+  eventDataStores: ['arn:aws:cloudtrail:eu-central-1:123456789012:eventdatastore/*'],
 };
 const workloads: readonly Workload[] = Object.keys(deploymentVariables).filter(
   (name): name is Workload => name in deploymentVariables,
@@ -69,21 +72,41 @@ describe.each(workloads)('the role of %s', (workload) => {
 });
 
 describe('the look at the calls', () => {
-  it('bites: a call that is planted is found', async () => {
-    const folder = join(temporaryFolder(), 'lambdas');
-    mkdirSync(folder);
-    const entry = join(import.meta.dirname, '..', '..', 'lambdas', 'control-api', 'handler.ts');
-    const planted = join(folder, 'planted.ts');
+  it('bites: a call that is planted behind a real handler is found', async () => {
+    const planted = join(temporaryFolder(), 'planted.ts');
+    const handler = entryOf('control-api');
     writeFileSync(
       planted,
-      `import { DeleteBucketCommand } from '@aws-sdk/client-s3';\nexport const call = () => new DeleteBucketCommand({ Bucket: 'x' });\nexport { handler } from ${JSON.stringify(entry)};\n`,
+      `import { DeleteBucketCommand } from '@aws-sdk/client-s3';
+export { handler } from ${JSON.stringify(handler)};
+export const call = () => new DeleteBucketCommand({ Bucket: 'x' });
+`,
     );
 
-    const calls = await sdkCallsOf(entry);
+    const calls = await sdkCallsOf(planted, planted);
 
-    expect(calls.has('UpdateItem')).toBe(true);
-    expect(calls.has('DeleteBucket')).toBe(false);
-    expect(() => actionsNeeded(new Set(['DeleteBucket']))).toThrow('DeleteBucket');
+    expect([...calls].filter((call) => call !== 'DeleteBucket').sort()).toEqual(
+      [...(await sdkCallsOf(handler))].sort(),
+    );
+    expect(calls.has('DeleteBucket')).toBe(true);
+    expect(() => actionsNeeded(calls)).toThrow('DeleteBucket');
+  });
+
+  it('bites: calls by paginators and waiters are found, and code that nobody reaches is not', async () => {
+    const planted = join(temporaryFolder(), 'planted.ts');
+    writeFileSync(
+      planted,
+      `import { DeleteBucketCommand, paginateListObjectsV2, waitUntilObjectExists } from '@aws-sdk/client-s3';
+const unreached = () => new DeleteBucketCommand({ Bucket: 'x' });
+export const list = (client) => paginateListObjectsV2({ client }, { Bucket: 'x' });
+export const wait = (client) => waitUntilObjectExists({ client, maxWaitTime: 1 }, { Bucket: 'x', Key: 'y' });
+`,
+    );
+
+    const calls = await sdkCallsOf(planted, planted);
+
+    expect([...calls].sort()).toEqual(['ListObjectsV2', 'waitUntilObjectExists']);
+    expect(() => actionsNeeded(calls)).toThrow('waitUntilObjectExists');
   });
 
   it('knows only one role that signs for engineers and one that signs for targets', () => {
@@ -96,5 +119,46 @@ describe('the look at the calls', () => {
 
     expect(signers(on.engineerAuthority)).toEqual(['issue-certificate']);
     expect(signers(on.targetAuthority)).toEqual(['gateway']);
+  });
+
+  it('lets those who only write events see no recording and no finding', () => {
+    const seen = (workload: Workload) =>
+      permissionsOf(workload, on)
+        .filter(({ actions }) => actions.includes('s3:GetObject') || actions.includes('s3:PutObject'))
+        .flatMap(({ resources }) => resources)
+        .filter((resource) => !resource.startsWith('arn:aws:s3:::trail'));
+
+    for (const workload of ['issue-certificate', 'control-api', 'check-exposure'] as const)
+      expect(new Set(seen(workload)), workload).toEqual(
+        new Set(['arn:aws:s3:::evidence/events/*', 'arn:aws:s3:::journal/journal/*']),
+      );
+    expect(seen('act')).not.toContain('arn:aws:s3:::evidence/recordings/*');
+    expect(seen('run-runbook')).not.toContain('arn:aws:s3:::evidence/recordings/*');
+  });
+
+  it('removes from the journal only', () => {
+    const removes = workloads
+      .flatMap((workload) => permissionsOf(workload, on))
+      .filter(({ actions }) => actions.some((action) => action.startsWith('s3:Delete')))
+      .flatMap(({ resources }) => resources);
+
+    expect(removes.length).toBeGreaterThan(0);
+    expect(removes.filter((resource) => !resource.startsWith('arn:aws:s3:::journal/'))).toEqual([]);
+  });
+
+  it('asks nothing of CloudTrail Lake where that is off', () => {
+    const off = { ...on, lakeChannels: [], eventDataStores: [] };
+    const withoutProvision = workloads.filter((workload) => workload !== 'provision-lake');
+
+    const actions = withoutProvision.flatMap((workload) =>
+      permissionsOf(workload, off).flatMap((permission) => permission.actions),
+    );
+
+    expect(actions.filter((action) => action.startsWith('cloudtrail'))).toEqual([]);
+  });
+
+  it('takes no wildcard in an action', () => {
+    for (const workload of workloads)
+      for (const { actions } of permissionsOf(workload, on)) expect(actions.join()).not.toContain('*');
   });
 });

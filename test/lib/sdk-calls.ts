@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { Workload } from '../../core/contract/index.ts';
 
@@ -16,9 +16,10 @@ const ours = /^(?:adapters|lambdas|proxy-task)\//;
 
 /**
  * The calls to AWS that are left in a workload's code once everything it cannot reach is gone: names of SDK commands, and
- * `PutAuditEvents`, which is signed by hand.
+ * `PutAuditEvents`, which is signed by hand. A paginator is the call it repeats; a waiter keeps its own name, since it hides which calls it makes.
+ * @param also a file outside of the repository whose calls count, too
  */
-export async function sdkCallsOf(entry: string): Promise<ReadonlySet<string>> {
+export async function sdkCallsOf(entry: string, also?: string): Promise<ReadonlySet<string>> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -27,6 +28,7 @@ export async function sdkCallsOf(entry: string): Promise<ReadonlySet<string>> {
     platform: 'node',
     format: 'esm',
     absWorkingDir: root,
+    nodePaths: [join(root, 'node_modules')],
     logLevel: 'silent',
     loader: { '.wasm': 'empty' },
   });
@@ -35,9 +37,13 @@ export async function sdkCallsOf(entry: string): Promise<ReadonlySet<string>> {
   for (const line of (outputFiles[0]?.text ?? '').split('\n')) {
     // esbuild writes the path of a module before its code.
     const path = /^\/\/ (\S+)$/.exec(line.trim())?.[1];
-    if (path !== undefined && /\.[cm]?[jt]s$/.test(path)) inside = ours.test(path);
+    if (path !== undefined && /\.[cm]?[jt]s$/.test(path))
+      inside = ours.test(path) || (also !== undefined && resolve(root, path) === also);
     if (!inside) continue;
     for (const [, command = ''] of line.matchAll(/new (?:\w+\.)?(\w+?)Command\d*\(/g)) calls.add(command);
+    // The SDK is CommonJS to esbuild, so what is taken of it keeps its name behind a dot.
+    for (const [, call = ''] of line.matchAll(/\bimport_\w+\.paginate(\w+)/g)) calls.add(call);
+    for (const [, waiter = ''] of line.matchAll(/\bimport_\w+\.(wait(?:Until|For)\w+)/g)) calls.add(waiter);
     if (line.includes('/PutAuditEvents')) calls.add('PutAuditEvents');
   }
   return calls;

@@ -1,3 +1,3 @@
-export { DialError, type DialErrorCode } from './dial-error.ts';
+export { DialError, type DialErrorCode, type PushRefusal } from './dial-error.ts';
 export { pushInstanceConnectKey } from './instance-connect.ts';
 export { openSsmDial } from './ssm-dial.ts';

@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { Inventory, Target, TargetInstance } from '#core/contract';
 import { InventoryError } from '#core/inventory';
+import { printable } from '#core/wording';
 import { type AttemptLimits, attempt } from '../attempts.ts';
 import { awsFaultWords } from '../aws-fault-words.ts';
 
@@ -221,6 +222,8 @@ function targetOf(instance: Instance, options: Ec2InventoryOptions): Reading {
   const logins = loginsOf(tags, options.loginsTag);
   if (logins?.some((login) => !loginPattern.test(login)) === true)
     return no(`its tag ${options.loginsTag} has something else than accounts`);
+  const labels = labelsOf(tags, options.labelTags);
+  if (labels === undefined) return no('a tag that is to be a label has invisible characters');
   const zone = instance.Placement?.AvailabilityZone;
   return {
     ok: true,
@@ -229,7 +232,7 @@ function targetOf(instance: Instance, options: Ec2InventoryOptions): Reading {
       host,
       port: sshPort,
       labels: {
-        ...labelsOf(tags, options.labelTags),
+        ...labels,
         [`${ownLabels}instance-id`]: id,
         ...(zone === undefined ? {} : { [`${ownLabels}zone`]: zone }),
       },
@@ -253,17 +256,19 @@ function loginsOf(
   return value?.split(/\s+/).filter((login) => login !== '');
 }
 
+/** Undefined where a value is none: without that label, other policies would apply. */
 function labelsOf(
   tags: ReadonlyMap<string, string>,
   labelTags: readonly string[],
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    labelTags.flatMap((tag) => {
-      const value = tags.get(tag);
-      if (value === undefined || tag.startsWith(ownLabels)) return [];
-      return labelPattern.test(tag) && !/\p{Cc}/u.test(value) ? [[tag, value.slice(0, 256)] as const] : [];
-    }),
-  );
+): Readonly<Record<string, string>> | undefined {
+  const labels: [string, string][] = [];
+  for (const tag of labelTags) {
+    const value = tags.get(tag);
+    if (value === undefined || tag.startsWith(ownLabels) || !labelPattern.test(tag)) continue;
+    if (printable(value) !== value) return undefined;
+    labels.push([tag, value]);
+  }
+  return Object.fromEntries(labels);
 }
 
 function no(message: string): Reading {

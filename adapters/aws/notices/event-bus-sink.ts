@@ -112,12 +112,15 @@ function entryOf(record: AuditRecord, bus: string): PutEventsRequestEntry {
   };
 }
 
+function short(text: string): string {
+  return text.slice(0, maxOutlineCharacters);
+}
+
 /** What says which record it is, of one too large for the bus. The lake has all of it. */
 function outline(record: AuditRecord) {
   const { eventID, eventTime, eventName, eventSource, awsRegion, recipientAccountId } = record;
   const { type, principalId, userName } = record.userIdentity;
   const { sessionId, ingestTime } = record.additionalEventData;
-  const short = (text: string) => text.slice(0, maxOutlineCharacters);
   return {
     eventID,
     eventTime,

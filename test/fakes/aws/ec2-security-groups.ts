@@ -97,7 +97,7 @@ export function fakeSecurityGroups(options: { readonly pageSize?: number } = {})
   };
 }
 
-function filters(
+export function filters(
   form: URLSearchParams,
 ): readonly { readonly name: string; readonly values: readonly string[] }[] {
   return Array.from({ length: 10 }, (_, index) => `Filter.${index + 1}`).flatMap((prefix) => {
@@ -108,7 +108,7 @@ function filters(
   });
 }
 
-function numbered(form: URLSearchParams, name: string): readonly string[] {
+export function numbered(form: URLSearchParams, name: string): readonly string[] {
   const values: string[] = [];
   for (let index = 1; ; index += 1) {
     const value = form.get(`${name}.${index}`);
@@ -145,7 +145,7 @@ export function refusal(code: string, message: string, status = 400): FakeRespon
   };
 }
 
-function answer(operation: string, content: string): FakeResponse {
+export function answer(operation: string, content: string): FakeResponse {
   return {
     status: 200,
     headers: { 'content-type': 'text/xml;charset=UTF-8' },
@@ -153,6 +153,6 @@ function answer(operation: string, content: string): FakeResponse {
   };
 }
 
-function xml(text: string): string {
+export function xml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -80,7 +80,7 @@ function put(bucket: Bucket, key: string, request: FakeRequest): FakeResponse {
   const kept = Object.entries({ ...request.headers, ...decoded.trailers }).filter(([name]) =>
     /^x-amz-(server-side|object-lock|meta|checksum)-/.test(name),
   );
-  const headers = Object.fromEntries(kept.map(([name, value]) => [name, `${value}`]));
+  const headers = Object.fromEntries(kept.map(([name, value]) => [name, [value].flat().join(',')]));
   bucket.objects.set(key, { body: decoded.body, headers });
   return { status: 200, headers: { etag: etag(decoded.body) } };
 }
@@ -89,7 +89,7 @@ function put(bucket: Bucket, key: string, request: FakeRequest): FakeResponse {
 function decodeBody(
   request: FakeRequest,
 ): { readonly body: Buffer; readonly trailers: Readonly<Record<string, string>> } | FakeResponse {
-  if (!String(request.headers['content-encoding'] ?? '').includes('aws-chunked'))
+  if (!(request.headers['content-encoding'] ?? '').includes('aws-chunked'))
     return { body: request.body, trailers: {} };
   const chunks: Buffer[] = [];
   let at = 0;
