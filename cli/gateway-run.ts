@@ -1,15 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import {
-  createFolderBlobStore,
-  JournalError,
-  type JournalOptions,
-  type OpenedJournal,
-  openJournal,
-  openSqliteControlStore,
-} from '#adapters/local';
-import { type BlobStore, type ControlStore, streamName, type Target } from '#core/contract';
-import { closeLostSessions, startProxy, stopProxy, storeLostRecording } from '#core/event';
+import type { JournalOptions, OpenedJournal } from '#adapters/local';
+import type { BlobStore, ControlStore, Target } from '#core/contract';
+import { startProxy, stopProxy } from '#core/event';
 import { createStaticInventory } from '#core/inventory';
 import type { PrivateKey } from '#ssh';
 import {
@@ -19,9 +11,9 @@ import {
   type GatewayParts,
   type GatewaySettings,
   limitsOf,
-  recoverRecordings,
   startGateway,
 } from '../proxy-task/index.ts';
+import { auditWriters, closeLost, type LocalStores, openLocalStores, type Writer } from './audit-writer.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { Installation } from './installation.ts';
 import { version } from './version.ts';
@@ -31,6 +23,8 @@ export type RunningGateway = {
   readonly journal: OpenedJournal;
   readonly control: ControlStore;
   readonly blobs: BlobStore;
+  /** Settles when the journal cannot be written any more; the sessions end then. */
+  readonly auditFailure: Promise<Error>;
   /** Ends the sessions, puts the stop on record, and closes the stores. */
   close(reason: string): Promise<void>;
 };
@@ -43,6 +37,8 @@ export type GatewayRunOptions = {
   readonly listen: { readonly host: string; readonly port: number };
   readonly now: () => number;
   readonly report: (line: string) => void;
+  /** Where this process is one of several that share the port: its number, from 1. */
+  readonly worker?: number;
   /** Opens the journal; of use where a disk that fails is wanted. */
   readonly journal?: (options: JournalOptions) => Promise<OpenedJournal>;
 };
@@ -50,54 +46,32 @@ export type GatewayRunOptions = {
 /** A look at a local file costs nothing. */
 const revocationLatencyMs = 250;
 
-type Stores = { readonly journal: OpenedJournal; readonly control: ControlStore; readonly blobs: BlobStore };
-
 /** Opens the local stores in their order, mends what a killed forerunner left, and starts the gateway. */
 export async function runGateway(options: GatewayRunOptions): Promise<RunningGateway> {
-  const { data, installation, now, report } = options;
-  const { gateway: settings } = installation.configuration;
-  const auditFailure = Promise.withResolvers<Error>();
-  mkdirSync(data.root, { recursive: true, mode: 0o700 });
-
-  const journal = await (options.journal ?? openJournal)({
-    directory: data.root,
-    stream: streamName(settings.proxyId),
-    origin: {
-      eventSource: settings.eventSource,
-      awsRegion: settings.region,
-      recipientAccountId: settings.account,
-    },
-    proxyId: settings.proxyId,
-    now,
-    randomBytes,
-    // A segment that waits to be sealed is tried again, and loses nothing; a journal that cannot be written ends everything.
-    onFault: (error) => {
-      if (error instanceof JournalError && error.code === 'unwritable') auditFailure.resolve(error);
-      else report(`the journal: ${error.message}`);
-    },
-  });
-  let control: ControlStore | undefined;
+  const writers = auditWriters(options.data, options.installation.configuration.gateway);
+  const writer = options.worker === undefined ? writers.main : writers.worker(options.worker);
+  const opened = await openLocalStores({ ...options, writer });
   try {
-    control = await openSqliteControlStore(data.control, { now });
-    const stores = { journal, control, blobs: createFolderBlobStore(data.lake) };
-    return await startOn(stores, options, auditFailure.promise);
+    return await startOn(opened.stores, { ...options, writer }, opened.auditFailure);
   } catch (error) {
-    await control?.close();
-    await journal.close();
+    await opened.stores.control.close();
+    await opened.stores.journal.close();
     throw error;
   }
 }
 
+type WriterRunOptions = GatewayRunOptions & { readonly writer: Writer };
+
 async function startOn(
-  stores: Stores,
-  options: GatewayRunOptions,
+  stores: LocalStores,
+  options: WriterRunOptions,
   auditFailure: Promise<Error>,
 ): Promise<RunningGateway> {
   const { journal, control } = stores;
-  const { installation, now } = options;
+  const { installation, now, writer } = options;
   const startedAtMs = now();
-  const proxy = { proxyId: installation.configuration.gateway.proxyId, version };
-  await closeLost(options, stores);
+  const proxy = { proxyId: writer.proxyId, version };
+  await closeLost(writer, stores, options);
   const gateway = await startGateway(partsOf(options, stores), auditFailure);
   await journal.record(
     startProxy(proxy, now(), {
@@ -110,6 +84,7 @@ async function startOn(
   return {
     ...stores,
     gateway,
+    auditFailure,
     async close(reason) {
       try {
         await gateway.close(reason);
@@ -122,11 +97,11 @@ async function startOn(
   };
 }
 
-function partsOf(options: GatewayRunOptions, { journal, control, blobs }: Stores): GatewayParts {
-  const { data, installation, now, report } = options;
+function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalStores): GatewayParts {
+  const { installation, now, report, writer } = options;
   const { configuration } = installation;
   return {
-    settings: settingsOf(installation, options.listen),
+    settings: settingsOf(options),
     identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
     policy: () => installation.policy,
     inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
@@ -134,35 +109,17 @@ function partsOf(options: GatewayRunOptions, { journal, control, blobs }: Stores
     control,
     userAuthority: installation.userAuthority,
     hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
-    recorder: createRecorder({ store: blobs, spoolDirectory: data.spool, now }),
+    recorder: createRecorder({ store: blobs, spoolDirectory: writer.spool, now }),
     now,
     randomBytes,
     report,
   };
 }
 
-/** Sessions and recordings that a killed gateway left open get their end before a new one starts. */
-async function closeLost(options: GatewayRunOptions, { journal, control, blobs }: Stores): Promise<void> {
-  const { data, now, report } = options;
-  const starts = journal.recovered.lostSessions;
-  await recoverRecordings({
-    store: blobs,
-    spoolDirectory: data.spool,
-    async putOnRecord(recording) {
-      const start = starts.find((record) => record.additionalEventData['sessionId'] === recording.sessionId);
-      if (start !== undefined) await journal.record(storeLostRecording(start, now(), recording));
-      else report(`the recording ${recording.key} is stored now; its session had ended without it`);
-    },
-    onFault: (error) => report(`a recording of the last run could not be completed: ${error.message}`),
-  });
-  for (const draft of closeLostSessions(starts, now())) await journal.record(draft);
-  for (const { id } of await control.list('session')) await control.delete('session', id);
-}
-
-function settingsOf(installation: Installation, listen: GatewaySettings['listen']): GatewaySettings {
+function settingsOf({ installation, listen, writer }: WriterRunOptions): GatewaySettings {
   const { gateway, userAuthority, recording } = installation.configuration;
   return {
-    proxyId: gateway.proxyId,
+    proxyId: writer.proxyId,
     version,
     listen,
     ...limitsOf(gateway),

@@ -54,21 +54,16 @@ type Entry = {
 /** Runs the runbooks: by the clock, and soon after the events they name. */
 export async function startRunbookScheduler(options: RunbookSchedulerOptions): Promise<RunbookScheduler> {
   const { data, installation, running, now, report } = options;
-  const { runbooks: configured, notify } = installation.configuration;
-  const folder = configuredRunbooks(data, installation.configuration);
-  const entries: Entry[] = requireRunbooks(folder)
-    .filter(
-      (runbook) => settingOf(configured.settings, runbook).mode !== 'off' && runbook.status !== 'deprecated',
-    )
-    .map((runbook) => ({
-      runbook,
-      lastRunMs: undefined,
-      underWay: undefined,
-      again: false,
-      lastDueMs: 0,
-      timers: new Set(),
-      told: new Set(),
-    }));
+  const { notify } = installation.configuration;
+  const entries: Entry[] = runbooksInUse(data, installation).map((runbook) => ({
+    runbook,
+    lastRunMs: undefined,
+    underWay: undefined,
+    again: false,
+    lastDueMs: 0,
+    timers: new Set(),
+    told: new Set(),
+  }));
   const engine = await openDuckDbEngine({
     dataDirectory: data.root,
     openSegmentFiles,
@@ -122,6 +117,19 @@ export async function startRunbookScheduler(options: RunbookSchedulerOptions): P
       await engine.close();
     },
   };
+}
+
+/** Names of the events that some runbook in use is triggered by. */
+export function triggerEvents(data: DataDirectory, installation: Installation): readonly string[] {
+  const triggers = runbooksInUse(data, installation).map(({ trigger }) => trigger.events);
+  return [...new Set(triggers.flat())];
+}
+
+function runbooksInUse(data: DataDirectory, { configuration }: Installation): readonly Runbook[] {
+  return requireRunbooks(configuredRunbooks(data, configuration)).filter(
+    (runbook) =>
+      settingOf(configuration.runbooks.settings, runbook).mode !== 'off' && runbook.status !== 'deprecated',
+  );
 }
 
 async function runOnce(

@@ -12,11 +12,12 @@ import {
 import { type DataDirectory, defaultDataDirectory } from './data-directory.ts';
 import { demoIdentities, prepareDataDirectory, writeSshConfig } from './first-run.ts';
 import { announceGateway, answeringGateway, withdrawGateway } from './gateway-process.ts';
-import { type RunningGateway, runGateway } from './gateway-run.ts';
+import type { RunningGateway } from './gateway-run.ts';
+import { runConfiguredGateway } from './gateway-workers.ts';
 import { loadInstallation } from './installation.ts';
 import { type Output, printable } from './output.ts';
 import { type Playground, startPlayground } from './playground/playground.ts';
-import { type RunbookScheduler, startRunbookScheduler } from './runbook-scheduler.ts';
+import { type RunbookScheduler, startRunbookScheduler, triggerEvents } from './runbook-scheduler.ts';
 
 export type UpOptions = {
   readonly data: DataDirectory;
@@ -107,13 +108,14 @@ export async function startUp(options: UpOptions): Promise<Running> {
     if (playground !== undefined) opened.push(() => playground.stop());
 
     const { listen } = installation.configuration.gateway;
-    const running = await runGateway({
+    const running = await runConfiguredGateway({
       data,
       installation,
       extraTargets: playground?.targets ?? [],
       listen: { host: listen.host, port: options.sshPort ?? listen.port },
       now,
       report,
+      eventNames: triggerEvents(data, installation),
     });
     opened.push(() => running.close('the gateway stops'));
     const { host, port } = running.gateway.address;

@@ -1,9 +1,12 @@
 import type { Configuration } from '#core/configuration';
 import type { GatewaySettings } from './gateway-parts.ts';
 
-/** The limits as a configuration file has them. */
+/** The limits as a configuration file has them. Where several processes share the port, each counts for itself. */
 export function limitsOf(
-  gateway: Omit<Configuration['gateway'], 'listen' | 'proxyId' | 'eventSource' | 'region' | 'account'>,
+  gateway: Omit<
+    Configuration['gateway'],
+    'listen' | 'proxyId' | 'eventSource' | 'region' | 'account' | 'workers'
+  >,
 ) {
   return {
     loginGraceMs: gateway.loginGraceSeconds * 1000,

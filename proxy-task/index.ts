@@ -3,3 +3,4 @@ export { limitsOf } from './gateway-limits.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { createIdentityDirectory } from './identity-directory.ts';
 export { createRecorder, recoverRecordings } from './recording/index.ts';
+export { serveAsWorker, superviseWorkers, tellSupervisor } from './workers/index.ts';

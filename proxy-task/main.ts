@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import packageFile from '../package.json' with { type: 'json' };
 import { runTask } from './task/run-task.ts';
+import { runTaskWorker } from './task/run-task-worker.ts';
+import type { TaskOptions } from './task/serve-task.ts';
+import { readTaskWorker } from './task/supervise-task.ts';
 
 /** ECS kills the task 120 s after SIGTERM; what follows the grace (ends on record, the last segments) has the rest. */
 const graceMs = 85_000;
@@ -9,16 +12,25 @@ const write = (line: string) => void process.stdout.write(`${line}\n`);
 const say = (level: 'info' | 'error', message: string) =>
   write(JSON.stringify({ level, at: new Date().toISOString(), message }));
 
+const options: TaskOptions = {
+  environment: process.env,
+  version: packageFile.version,
+  fetch,
+  now: Date.now,
+  randomBytes,
+  module: import.meta.filename,
+  write,
+};
+
 /** The gateway's process on Fargate: runs until SIGTERM, or until the audit trail cannot be written. */
 async function main(): Promise<void> {
-  const task = await runTask({
-    environment: process.env,
-    version: packageFile.version,
-    fetch,
-    now: Date.now,
-    randomBytes,
-    write,
-  });
+  const worker = readTaskWorker(process.env);
+  if (worker !== undefined) {
+    // Of these the first process decides, whoever sends them.
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+    return runTaskWorker(options, worker);
+  }
+  const task = await runTask(options);
   say(
     'info',
     `the gateway listens on ${task.address.host}:${task.address.port}, health on port ${task.healthPort}`,

@@ -45,7 +45,7 @@ const gateway = z
       .prefault({}),
     proxyId: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, say('is not a proxy id', 'use a-z, 0-9, dot and dash, at most 63'))
+      .regex(/^[a-z0-9][a-z0-9.-]{0,58}$/, say('is not a proxy id', 'use a-z, 0-9, dot and dash, at most 59'))
       .default('p-local')
       .describe('Name of this gateway in the events; each one that writes to the same lake needs its own.'),
     eventSource: z
@@ -56,6 +56,10 @@ const gateway = z
       )
       .default('ssh-proxy.local')
       .describe('eventSource of every event.'),
+    workers: z
+      .union([z.literal('auto'), z.int().min(1).max(64)])
+      .default(1)
+      .describe('Processes that share the port, each with its own limits; auto is one a processor core.'),
     region: z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, say('is not a region', 'write one such as eu-central-1, or local'))

@@ -16,6 +16,8 @@ export function startProxy(
     readonly lostSessions: number;
     readonly policySha256?: string | undefined;
     readonly configurationSha256?: string | undefined;
+    /** Processes that share the port, on the record of the one that supervises them. */
+    readonly workers?: number | undefined;
   },
 ): AuditDraft {
   return draft('StartProxy', atMs, proxyActor(proxy), {
@@ -23,16 +25,17 @@ export function startProxy(
       listen: what.listen.join(' '),
       policySha256: what.policySha256,
       configurationSha256: what.configurationSha256,
+      workers: what.workers,
     },
     response: { tornBytes: what.tornBytes, lostSessions: what.lostSessions },
   });
 }
 
-/** The last event of a clean stop: no session is open any more. */
+/** The last event of a stop: no session is open any more. `seconds` is absent where nobody is left who knows. */
 export function stopProxy(
   proxy: ProxyFacts,
   atMs: number,
-  what: { readonly reason: string; readonly seconds: number },
+  what: { readonly reason: string; readonly seconds?: number | undefined },
 ): AuditDraft {
   return draft('StopProxy', atMs, proxyActor(proxy), {
     request: { reason: what.reason },

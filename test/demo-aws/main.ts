@@ -39,6 +39,10 @@ const steps: readonly Step[] = [
       'another task is killed with a session open; seal puts its end on record, and stores its recording',
     play: killTask,
   },
+  {
+    title: "one of a task's two processes is killed; its sessions end on record, the others go on",
+    play: killWorker,
+  },
   { title: 'the task drains and stops, and the whole trail in S3 verifies', play: stopAndVerify },
 ];
 
@@ -158,6 +162,51 @@ async function killTask(on: Stage): Promise<string> {
   );
   expect(ends[0]?.responseElements['endReason'] === 'ProxyLost', `it ended by ${JSON.stringify(ends[0])}`);
   return `${id}: ${JSON.stringify(ends[0]?.responseElements)}`;
+}
+
+/** A process of a task that lives: the task itself completes what it left, and starts another. */
+async function killWorker(on: Stage): Promise<string> {
+  const task = await on.startTask(2);
+  const before = new Set((await sessionStarts(on)).map(({ eventID }) => eventID));
+  const opened: OpenSession[] = [];
+  // Connections go to whichever process is free.
+  const byProcess = await until('both processes have sessions', 60_000, async () => {
+    const some = await Promise.all([1, 2].map(() => openSession(on, 'alice', task.port)));
+    opened.push(...some);
+    const starts = await until('their starts are sealed', 20_000, async () => {
+      const fresh = (await sessionStarts(on)).filter(({ eventID }) => !before.has(eventID));
+      return fresh.length === opened.length ? fresh : undefined;
+    });
+    const groups = Map.groupBy(starts, ({ additionalEventData }) => additionalEventData['proxyId'] ?? '');
+    return groups.size === 2 ? groups : undefined;
+  });
+  const [[proxyId = '', lost = []] = []] = [...byProcess];
+  const pid = Number(new RegExp(`process (\\d+) serves as ${proxyId}"`).exec(task.log())?.[1]);
+  process.kill(pid, 'SIGKILL');
+  const ends = await until('its sessions have their ends', 20_000, async () => {
+    const ids = new Set(lost.map(({ additionalEventData }) => additionalEventData['sessionId']));
+    const found = (await records(on)).filter(
+      ({ eventName, additionalEventData }) =>
+        eventName === 'EndSession' && ids.has(additionalEventData['sessionId']),
+    );
+    return found.length === lost.length ? found : undefined;
+  });
+  expect(
+    ends.every(({ responseElements }) => responseElements['endReason'] === 'ProxyLost'),
+    `they ended by ${JSON.stringify(ends.map(({ responseElements }) => responseElements))}`,
+  );
+  await until('their engineers are cut off', 10_000, () =>
+    opened.filter((session) => session.process.exitCode !== null).length === lost.length ? true : undefined,
+  );
+  opened.push(await openSession(on, 'alice', task.port));
+  for (const session of opened) await stopProcess(session.process);
+  await stopProcess(task.process, 'SIGTERM');
+  expect(task.process.exitCode === 0, `the task ended with ${task.process.exitCode}`);
+  return `${lost.length} of ${opened.length - 1} sessions were lost with ${proxyId}`;
+}
+
+async function sessionStarts(on: Stage): Promise<readonly SealedRecord[]> {
+  return (await records(on)).filter(({ eventName }) => eventName === 'StartSession');
 }
 
 function sshOptions(on: Stage, person: Person, port: number): readonly string[] {
@@ -302,9 +351,11 @@ async function oneIsClosed(): Promise<string> {
 
 async function stopAndVerify(on: Stage): Promise<string> {
   await stopProcess(sessions.alice?.process ?? on.gateway.process, 'SIGTERM');
-  await until('the task has seen the session end', 10_000, async () =>
-    (await records(on)).filter(({ eventName }) => eventName === 'EndSession').length === 3 ? true : undefined,
-  );
+  await until('the task has seen the session end', 10_000, async () => {
+    const all = await records(on);
+    const ended = all.filter(({ eventName }) => eventName === 'EndSession').length;
+    return ended === all.filter(({ eventName }) => eventName === 'StartSession').length ? true : undefined;
+  });
   await stopProcess(on.gateway.process, 'SIGTERM');
   expect(on.gateway.process.exitCode === 0, `the task ended with ${on.gateway.process.exitCode}`);
   const verification = await verifyObjectLake(

@@ -56,8 +56,8 @@ export type Stage = {
   readonly s3: S3Client;
   readonly login: string;
   readonly gateway: GatewayProcess;
-  /** Another task of the same service; it is stopped with the stage. */
-  startTask(): Promise<GatewayProcess>;
+  /** Another task of the same service, with so many processes; it is stopped with the stage. */
+  startTask(workers?: number): Promise<GatewayProcess>;
   /** Every object of the evidence bucket. */
   evidence(): Promise<ReadonlyMap<string, Uint8Array>>;
   close(): Promise<void>;
@@ -145,11 +145,11 @@ async function open(
 
   const target = await openTarget(folder, stacks, new KMSClient(options));
   opened.push(() => target.sshd.stop());
-  await writeConfiguration(ssm, target);
   writeKeys(folder);
   let tasks = 0;
-  const startTask = async () => {
+  const startTask = async (workers = 1) => {
     tasks += 1;
+    await writeConfiguration(ssm, target, workers);
     const taskArn = `arn:aws:ecs:${region}:${accountNumber}:task/sshtrail/${String(tasks).padStart(32, '0')}`;
     const metadata = await startMetadata(taskArn);
     opened.push(() => closeServer(metadata.server));
@@ -232,8 +232,13 @@ async function openTarget(folder: string, stacks: EmulatedStacks, kms: KMSClient
   return { sshd, hostKey: formatPublicKeyLine(hostKey.publicKey) };
 }
 
-async function writeConfiguration(ssm: SSMClient, { sshd, hostKey }: OpenTarget): Promise<void> {
-  const configuration = `awsIdentities:
+async function writeConfiguration(
+  ssm: SSMClient,
+  { sshd, hostKey }: OpenTarget,
+  workers: number,
+): Promise<void> {
+  const configuration = `gateway: { workers: ${workers} }
+awsIdentities:
   - arn: arn:aws:sts::${accountNumber}:assumed-role/Engineer/*
     groups: [engineers]
 targets:

@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { dataDirectory } from '../../cli/data-directory.ts';
-import { type RunningGateway, runGateway } from '../../cli/gateway-run.ts';
+import type { RunningGateway } from '../../cli/gateway-run.ts';
+import { runConfiguredGateway } from '../../cli/gateway-workers.ts';
 import { loadInstallation } from '../../cli/installation.ts';
 
 /** Run as a process of its own by `forkGateway`: a gateway on the data directory that its argument names. */
@@ -21,13 +22,14 @@ async function main(root: string): Promise<void> {
   const data = dataDirectory(root);
   const installation = await loadInstallation(data);
   send({ kind: 'opening' });
-  const running = await runGateway({
+  const running = await runConfiguredGateway({
     data,
     installation,
     extraTargets: [],
     listen: { host: '127.0.0.1', port: 0 },
     now: Date.now,
     report: (line) => send({ kind: 'report', line }),
+    eventNames: [],
   });
   process.on('message', (order: GatewayOrder) => {
     if (order === 'memory') send({ kind: 'memory', memory: measure() });

@@ -27,6 +27,8 @@ export type PreparationOptions = {
   readonly gatewayConfiguration?: readonly string[];
   /** More identities: YAML list items. */
   readonly identities?: string;
+  /** More targets: YAML list items. */
+  readonly targets?: string;
 };
 
 /** A data directory with all a gateway needs, a real sshd it may reach, and what a stock client needs to get through it. */
@@ -159,6 +161,7 @@ targets:
     port: ${target.port}
     labels: { env: test }
     hostKeys: [${JSON.stringify(hostKey)}]
+${options.targets ?? ''}
 policies: { files: [policy.cedar] }
 userAuthority: { keyFile: keys/user-ca.pem }
 hostKeys: { files: [keys/host-ed25519] }

@@ -42,6 +42,7 @@ describe('a good configuration', () => {
           maxChannelsPerConnection: 100,
           rekeyBytes: 1_073_741_824,
           rekeySeconds: 3600,
+          workers: 1,
         },
         identities: [
           {

@@ -36,6 +36,7 @@ describe('a good configuration of the AWS form', () => {
           maxChannelsPerConnection: 100,
           rekeyBytes: 1_073_741_824,
           rekeySeconds: 3600,
+          workers: 1,
           banner: 'authorised use only',
         },
         identities: [

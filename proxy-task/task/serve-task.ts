@@ -1,0 +1,289 @@
+import {
+  createDynamoControlStore,
+  createObjectSpool,
+  createS3BlobRemover,
+  createS3BlobStore,
+  type OpenedObjectJournal,
+  openObjectJournal,
+} from '#adapters/aws';
+import { groupsOf } from '#core/configuration';
+import {
+  type BlobStore,
+  type ControlStore,
+  type EventOrigin,
+  type EventSink,
+  type Journal,
+  streamName,
+} from '#core/contract';
+import { readEnvironment } from '#core/deployment';
+import { reportAuditLoss, startProxy, stopProxy } from '#core/event';
+import { type Gateway, startGateway } from '../gateway.ts';
+import { limitsOf } from '../gateway-limits.ts';
+import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
+import { createIdentityDirectory, type IdentityDirectory } from '../identity-directory.ts';
+import { createRecorder } from '../recording/index.ts';
+import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
+import { createTaskClients, type TaskClients } from './task-clients.ts';
+import { readTaskIdentity, type TaskIdentity } from './task-identity.ts';
+import { loadTaskInstallation, type TaskInstallation } from './task-installation.ts';
+import { createTaskSinks } from './task-sinks.ts';
+import { instanceReach, taskInventory } from './task-targets.ts';
+
+export type TaskOptions = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  readonly fetch: typeof fetch;
+  readonly now: () => number;
+  readonly randomBytes: (size: number) => Buffer;
+  /** The module that runs this, for the processes that share the port. */
+  readonly module: string;
+  /** Writes one line of the log. */
+  readonly write: (line: string) => void;
+};
+
+const revocationLatencyMs = 1_000;
+const targetTimeoutMs = 10_000;
+
+type Variables = ReturnType<typeof readEnvironment<'gateway'>>;
+
+export type TaskContext = {
+  readonly options: TaskOptions;
+  readonly variables: Variables;
+  readonly task: TaskIdentity;
+  readonly clients: TaskClients;
+  readonly installation: TaskInstallation;
+  readonly report: (message: string) => void;
+};
+
+/** A gateway that runs, in this process or in others. */
+export type Serving = {
+  readonly gateway: Gateway;
+  readonly control: ControlStore;
+  readonly meter: AuditMeter;
+  /** The audit trail cannot be written any more. */
+  readonly failed: Promise<Error>;
+  /** Ends the sessions, and seals what is open. The control store stays open. */
+  close(reason: string): Promise<void>;
+};
+
+export type TaskStores = {
+  readonly evidence: BlobStore;
+  readonly unsealed: BlobStore;
+  readonly remover: ReturnType<typeof createS3BlobRemover>;
+  readonly control: ControlStore;
+};
+
+/** What every process of the task reads before it does anything. */
+export async function openTask(options: TaskOptions): Promise<TaskContext> {
+  const { environment, now } = options;
+  const variables = readEnvironment('gateway', environment);
+  const task = await readTaskIdentity(environment['ECS_CONTAINER_METADATA_URI_V4'], options.fetch);
+  const clients = createTaskClients(environment['AWS_REGION'] ?? '');
+  const installation = await loadTaskInstallation({
+    ssm: clients.ssm,
+    kms: clients.kms,
+    parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
+    targetAuthorityKey: variables.SSHTRAIL_TARGET_AUTHORITY_KEY,
+    engineerAuthorityKey: variables.SSHTRAIL_ENGINEER_AUTHORITY_KEY,
+  });
+  const report = (message: string) =>
+    options.write(JSON.stringify({ level: 'warn', at: new Date(now()).toISOString(), message }));
+  return { options, variables, task, clients, installation, report };
+}
+
+/** The gateway in this process, with a stream of its own. */
+export async function serveTask(
+  context: TaskContext,
+  proxyId: string,
+  port = Number(context.variables.SSHTRAIL_SSH_PORT),
+): Promise<Serving> {
+  const { options, variables, clients, installation, task, report } = context;
+  const { now } = options;
+  const startedAtMs = now();
+  const proxy = { proxyId, version: options.version };
+  const meter = createAuditMeter();
+  const failure = Promise.withResolvers<Error>();
+  let failed = false;
+  void failure.promise.then(() => {
+    failed = true;
+  });
+  const stores = openStores(variables, clients, now);
+  const journal = await openTaskJournal(context, stores, {
+    ...proxy,
+    task: task.arn,
+    report,
+    onFailure: (error) => failure.resolve(error),
+  });
+  journal.subscribe((record) => meter.count(record));
+  const gateway = await startGateway(
+    partsOf(options, clients, installation, stores, journal, { proxyId, port }, report),
+    failure.promise,
+  );
+  await journal.record(
+    startProxy(proxy, now(), {
+      listen: [`${gateway.address.host}:${gateway.address.port}`],
+      tornBytes: 0,
+      lostSessions: 0,
+      policySha256: installation.policy.version,
+      configurationSha256: installation.configurationVersion,
+    }),
+  );
+  return {
+    gateway,
+    control: stores.control,
+    meter,
+    failed: failure.promise,
+    async close(reason) {
+      await gateway.close(reason);
+      if (!failed)
+        await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
+      await journal.close();
+    },
+  };
+}
+
+export function openStores(variables: Variables, clients: TaskClients, now: () => number): TaskStores {
+  const unsealed = { client: clients.s3, bucket: variables.SSHTRAIL_JOURNAL_BUCKET };
+  return {
+    evidence: createS3BlobStore({ client: clients.s3, bucket: variables.SSHTRAIL_EVIDENCE_BUCKET }),
+    unsealed: createS3BlobStore(unsealed),
+    remover: createS3BlobRemover(unsealed),
+    control: createDynamoControlStore({
+      client: clients.dynamo,
+      table: variables.SSHTRAIL_CONTROL_TABLE,
+      now,
+    }),
+  };
+}
+
+async function openTaskJournal(
+  context: TaskContext,
+  stores: TaskStores,
+  writer: {
+    readonly proxyId: string;
+    readonly version: string;
+    readonly task: string;
+    readonly report: (line: string) => void;
+    readonly onFailure: (error: Error) => void;
+  },
+): Promise<OpenedObjectJournal> {
+  const { options, variables, clients } = context;
+  const { proxyId, version, report } = writer;
+  // Sinks put on record what they lose, in the journal that feeds them.
+  const late: { journal?: Journal } = {};
+  const sinks = await openTaskSinks(context, async (reason) => {
+    await late.journal?.record(
+      reportAuditLoss({ proxyId, version }, options.now(), { subject: 'cloudtrail-lake', reason }),
+    );
+  });
+  const journal = await openObjectJournal({
+    journal: stores.unsealed,
+    remover: stores.remover,
+    evidence: stores.evidence,
+    control: stores.control,
+    stream: streamName(proxyId),
+    origin: originOf(variables, clients),
+    proxyId,
+    task: writer.task,
+    role: 'gateway',
+    now: options.now,
+    randomBytes: options.randomBytes,
+    sinks,
+    onFault(error) {
+      report(`the journal: ${error.message}`);
+      if ('code' in error && (error.code === 'unwritable' || error.code === 'fenced'))
+        writer.onFailure(error);
+    },
+  });
+  late.journal = journal;
+  return journal;
+}
+
+export function openTaskSinks(
+  { options, variables, clients, report }: TaskContext,
+  onLakeLoss: (reason: string) => Promise<void>,
+): Promise<readonly EventSink[]> {
+  return createTaskSinks({
+    clients,
+    bus: variables.SSHTRAIL_EVENT_BUS,
+    lakeChannelParameter: variables.SSHTRAIL_LAKE_CHANNEL_PARAMETER,
+    account: variables.SSHTRAIL_ACCOUNT,
+    endpoint: options.environment['AWS_ENDPOINT_URL'],
+    fetch: options.fetch,
+    now: options.now,
+    onLakeLoss,
+    report,
+  });
+}
+
+export function originOf(variables: Variables, clients: TaskClients): EventOrigin {
+  return {
+    eventSource: variables.SSHTRAIL_EVENT_SOURCE,
+    awsRegion: clients.region,
+    recipientAccountId: variables.SSHTRAIL_ACCOUNT,
+  };
+}
+
+function partsOf(
+  options: TaskOptions,
+  clients: TaskClients,
+  installation: TaskInstallation,
+  { evidence, unsealed, remover, control }: TaskStores,
+  journal: Journal,
+  process: { readonly proxyId: string; readonly port: number },
+  report: (line: string) => void,
+): GatewayParts {
+  const { now, randomBytes } = options;
+  return {
+    settings: settingsOf(installation, process, options.version),
+    identities: identitiesOf(installation),
+    policy: () => installation.policy,
+    inventory: taskInventory(installation.configuration, clients, now, report),
+    journal,
+    control,
+    userAuthority: installation.targetAuthority,
+    hostKeys: [{ privateKey: installation.hostKey }],
+    reach: instanceReach(clients, targetTimeoutMs),
+    recorder: createRecorder({
+      store: evidence,
+      spool: createObjectSpool({ journal: unsealed, remover, now }),
+      now,
+    }),
+    now,
+    randomBytes,
+    report,
+  };
+}
+
+function identitiesOf({ configuration, engineerAuthority }: TaskInstallation): IdentityDirectory {
+  return createIdentityDirectory(
+    configuration.identities.map(({ totp, ...identity }) => ({
+      ...identity,
+      ...(totp?.kind === 'secret' ? { totpSecret: totp.secret } : {}),
+    })),
+    configuration.trustedUserAuthorities,
+    {
+      authorities: [engineerAuthority],
+      groupsOf: (arn) => groupsOf(configuration.awsIdentities, arn),
+    },
+  );
+}
+
+function settingsOf(
+  { configuration }: TaskInstallation,
+  { proxyId, port }: { readonly proxyId: string; readonly port: number },
+  version: string,
+): GatewaySettings {
+  const { gateway, certificate, recording } = configuration;
+  return {
+    proxyId,
+    version,
+    listen: { host: '0.0.0.0', port },
+    ...limitsOf(gateway),
+    targetTimeoutMs,
+    certificateSeconds: certificate.validForSeconds,
+    certificateBackdateSeconds: certificate.backdateSeconds,
+    onRecordingFailure: recording.onFailure,
+    revocationLatencyMs,
+  };
+}

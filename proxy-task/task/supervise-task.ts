@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { sealDeadWriter } from '#adapters/aws';
+import { streamName } from '#core/contract';
+import { superviseWorkers } from '../workers/index.ts';
+import { createAuditMeter } from './audit-meter.ts';
+import { openStores, openTaskSinks, originOf, type Serving, type TaskContext } from './serve-task.ts';
+
+/** Environment variable with what a worker of the task is to do, as JSON. */
+const taskWorkerVariable = 'SSHTRAIL_TASK_WORKER';
+
+const taskWorker = z.object({ proxyId: z.string(), port: z.int() });
+export type TaskWorker = z.infer<typeof taskWorker>;
+
+/** Undefined in the task's first process. */
+export function readTaskWorker(
+  environment: Readonly<Record<string, string | undefined>>,
+): TaskWorker | undefined {
+  const text = environment[taskWorkerVariable];
+  return text === undefined ? undefined : taskWorker.parse(JSON.parse(text));
+}
+
+/**
+ * The gateway in several processes, each with a stream of its own. What one that dies leaves is completed here, as the sealing function
+ * completes it for a whole task; its replacement begins a new stream.
+ */
+export async function superviseTask(context: TaskContext, proxyId: string, count: number): Promise<Serving> {
+  const { options, variables, clients, report } = context;
+  const { now, randomBytes, version } = options;
+  const stores = openStores(variables, clients, now);
+  const sinks = await openTaskSinks(context, async (reason) =>
+    report(`events of a worker that died may be missing in CloudTrail Lake (${reason}); they are in S3`),
+  );
+  const streams = new Map<number, string>();
+  let begun = 0;
+  const gateway = await superviseWorkers({
+    count,
+    module: options.module,
+    host: '0.0.0.0',
+    port: Number(variables.SSHTRAIL_SSH_PORT),
+    environment(number, port) {
+      begun += 1;
+      const worker: TaskWorker = { proxyId: `${proxyId}-w${begun}`, port };
+      streams.set(number, worker.proxyId);
+      return { [taskWorkerVariable]: JSON.stringify(worker) };
+    },
+    async closeLost(number) {
+      const stream = streams.get(number);
+      if (stream === undefined) return;
+      await sealDeadWriter({
+        journal: stores.unsealed,
+        remover: stores.remover,
+        evidence: stores.evidence,
+        control: stores.control,
+        stream: streamName(stream),
+        origin: originOf(variables, clients),
+        proxyId,
+        now,
+        randomBytes,
+        sinks,
+        version,
+        onFault: (error) => report(`the stream of a worker that died: ${error.message}`),
+      });
+    },
+    onRecord: () => undefined,
+    report,
+  });
+  return {
+    gateway,
+    control: stores.control,
+    // Each worker writes its own.
+    meter: createAuditMeter(),
+    // A worker that cannot write its audit trail ends, and is tried again.
+    failed: new Promise(() => undefined),
+    close: (reason) => gateway.close(reason),
+  };
+}

@@ -1,0 +1,2 @@
+export { type SupervisorOptions, superviseWorkers } from './supervisor.ts';
+export { serveAsWorker, tellSupervisor } from './worker.ts';
