@@ -13,12 +13,11 @@ import {
 } from '#core/event';
 import {
   type AuthenticatedUser,
-  acceptedSignatureAlgorithms,
+  algorithmProfiles,
   authenticateUser as authenticateEngineer,
   type ByteLink,
   createTransport,
   DisconnectReason,
-  modernAlgorithms,
   type Transport,
   whenEnded,
 } from '#ssh';
@@ -64,12 +63,13 @@ type Admitted = {
 export async function openConnection(context: ConnectionContext): Promise<Session | undefined> {
   const { parts, source } = context;
   const sessionId = `s-${parts.randomBytes(16).toString('hex')}`;
+  const profile = algorithmProfiles[parts.settings.algorithms];
   const transport = createTransport(context.link, {
     role: 'server',
     softwareVersion: softwareVersion(parts),
-    algorithms: modernAlgorithms,
+    algorithms: profile.transport,
     hostKeys: parts.hostKeys,
-    serverSignatureAlgorithms: acceptedSignatureAlgorithms,
+    serverSignatureAlgorithms: profile.userSignatures,
     limits: { rekeyBytes: parts.settings.rekeyBytes, rekeyIntervalMs: parts.settings.rekeyIntervalMs },
   });
   context.onTransport(transport);
@@ -87,6 +87,7 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     user = await authenticateEngineer(transport, {
       authenticator,
       methods: ['publickey'],
+      signatureAlgorithms: profile.userSignatures,
       maxAttempts: parts.settings.maxAuthAttempts,
       graceMs: parts.settings.loginGraceMs,
       ...(parts.settings.banner === undefined ? {} : { banner: parts.settings.banner }),

@@ -1,7 +1,7 @@
 import type { Configuration } from '#core/configuration';
 import type { GatewaySettings } from './gateway-parts.ts';
 
-/** The limits as a configuration file has them. Where several processes share the port, each counts for itself. */
+/** Algorithms and limits as a configuration file has them. Where several processes share the port, each counts for itself. */
 export function limitsOf(
   gateway: Omit<
     Configuration['gateway'],
@@ -9,6 +9,7 @@ export function limitsOf(
   >,
 ) {
   return {
+    algorithms: gateway.algorithms,
     loginGraceMs: gateway.loginGraceSeconds * 1000,
     maxAuthAttempts: gateway.maxAuthAttempts,
     maxSessions: gateway.maxSessions,

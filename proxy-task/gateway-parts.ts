@@ -1,6 +1,6 @@
 import type { ControlStore, Inventory, Journal } from '#core/contract';
 import type { PolicySet } from '#core/policy';
-import type { HostKey, RemoteSigner } from '#ssh';
+import type { HostKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
 import type { InstanceReach } from './target-connection.ts';
@@ -9,6 +9,8 @@ export type GatewaySettings = {
   readonly proxyId: string;
   readonly version: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** What engineers' clients are offered. */
+  readonly algorithms: ProfileName;
   readonly loginGraceMs: number;
   readonly maxAuthAttempts: number;
   readonly maxSessions: number;

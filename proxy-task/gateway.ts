@@ -1,7 +1,15 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revocation } from '#core/contract';
-import { adoptConnection, type ByteLink, DisconnectReason, linkFromSocket, type Transport } from '#ssh';
+import {
+  adoptConnection,
+  algorithmProfiles,
+  type ByteLink,
+  DisconnectReason,
+  linkFromSocket,
+  presentableAlgorithms,
+  type Transport,
+} from '#ssh';
 import { type Admission, createAdmission } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
 import type { SecondFactor } from './engineer-authenticator.ts';
@@ -24,7 +32,7 @@ export type Gateway = {
 
 class GatewayError extends Error {
   override readonly name = 'GatewayError';
-  readonly code: 'port-taken' | 'port-forbidden' | 'cannot-listen';
+  readonly code: 'port-taken' | 'port-forbidden' | 'cannot-listen' | 'no-host-key';
 
   constructor(code: GatewayError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -41,6 +49,7 @@ const freezeMs = 300;
 
 /** Listens and serves until closed. The journal's failure ends every session: nothing happens without evidence. */
 export async function startGateway(parts: GatewayParts, auditFailure: Promise<Error>): Promise<Gateway> {
+  requireHostKey(parts);
   const gateway = new GatewayServer(parts);
   const address = await gateway.listen();
   void auditFailure.then((error) => gateway.endAll(error));
@@ -53,6 +62,16 @@ export async function startGateway(parts: GatewayParts, auditFailure: Promise<Er
     stopAccepting: () => gateway.stopAccepting(),
     close: (reason) => gateway.close(reason),
   };
+}
+
+/** Found here, since at the first connection nobody would be there to read of it. */
+function requireHostKey({ settings, hostKeys }: GatewayParts): void {
+  const { transport } = algorithmProfiles[settings.algorithms];
+  if (presentableAlgorithms(transport.hostKey, hostKeys).length > 0) return;
+  throw new GatewayError(
+    'no-host-key',
+    `no host key fits gateway.algorithms: ${settings.algorithms}; make one by ssh-keygen -t ${settings.algorithms === 'fips' ? 'ecdsa' : 'ed25519'} -N '' -f FILE and name it under hostKeys.files`,
+  );
 }
 
 /** Owns the listening socket and everything that came in by it. */

@@ -1,9 +1,13 @@
 /** The SSH protocol engine (RFC 4251-4254) as a library: both roles, over any byte stream, message-level relay. */
-export { modernAlgorithms, targetAlgorithms } from './algorithms/index.ts';
+export {
+  algorithmProfiles,
+  modernAlgorithms,
+  type ProfileName,
+  targetAlgorithms,
+} from './algorithms/index.ts';
 export {
   type AuthenticatedUser,
   AuthenticationError,
-  acceptedSignatureAlgorithms,
   authenticateToTarget,
   authenticateUser,
   type KeyboardInteractiveStep,
@@ -56,6 +60,7 @@ export {
   type HostKey,
   linkFromDuplex,
   linkFromSocket,
+  presentableAlgorithms,
   type Transport,
   whenEnded,
 } from './transport/index.ts';

@@ -70,6 +70,12 @@ const gateway = z
       .regex(/^[0-9]{12}$/, say('is not an account id', 'write the 12 digits in quotes'))
       .default('000000000000')
       .describe('recipientAccountId of every event, in quotes; zeros without an account.'),
+    algorithms: z
+      .enum(['modern', 'compatible', 'fips'])
+      .default('modern')
+      .describe(
+        "What engineers' clients are offered: few and strong, also what older clients need, or NIST curves and AES alone.",
+      ),
     loginGraceSeconds: z.int().min(5).max(600).default(30).describe('From connection to authentication.'),
     maxAuthAttempts: z.int().min(1).max(20).default(6),
     maxSessions: z.int().min(1).max(100_000).default(1000).describe('Open sessions of this gateway.'),

@@ -52,7 +52,10 @@ export async function loadTaskInstallation(options: TaskInstallationOptions): Pr
         .join('\n'),
     );
   const hostKey = await ensureSecret(ssm, `${parameterPath}/host-key`, () =>
-    formatPrivateKey(generatePrivateKey('ed25519'), 'sshtrail gateway'),
+    formatPrivateKey(
+      generatePrivateKey(loaded.configuration.gateway.algorithms === 'fips' ? 'ecdsa-p256' : 'ed25519'),
+      'sshtrail gateway',
+    ),
   );
   const engineers = await openKmsSigner({ client: kms, keyId: options.engineerAuthorityKey });
   return {

@@ -1,6 +1,7 @@
 import { type CtrName, ctrOpener, ctrSealer, type MacAlgorithm } from './aes-ctr.ts';
 import { type GcmName, gcmOpener, gcmSealer } from './aes-gcm.ts';
 import { AlgorithmError } from './algorithm-error.ts';
+import { chachaOpener, chachaSealer } from './chacha20-poly1305.ts';
 import type { SecretLengths } from './key-derivation.ts';
 import type { DirectionSecrets, PacketOpener, PacketSealer } from './packet-cipher.ts';
 
@@ -18,9 +19,13 @@ type CipherAlgorithm = { readonly keyBytes: number; readonly ivBytes: number } &
     }
 );
 
-const ciphers: ReadonlyMap<string, CipherAlgorithm> = new Map([
+const ciphers: ReadonlyMap<string, CipherAlgorithm> = new Map<string, CipherAlgorithm>([
   ['aes256-gcm@openssh.com', gcm('aes-256-gcm', 32)],
   ['aes128-gcm@openssh.com', gcm('aes-128-gcm', 16)],
+  [
+    'chacha20-poly1305@openssh.com',
+    { keyBytes: 64, ivBytes: 0, authenticated: true, sealer: chachaSealer, opener: chachaOpener },
+  ],
   ['aes256-ctr', ctr('aes-256-ctr', 32)],
   ['aes128-ctr', ctr('aes-128-ctr', 16)],
 ]);

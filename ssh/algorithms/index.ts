@@ -7,4 +7,10 @@ export type { KeyExchangeInitiator } from './key-exchange-method.ts';
 export { keyExchangeNamed } from './key-exchange-table.ts';
 export type { PacketOpener, PacketSealer } from './packet-cipher.ts';
 export { plainOpener, plainSealer } from './plain-packets.ts';
-export { modernAlgorithms, targetAlgorithms } from './profile.ts';
+export {
+  type AlgorithmProfile,
+  algorithmProfiles,
+  modernAlgorithms,
+  type ProfileName,
+  targetAlgorithms,
+} from './profile.ts';

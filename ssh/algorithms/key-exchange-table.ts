@@ -1,5 +1,6 @@
 import { AlgorithmError } from './algorithm-error.ts';
 import { curve25519, nistCurve } from './elliptic-curve.ts';
+import { finiteField } from './finite-field.ts';
 import type { KeyExchangeMethod } from './key-exchange-method.ts';
 import { mlkem768x25519 } from './mlkem768x25519.ts';
 
@@ -8,6 +9,11 @@ const methods: ReadonlyMap<string, KeyExchangeMethod> = new Map([
   ['curve25519-sha256', curve25519],
   ['curve25519-sha256@libssh.org', curve25519],
   ['ecdh-sha2-nistp256', nistCurve('prime256v1', 65, 'sha256')],
+  ['ecdh-sha2-nistp384', nistCurve('secp384r1', 97, 'sha384')],
+  ['ecdh-sha2-nistp521', nistCurve('secp521r1', 133, 'sha512')],
+  ['diffie-hellman-group14-sha256', finiteField('modp14', 'sha256')],
+  ['diffie-hellman-group16-sha512', finiteField('modp16', 'sha512')],
+  ['diffie-hellman-group18-sha512', finiteField('modp18', 'sha512')],
 ]);
 
 /** @throws AlgorithmError `unknown-algorithm`. */

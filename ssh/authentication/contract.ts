@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate/contract.ts';
-import type { PrivateKey, PublicKey, SecurityKeyAssertion } from '../keys/contract.ts';
+import type { PrivateKey, PublicKey, SecurityKeyAssertion, SignatureAlgorithm } from '../keys/contract.ts';
 
 /** A key offered in a publickey request: parsed, but nothing is proved until its signature verified. */
 export type OfferedKey =
@@ -50,6 +50,8 @@ export type ServerAuthenticationOptions = {
   readonly authenticator: ServerAuthenticator;
   /** Methods announced to the client at the start. */
   readonly methods: readonly ('publickey' | 'keyboard-interactive')[];
+  /** Signatures of keys that are taken; all that are known when absent. What `server-sig-algs` announces should be the same. */
+  readonly signatureAlgorithms?: readonly SignatureAlgorithm[];
   readonly maxAttempts: number;
   /** From now to USERAUTH_SUCCESS. */
   readonly graceMs: number;

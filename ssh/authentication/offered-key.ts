@@ -3,16 +3,21 @@ import type { SignatureAlgorithm } from '../keys/contract.ts';
 import { KeyError, parsePublicKey } from '../keys/index.ts';
 import { WireError } from '../wire/index.ts';
 import type { OfferedKey } from './contract.ts';
-import { certificateAlgorithmName, signatureUse } from './signature-use.ts';
+import { acceptedSignatureAlgorithms, certificateAlgorithmName, signatureUse } from './signature-use.ts';
 
 export type KeyOffer =
   | { readonly readable: true; readonly offered: OfferedKey; readonly algorithm: SignatureAlgorithm }
   | { readonly readable: false; readonly why: string };
 
 /** Parses the key of a publickey request and checks that the algorithm name fits it; nothing is proved by that. */
-export function readKeyOffer(algorithmName: string, blob: Buffer): KeyOffer {
+export function readKeyOffer(
+  algorithmName: string,
+  blob: Buffer,
+  accepted: readonly SignatureAlgorithm[] = acceptedSignatureAlgorithms,
+): KeyOffer {
   const use = signatureUse(algorithmName);
-  if (use === undefined) return { readable: false, why: 'signature algorithm not accepted' };
+  if (use === undefined || !accepted.includes(use.algorithm))
+    return { readable: false, why: 'signature algorithm not accepted' };
   let offered: OfferedKey;
   let type: string;
   try {

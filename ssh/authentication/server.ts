@@ -163,10 +163,10 @@ class ServerAuthentication {
   }
 
   async #publickey(user: string, body: MethodBody & { readonly kind: 'publickey' }): Promise<void> {
-    const { authenticator } = this.#options;
+    const { authenticator, signatureAlgorithms } = this.#options;
     const { algorithm, blob, signed } = body;
     if (signed === undefined) this.#countQuery();
-    const offer = readKeyOffer(algorithm, blob);
+    const offer = readKeyOffer(algorithm, blob, signatureAlgorithms);
     const why = !offer.readable
       ? offer.why
       : (await authenticator.acceptsKey(user, offer.offered))

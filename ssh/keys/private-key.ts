@@ -11,7 +11,7 @@ import { KeyError } from './key-error.ts';
 import { curves, rsaHash } from './key-family.ts';
 import { publicKeyFromKeyObject } from './public-key.ts';
 
-export type PrivateKeyType = 'ed25519' | 'ecdsa-p256' | 'rsa-3072';
+export type PrivateKeyType = 'ed25519' | 'ecdsa-p256' | 'ecdsa-p384' | 'ecdsa-p521' | 'rsa-3072';
 
 /** Makes a new key. `ed25519` takes microseconds and suits keys of one session; `rsa-3072` blocks for a good part of a second. */
 export function generatePrivateKey(type: PrivateKeyType): PrivateKey {
@@ -48,6 +48,8 @@ export function ecdsaSignatureBody(r: Uint8Array, s: Uint8Array): Buffer {
 const generators: Record<PrivateKeyType, () => KeyPairKeyObjectResult> = {
   ed25519: () => generateKeyPairSync('ed25519'),
   'ecdsa-p256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  'ecdsa-p384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  'ecdsa-p521': () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
   'rsa-3072': () => generateKeyPairSync('rsa', { modulusLength: 3072 }),
 };
 

@@ -10,6 +10,7 @@ export type {
   TransportOptions,
 } from './contract.ts';
 export { linkFromDuplex } from './duplex-link.ts';
+export { presentableAlgorithms } from './host-key-proof.ts';
 export { linkFromSocket } from './socket-link.ts';
 export { createTransport } from './transport.ts';
 export { TransportError } from './transport-error.ts';

@@ -106,7 +106,9 @@ export class PacketReader {
       if (this.unreadBytes < opener.headBytes) return undefined;
       const length = opener.readLength(this.#window, this.#offset, this.#sequence);
       const aligned = (length + (opener.lengthAligned ? 4 : 0)) % opener.blockBytes === 0;
-      if (length < MIN_PACKET_LENGTH || length > this.maxLength || !aligned)
+      // OpenSSH counts a length that is sent apart neither into the alignment nor into the minimum.
+      const shortest = opener.lengthAligned ? MIN_PACKET_LENGTH : opener.blockBytes;
+      if (length < shortest || length > this.maxLength || !aligned)
         throw new TransportError('packet-length', `the peer announced a packet of ${length} bytes`);
       this.#length = length;
     }

@@ -2,7 +2,7 @@ import { type PacketSealer, plainSealer } from '../algorithms/index.ts';
 import type { OutputQueue } from './output-queue.ts';
 import { fillRandom } from './random-padding.ts';
 import { TransportError } from './transport-error.ts';
-import { MAX_PACKET_LENGTH } from './transport-limits.ts';
+import { MAX_PACKET_LENGTH, MIN_PACKET_LENGTH } from './transport-limits.ts';
 
 // Where a packet that needs new padding is laid out; sealing is synchronous, so one serves all connections.
 const layout = Buffer.allocUnsafeSlow(MAX_PACKET_LENGTH);
@@ -71,7 +71,7 @@ export class PacketWriter {
       padding >= 4 &&
       padding === plain[0] &&
       plain.length <= MAX_PACKET_LENGTH &&
-      plain.length >= 12 &&
+      plain.length >= MIN_PACKET_LENGTH &&
       (plain.length + (lengthAligned ? 4 : 0)) % blockBytes === 0
     );
   }
@@ -80,7 +80,7 @@ export class PacketWriter {
     const { blockBytes, lengthAligned } = this.#sealer;
     const unpadded = 1 + payload.length;
     let padding = blockBytes - ((unpadded + (lengthAligned ? 4 : 0)) % blockBytes);
-    if (padding < 4) padding += blockBytes;
+    while (padding < 4 || unpadded + padding < MIN_PACKET_LENGTH) padding += blockBytes;
     const length = unpadded + padding;
     if (length > MAX_PACKET_LENGTH)
       throw new TransportError('packet-length', `a message of ${payload.length} bytes does not fit a packet`);

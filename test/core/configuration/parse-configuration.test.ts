@@ -34,6 +34,7 @@ describe('a good configuration', () => {
           eventSource: 'ssh-proxy.local',
           region: 'local',
           account: '000000000000',
+          algorithms: 'modern',
           loginGraceSeconds: 30,
           maxAuthAttempts: 6,
           maxSessions: 1000,

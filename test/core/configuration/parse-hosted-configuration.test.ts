@@ -28,6 +28,7 @@ describe('a good configuration of the AWS form', () => {
       ok: true,
       configuration: {
         gateway: {
+          algorithms: 'modern',
           loginGraceSeconds: 30,
           maxAuthAttempts: 6,
           maxSessions: 50,

@@ -1,3 +1,5 @@
+import { poly1305 } from '@noble/ciphers/_poly1305.js';
+import { chacha20orig } from '@noble/ciphers/chacha.js';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -16,7 +18,8 @@ const withMac = ['aes256-ctr', 'aes128-ctr'].flatMap((cipher) =>
     (mac) => ({ cipher, mac }),
   ),
 );
-const suites = [...gcm, ...withMac];
+const chacha = { cipher: 'chacha20-poly1305@openssh.com', mac: 'implicit' };
+const suites = [...gcm, chacha, ...withMac];
 
 const derive = (lengths: { ivBytes: number; keyBytes: number; macKeyBytes: number }) => ({
   iv: Buffer.alloc(lengths.ivBytes, 1),
@@ -112,14 +115,50 @@ describe.each(suites)('$cipher with $mac', ({ cipher, mac }) => {
 });
 
 describe('a packet whose MAC covers its number', () => {
-  it.each(withMac)('is refused under another number: $cipher $mac', ({ cipher, mac }) => {
+  it.each([chacha, ...withMac])('is refused under another number: $cipher $mac', ({ cipher, mac }) => {
     const { sealer, opener } = pair(cipher, mac);
 
     expect(opened(opener, sealed(sealer, plainFor(sealer, 1, 1), 5), 6)).toBeUndefined();
   });
 });
 
+describe('chacha20-poly1305@openssh.com', () => {
+  it('lays packets out as OpenSSH describes it, here made by another implementation of both primitives', () => {
+    const key = Buffer.from(Array.from({ length: 64 }, (_, index) => (index * 7) & 0xff));
+    const plain = Buffer.from(Array.from({ length: 40 }, (_, index) => index));
+    const sequence = 0x01020304;
+    const nonce = Buffer.from('0000000001020304', 'hex');
+    const length = Buffer.from('00000028', 'hex');
+
+    const packet = sealed(
+      sealerNamed('chacha20-poly1305@openssh.com', 'implicit', () => ({
+        iv: Buffer.alloc(0),
+        key: Buffer.from(key),
+        macKey: Buffer.alloc(0),
+      })),
+      plain,
+      sequence,
+    );
+
+    const [packetKey, lengthKey] = [key.subarray(0, 32), key.subarray(32)];
+    const body = Buffer.concat([
+      chacha20orig(lengthKey, nonce, length),
+      chacha20orig(packetKey, nonce, plain, undefined, 1),
+    ]);
+    const tag = poly1305(body, chacha20orig(packetKey, nonce, new Uint8Array(32)));
+    expect(packet).toEqual(Buffer.concat([body, tag]));
+  });
+});
+
 describe('published vectors', () => {
+  it('Poly1305 of RFC 8439 §2.5.2', () => {
+    const key = Buffer.from('85d6be7857556d337f4452fe42d506a80103808afb0db2fd4abff6af4149f51b', 'hex');
+
+    const tag = poly1305(Buffer.from('Cryptographic Forum Research Group'), key);
+
+    expect(Buffer.from(tag).toString('hex')).toBe('a8061dc1305136c6c22b8baf0c0127a9');
+  });
+
   it.each([
     // McGrew and Viega, The Galois/Counter Mode of Operation, test cases 2 and 14.
     ['aes128-gcm@openssh.com', '0388dace60b6a392f328c2b971b2fe78'],

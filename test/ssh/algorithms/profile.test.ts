@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   AlgorithmError,
+  algorithmProfiles,
   expectMac,
   hostKeyAlgorithmNamed,
   isAuthenticatedCipher,
@@ -11,12 +12,14 @@ import {
 
 describe.each([
   ['modern', modernAlgorithms],
+  ['compatible', algorithmProfiles.compatible.transport],
+  ['fips', algorithmProfiles.fips.transport],
   ['target', targetAlgorithms],
 ])('the %s profile', (_name, profile) => {
   it('names only what the tables hold', () => {
     for (const name of profile.keyExchange) expect(keyExchangeNamed(name).hash).toMatch(/^sha/);
     for (const name of profile.hostKey) expect(hostKeyAlgorithmNamed(name).signature).not.toBe('ssh-rsa');
-    for (const name of profile.cipher) expect(isAuthenticatedCipher(name)).toBe(name.includes('gcm'));
+    for (const name of profile.cipher) expect(isAuthenticatedCipher(name)).toBe(/gcm|poly1305/.test(name));
     for (const name of profile.mac) expect(() => expectMac(name)).not.toThrow();
   });
 
@@ -26,8 +29,19 @@ describe.each([
     expect(names.filter((name) => /sha1|cbc|md5|dss|^ssh-rsa/.test(name))).toEqual([]);
   });
 
-  it('prefers the post-quantum exchange', () => {
-    expect(profile.keyExchange[0]).toBe('mlkem768x25519-sha256');
+  it('prefers the post-quantum exchange, where it has Curve25519 at all', () => {
+    const hasCurve25519 = profile.keyExchange.some((name) => name.includes('25519'));
+
+    expect(profile.keyExchange[0]).toBe(hasCurve25519 ? 'mlkem768x25519-sha256' : 'ecdh-sha2-nistp256');
+  });
+});
+
+describe('the fips profile', () => {
+  it('has NIST curves, AES and SHA-2 alone', () => {
+    const { transport, userSignatures } = algorithmProfiles.fips;
+
+    const names = [...Object.values(transport).flat(), ...userSignatures];
+    expect(names.filter((name) => /25519|chacha|mlkem|curve/.test(name))).toEqual([]);
   });
 });
 

@@ -29,11 +29,13 @@ const macs = [
   'hmac-sha2-512',
 ];
 const suites = targetAlgorithms.cipher.flatMap((cipher) =>
-  cipher.includes('gcm') ? [{ cipher, mac: 'implicit' }] : macs.map((mac) => ({ cipher, mac })),
+  /gcm|poly1305/.test(cipher) ? [{ cipher, mac: 'implicit' }] : macs.map((mac) => ({ cipher, mac })),
 );
 const allHostKeys: Promise<HostKey[]> = Promise.all([
   certifiedHostKey('ed25519'),
   certifiedHostKey('ecdsa-p256'),
+  certifiedHostKey('ecdsa-p384'),
+  certifiedHostKey('ecdsa-p521'),
   certifiedHostKey('rsa-3072'),
 ]);
 
@@ -42,8 +44,12 @@ describe('the first key exchange', () => {
     '%s works with every host key, cipher and MAC',
     async (keyExchange) => {
       const hostKeys = await allHostKeys;
+      const [firstHostKey] = targetAlgorithms.hostKey;
       for (const hostKeyName of targetAlgorithms.hostKey) {
         for (const { cipher, mac } of suites) {
+          // Those over large numbers take long: of them each host key once, and each suite once.
+          const isSlow = keyExchange.startsWith('diffie-hellman');
+          if (isSlow && hostKeyName !== firstHostKey && cipher !== suites[0]?.cipher) continue;
           const algorithms = {
             keyExchange: [keyExchange],
             hostKey: [hostKeyName],
