@@ -11,6 +11,7 @@ export type DataDirectory = {
   readonly spool: string;
   readonly keys: string;
   readonly userAuthorityKey: string;
+  readonly hostAuthorityKey: string;
   readonly hostKey: string;
   readonly demo: string;
   readonly playground: string;
@@ -34,6 +35,7 @@ export function dataDirectory(path: string): DataDirectory {
     spool: join(root, 'spool'),
     keys,
     userAuthorityKey: join(keys, 'user-ca.pem'),
+    hostAuthorityKey: join(keys, 'host-ca.pem'),
     hostKey: join(keys, 'host-ed25519'),
     demo: join(root, 'demo'),
     playground: join(root, 'playground'),

@@ -5,7 +5,6 @@ import { createFileSigner } from '#adapters/local';
 import { schemaModeline } from '#core/configuration';
 import { newTotpSecret } from '#core/totp';
 import {
-  formatKnownHostsLine,
   formatPrivateKey,
   formatPublicKeyLine,
   generatePrivateKey,
@@ -13,13 +12,11 @@ import {
   parsePrivateKey,
 } from '#ssh';
 import { CliError } from './cli-error.ts';
+import { type ClientFiles, clientConfiguration, knownHostsLines } from './client-files.ts';
 import type { DataDirectory } from './data-directory.ts';
 
 /** The identities that the first run makes: one with a key alone, one with a second factor, too. */
 export const demoIdentities = { keyOnly: 'demo', withTotp: 'alice' } as const;
-
-/** The name under which the gateway's host key stands in known_hosts, whatever the port. */
-const hostKeyAlias = 'sshtrail-gateway';
 
 export type FirstRunOptions = {
   readonly listen: { readonly host: string; readonly port: number };
@@ -33,16 +30,13 @@ export async function prepareDataDirectory(data: DataDirectory, options: FirstRu
   if (existsSync(data.configuration)) return false;
   makeFolders(data);
   if (!existsSync(data.userAuthorityKey)) await createFileSigner(data.userAuthorityKey);
-  const hostKey = readOrMakeKey(data.hostKey, 'sshtrail gateway');
+  if (!existsSync(data.hostAuthorityKey)) await createFileSigner(data.hostAuthorityKey);
+  readOrMakeKey(data.hostKey, 'sshtrail gateway');
   const keyOnly = readOrMakeKey(join(data.demo, 'id_demo'), demoIdentities.keyOnly);
   const withTotp = readOrMakeKey(join(data.demo, 'id_alice'), demoIdentities.withTotp);
   const secret = newTotpSecret(randomBytes);
 
   write(join(data.demo, 'alice.totp'), `${secret}\n`);
-  write(
-    data.knownHosts,
-    `${formatKnownHostsLine({ patterns: [hostKeyAlias], publicKey: hostKey.publicKey })}\n`,
-  );
   write(data.policy, starterPolicy);
   mkdirSync(data.playground, { recursive: true, mode: 0o700 });
   // Last, since its presence says that all the rest is there.
@@ -57,25 +51,27 @@ export async function prepareDataDirectory(data: DataDirectory, options: FirstRu
   return true;
 }
 
-/** What `ssh -F` reads: prompt-free for `ssh LOGIN@TARGET@gateway`, with a second Host for the identity that has a second factor. */
-export function writeSshConfig(
+/**
+ * What `ssh -F` reads, and the known_hosts file beside it: prompt-free for `ssh LOGIN@TARGET@gateway` and, by way of ssh -J, for `ssh LOGIN@TARGET`; with
+ * a second Host for the identity that has a second factor.
+ */
+export function writeClientFiles(
   data: DataDirectory,
-  gateway: { readonly host: string; readonly port: number },
+  files: Omit<ClientFiles, 'alias' | 'knownHostsFile' | 'identityFile'>,
 ): void {
-  const lines = [
-    'Host gateway gateway-mfa',
-    `  HostName ${gateway.host}`,
-    `  Port ${gateway.port}`,
-    `  HostKeyAlias ${hostKeyAlias}`,
-    `  UserKnownHostsFile ${quotedPath(data.knownHosts)}`,
-    '  StrictHostKeyChecking yes',
-    '  IdentitiesOnly yes',
-    'Host gateway',
-    `  IdentityFile ${quotedPath(join(data.demo, 'id_demo'))}`,
-    'Host gateway-mfa',
-    `  IdentityFile ${quotedPath(join(data.demo, 'id_alice'))}`,
-  ];
-  write(data.sshConfig, `${lines.join('\n')}\n`);
+  const shared = { ...files, knownHostsFile: data.knownHosts };
+  const keyOnly = { ...shared, alias: 'gateway', identityFile: join(data.demo, 'id_demo') };
+  const withTotp = {
+    ...shared,
+    alias: 'gateway-mfa',
+    identityFile: join(data.demo, 'id_alice'),
+    targets: [],
+  };
+  write(data.knownHosts, `${knownHostsLines(keyOnly).join('\n')}\n`);
+  write(
+    data.sshConfig,
+    `${[...clientConfiguration(keyOnly), ...clientConfiguration(withTotp)].join('\n')}\n`,
+  );
 }
 
 function readKeyFile(path: string): PrivateKey {
@@ -108,16 +104,6 @@ function readOrMakeKey(path: string, comment: string): PrivateKey {
 
 function write(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
-}
-
-/** ssh_config takes double quotes around a path with blanks; a quote inside cannot be said. */
-function quotedPath(path: string): string {
-  if (/["\n]/.test(path))
-    throw new CliError(
-      'unusable-data',
-      `the data directory ${JSON.stringify(path)} has a quote or a line feed in its path, which ssh cannot read; choose another with --data DIR`,
-    );
-  return `"${path}"`;
 }
 
 function configurationText(options: FirstRunOptions, keyOnly: string, withTotp: string): string {
@@ -155,6 +141,9 @@ policies:
 
 userAuthority:
   keyFile: keys/user-ca.pem
+
+hostAuthority:
+  keyFile: keys/host-ca.pem
 
 hostKeys:
   files: [keys/host-ed25519]

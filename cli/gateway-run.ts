@@ -108,6 +108,7 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
     journal,
     control,
     userAuthority: installation.userAuthority,
+    ...(installation.hostAuthority === undefined ? {} : { hostAuthority: installation.hostAuthority }),
     hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
     recorder: createRecorder({ store: blobs, spoolDirectory: writer.spool, now }),
     now,

@@ -15,6 +15,7 @@ export type Installation = {
   readonly policy: PolicySet;
   readonly hostKeys: readonly PrivateKey[];
   readonly userAuthority: RemoteSigner;
+  readonly hostAuthority?: RemoteSigner;
 };
 
 /** Reads sshtrail.yaml and the files it names. @throws CliError that lists every problem. */
@@ -22,6 +23,7 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
   const configuration = readConfiguration(data);
   const inFolder = (path: string) => resolve(dirname(data.configuration), path);
   const signer = await openFileSigner(inFolder(configuration.userAuthority.keyFile));
+  const { hostAuthority } = configuration;
   return {
     configuration,
     identities: configuration.identities.map(({ totp, ...identity }) => ({
@@ -33,6 +35,9 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
     policy: readPolicy(configuration.policies.files.map((file) => ({ file, path: inFolder(file) }))),
     hostKeys: configuration.hostKeys.files.map((file) => parsePrivateKey(readSecret(inFolder(file)))),
     userAuthority: remoteSigner(signer),
+    ...(hostAuthority === undefined
+      ? {}
+      : { hostAuthority: remoteSigner(await openFileSigner(inFolder(hostAuthority.keyFile))) }),
   };
 }
 

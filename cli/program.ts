@@ -7,6 +7,7 @@ import { playCommand } from './play.ts';
 import { queryCommand } from './query.ts';
 import { runbookCommand } from './runbook.ts';
 import { killCommand, sessionsCommand } from './sessions.ts';
+import { sshConfigCommand } from './ssh-config.ts';
 import { totpCommand } from './totp.ts';
 import { upCommand } from './up.ts';
 import { verifyCommand } from './verify.ts';
@@ -30,6 +31,7 @@ export function buildProgram(context: CommandContext): Command {
     verifyCommand,
     runbookCommand,
     totpCommand,
+    sshConfigCommand,
     doctorCommand,
     demoCommand,
   ]) {

@@ -10,7 +10,7 @@ import {
   withExamples,
 } from './command-context.ts';
 import { type DataDirectory, defaultDataDirectory } from './data-directory.ts';
-import { demoIdentities, prepareDataDirectory, writeSshConfig } from './first-run.ts';
+import { demoIdentities, prepareDataDirectory, writeClientFiles } from './first-run.ts';
 import { announceGateway, answeringGateway, withdrawGateway } from './gateway-process.ts';
 import type { RunningGateway } from './gateway-run.ts';
 import { runConfiguredGateway } from './gateway-workers.ts';
@@ -121,7 +121,15 @@ export async function startUp(options: UpOptions): Promise<Running> {
     const { host, port } = running.gateway.address;
     announceGateway(data, { pid: process.pid, host, port, startedAtMs: now() });
     opened.push(async () => withdrawGateway(data));
-    writeSshConfig(data, { host, port });
+    writeClientFiles(data, {
+      host,
+      port,
+      hostKeys: installation.hostKeys.map(({ publicKey }) => publicKey),
+      ...(installation.hostAuthority === undefined
+        ? {}
+        : { hostAuthority: installation.hostAuthority.publicKey }),
+      targets: [...installation.configuration.targets, ...(playground?.targets ?? [])],
+    });
 
     const scheduler = await startRunbookScheduler({ data, installation, running, now, report });
     return {

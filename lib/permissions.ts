@@ -173,9 +173,10 @@ function gateway(on: Resources): readonly Permission[] {
     configuration(on),
     {
       sid: 'MakeHostKey',
-      reason: 'the first task makes the key by which engineers know the gateway',
+      reason:
+        'the first task makes the key by which engineers know the gateway, and the authority that vouches for it as a target',
       actions: ['ssm:GetParameter', 'ssm:PutParameter'],
-      resources: [parameterArn(on, 'host-key')],
+      resources: [parameterArn(on, 'host-key'), parameterArn(on, 'host-authority')],
     },
     signs(on, 'SignForTargets', 'signs the certificate that each session shows to its target', {
       authority: on.targetAuthority,

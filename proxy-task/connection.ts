@@ -28,7 +28,9 @@ import {
   type SecondFactor,
 } from './engineer-authenticator.ts';
 import type { GatewayParts } from './gateway-parts.ts';
-import { parseLoginName } from './login-name.ts';
+import type { HostCertificates } from './host-certificates.ts';
+import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
+import { type LoginName, parseInnerName, parseLoginName } from './login-name.ts';
 import { Session } from './session.ts';
 import { createSessionAccess, factsOf, identityFacts, type SessionAccess } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
@@ -42,6 +44,13 @@ export type ConnectionContext = {
   readonly secondFactor: SecondFactor;
   readonly link: ByteLink;
   readonly source: { readonly ip: string; readonly port: number };
+  /** Set on the connection inside a jump. */
+  readonly passage?: JumpPassage;
+  readonly hostCertificates: HostCertificates;
+  /** Serves a connection inside this one, should it be a jump. */
+  readonly serveInner: JumpOptions['serve'];
+  /** This connection is one to jump from: it ends after those inside. */
+  readonly onJump: (transport: Transport) => void;
   /** The engineer's transport stands: until a session is joined, a shutdown must reach it. */
   readonly onTransport: (transport: Transport) => void;
 };
@@ -68,7 +77,7 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     role: 'server',
     softwareVersion: softwareVersion(parts),
     algorithms: profile.transport,
-    hostKeys: parts.hostKeys,
+    hostKeys: context.passage?.hostKeys ?? parts.hostKeys,
     serverSignatureAlgorithms: profile.userSignatures,
     limits: { rekeyBytes: parts.settings.rekeyBytes, rekeyIntervalMs: parts.settings.rekeyIntervalMs },
   });
@@ -80,6 +89,7 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     sourcePort: source.port,
     userAgent: transport.remoteIdentification,
     proxyId: parts.settings.proxyId,
+    ...(context.passage === undefined ? {} : { jumpId: context.passage.connectionId }),
   });
   const authenticator = authenticatorFor(context, connection);
   let user: AuthenticatedUser;
@@ -102,7 +112,25 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');
     return undefined;
   }
+  if (context.passage === undefined && parseLoginName(engineer.user).kind === 'jump') {
+    await openJumpFor(context, transport, user, engineer, connection());
+    return undefined;
+  }
   return openForEngineer(context, transport, user, engineer, connection());
+}
+
+async function openJumpFor(
+  context: ConnectionContext,
+  transport: Transport,
+  user: AuthenticatedUser,
+  engineer: ProvenEngineer,
+  connection: ConnectionFacts,
+): Promise<void> {
+  const { parts, hostCertificates, serveInner, onJump } = context;
+  const attempt = attemptOf(engineer, connection);
+  onJump(transport);
+  await parts.journal.record(authenticateUser(attempt, parts.now(), { kind: 'success' }));
+  await serveJump({ parts, hostCertificates, transport, user, engineer, attempt, serve: serveInner });
 }
 
 async function openForEngineer(
@@ -113,10 +141,10 @@ async function openForEngineer(
   connection: ConnectionFacts,
 ): Promise<Session | undefined> {
   const { parts } = context;
-  const admitted = await admit(parts, engineer, connection);
+  const admitted = await admit(parts, engineer, connection, context.passage);
   if ('refusal' in admitted) {
     const { refusal, facts } = admitted;
-    const who = facts ?? attemptOf(engineer, connection);
+    const who = facts ?? attemptOf(engineer, connection, context.passage);
     await Promise.all([
       parts.journal.record(authenticateUser(who, parts.now(), { kind: 'success' })),
       parts.journal.record(denyAccess(who, parts.now(), refusal)),
@@ -206,11 +234,19 @@ async function admit(
   parts: GatewayParts,
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
+  passage: JumpPassage | undefined,
 ): Promise<Admitted | { readonly refusal: Refusal; readonly facts?: SessionFacts }> {
-  const name = parseLoginName(engineer.user);
-  if (name.kind === 'malformed')
+  const name = nameOf(engineer, passage);
+  if (name.kind !== 'login-at-target')
     return {
-      refusal: { errorCode: 'AccessDenied', denyReason: 'malformed-login-name', message: name.message },
+      refusal: {
+        errorCode: 'AccessDenied',
+        denyReason: 'malformed-login-name',
+        message:
+          name.kind === 'malformed'
+            ? name.message
+            : 'say which server you want: ssh LOGIN@TARGET@GATEWAY, or ssh -J GATEWAY LOGIN@TARGET',
+      },
     };
   const target = await parts.inventory.find(name.target);
   if (target === undefined) {
@@ -257,25 +293,31 @@ function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
 ): EngineerAuthenticator {
-  const { parts, secondFactor, source } = context;
+  const { parts, secondFactor, source, passage } = context;
   return createEngineerAuthenticator({
+    ...(passage === undefined ? {} : { outer: passage.engineer }),
     identities: parts.identities,
     secondFactor,
     sourceAddress: source.ip,
     now: parts.now,
     wantsCode: async (engineer) => {
-      const admitted = await admit(parts, engineer, connection());
+      // What the connections inside will need is not known yet.
+      if (nameOf(engineer, passage).kind === 'jump') return true;
+      const admitted = await admit(parts, engineer, connection(), passage);
       return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
     },
     witness: {
       challenged: async (engineer) => {
         await parts.journal.record(
-          challengeMfa(attemptOf(engineer, connection()), parts.now(), { method: 'totp', outcome: 'asked' }),
+          challengeMfa(attemptOf(engineer, connection(), passage), parts.now(), {
+            method: 'totp',
+            outcome: 'asked',
+          }),
         );
       },
       codeRefused: async (engineer, why) => {
         await parts.journal.record(
-          challengeMfa(attemptOf(engineer, connection()), parts.now(), {
+          challengeMfa(attemptOf(engineer, connection(), passage), parts.now(), {
             method: 'totp',
             outcome: 'failed',
             reason: why,
@@ -363,8 +405,16 @@ async function recordFailedLogin(
   );
 }
 
-function attemptOf(engineer: ProvenEngineer, connection: ConnectionFacts): LoginAttempt {
-  const name = parseLoginName(engineer.user);
+function nameOf({ user }: ProvenEngineer, passage: JumpPassage | undefined): LoginName {
+  return passage === undefined ? parseLoginName(user) : parseInnerName(user, passage.target.name);
+}
+
+function attemptOf(
+  engineer: ProvenEngineer,
+  connection: ConnectionFacts,
+  passage?: JumpPassage,
+): LoginAttempt {
+  const name = nameOf(engineer, passage);
   return {
     ...connection,
     claimedUser: engineer.user,
@@ -372,7 +422,7 @@ function attemptOf(engineer: ProvenEngineer, connection: ConnectionFacts): Login
     authMethod: engineer.authMethod,
     keyFingerprint: engineer.keyFingerprint,
     mfa: engineer.mfa,
-    ...(name.kind === 'malformed' ? {} : { requestedLogin: name.login, requestedTarget: name.target }),
+    ...(name.kind === 'login-at-target' ? { requestedLogin: name.login, requestedTarget: name.target } : {}),
   };
 }
 

@@ -46,6 +46,8 @@ export type EngineerAuthenticatorOptions = {
   readonly secondFactor: SecondFactor;
   readonly witness: AuthenticationWitness;
   readonly sourceAddress: string;
+  /** Who proved the connection that this one is inside of: nobody else is let in, and what they proved there counts here. */
+  readonly outer?: ProvenEngineer;
   readonly now: () => number;
   /** Would a code help this engineer? False when policy denies either way, so that nobody is asked in vain. */
   readonly wantsCode: (engineer: ProvenEngineer) => Promise<boolean>;
@@ -55,13 +57,15 @@ const maxFingerprints = 8;
 
 /** The decisions of the engineer's side of authentication: a key first, then a code where the identity has a second factor. */
 export function createEngineerAuthenticator(options: EngineerAuthenticatorOptions): EngineerAuthenticator {
-  const { identities, secondFactor, witness, sourceAddress, now, wantsCode } = options;
+  const { identities, secondFactor, witness, sourceAddress, outer, now, wantsCode } = options;
   const failures = { count: 0, user: '', last: '', fingerprints: [] as string[] };
   let withKey: ProvenEngineer | undefined;
   let engineer: ProvenEngineer | undefined;
 
   function claim(key: OfferedKey) {
-    return identities.claimedBy(key, sourceAddress, Math.floor(now() / 1000));
+    const claimed = identities.claimedBy(key, sourceAddress, Math.floor(now() / 1000));
+    if (outer === undefined || claimed.kind === 'nobody') return claimed;
+    return claimed.identity.name === outer.identity.name ? claimed : ({ kind: 'nobody' } as const);
   }
 
   async function keyProven(user: string, key: ProvenKey): Promise<MethodVerdict> {
@@ -78,7 +82,7 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       identity: claimed.identity,
       authMethod: methodOf(key),
       keyFingerprint: key.offered.publicKey.fingerprint,
-      mfa: provedMfa(verifiedByKey, claimed.mfa, now()),
+      mfa: provedMfa(verifiedByKey, claimed.mfa ?? provedOutside(outer), now()),
       ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
     };
     const hasCode = !withKey.mfa.verified && claimed.identity.totpSecret !== undefined;
@@ -134,6 +138,11 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       return failures;
     },
   };
+}
+
+function provedOutside(outer: ProvenEngineer | undefined) {
+  if (outer?.mfa.verified !== true || outer.mfa.atMs === undefined) return undefined;
+  return { method: outer.mfa.method, atMs: outer.mfa.atMs };
 }
 
 function provedMfa(

@@ -41,6 +41,8 @@ export type GatewayParts = {
   readonly control: ControlStore;
   readonly userAuthority: RemoteSigner;
   readonly hostKeys: readonly HostKey[];
+  /** Certifies the host keys for the names of targets, where connections to them end inside a jump. */
+  readonly hostAuthority?: RemoteSigner;
   /** For targets that are instances; those that need it are unreachable without. */
   readonly reach?: InstanceReach;
   readonly recorder: Recorder;

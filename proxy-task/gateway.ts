@@ -6,6 +6,7 @@ import {
   algorithmProfiles,
   type ByteLink,
   DisconnectReason,
+  linkFromDuplex,
   linkFromSocket,
   presentableAlgorithms,
   type Transport,
@@ -14,6 +15,8 @@ import { type Admission, createAdmission } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
 import type { SecondFactor } from './engineer-authenticator.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
+import type { JumpOptions, JumpPassage } from './jump.ts';
 import { createTotpFactor } from './second-factor.ts';
 import type { Session } from './session.ts';
 
@@ -81,6 +84,9 @@ class GatewayServer {
   readonly #sessions: SessionRegistry = new Map();
   /** Engineers' connections that are no session yet. */
   readonly #unjoined = new Set<Transport>();
+  /** Connections that carry others. */
+  readonly #jumps = new Set<Transport>();
+  readonly #hostCertificates: HostCertificates;
   readonly #connections = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #secondFactor: SecondFactor;
@@ -91,6 +97,12 @@ class GatewayServer {
     const { settings, control, now } = parts;
     this.#parts = parts;
     this.#secondFactor = createTotpFactor(control, now);
+    this.#hostCertificates = createHostCertificates({
+      authority: parts.hostAuthority,
+      hostKeys: parts.hostKeys,
+      now,
+      randomBytes: parts.randomBytes,
+    });
     this.#admission = createAdmission(
       {
         maxConnections: settings.maxSessions,
@@ -145,7 +157,12 @@ class GatewayServer {
       session.stop({ endReason: 'ProxyShutdown', message: reason });
     for (const transport of this.#unjoined)
       transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
-    await Promise.all(this.#connections);
+    // Those inside hear why first: their words travel through the outer ones.
+    const over = Promise.all(this.#connections);
+    await Promise.race([over, this.#innerOver()]);
+    for (const transport of this.#jumps)
+      transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
+    await over;
   }
 
   #take(socket: Socket): void {
@@ -161,9 +178,25 @@ class GatewayServer {
     void work.finally(() => this.#connections.delete(work));
   }
 
-  async #serve(link: ByteLink, source: ConnectionContext['source']): Promise<void> {
+  async #innerOver(): Promise<void> {
+    const deadlineMs = this.#parts.now() + drainMs;
+    while (this.#sessions.size > 0 && this.#parts.now() < deadlineMs) await sleep(20);
+    // The last words of the last one are on their way.
+    await sleep(20);
+  }
+
+  #serveInner(source: ConnectionContext['source'], ...[stream, passage]: Parameters<JumpOptions['serve']>) {
+    const refusal = this.#auditFailed ? 'audit-unavailable' : this.#admission.enter(source.ip);
+    if (refusal !== undefined) return { refused: `the gateway takes no more connections now (${refusal})` };
+    const work = this.#serve(linkFromDuplex(stream), source, passage);
+    this.#connections.add(work);
+    void work.finally(() => this.#connections.delete(work));
+    return work;
+  }
+
+  async #serve(link: ByteLink, source: ConnectionContext['source'], passage?: JumpPassage): Promise<void> {
     try {
-      const session = await this.#open(link, source);
+      const session = await this.#open(link, source, passage);
       if (session === undefined) return;
       await session.finish().finally(() => this.#sessions.delete(session.facts.sessionId));
     } catch (error) {
@@ -174,7 +207,11 @@ class GatewayServer {
     }
   }
 
-  async #open(link: ByteLink, source: ConnectionContext['source']): Promise<Session | undefined> {
+  async #open(
+    link: ByteLink,
+    source: ConnectionContext['source'],
+    passage: JumpPassage | undefined,
+  ): Promise<Session | undefined> {
     let opening: Transport | undefined;
     try {
       return await openConnection({
@@ -183,6 +220,13 @@ class GatewayServer {
         secondFactor: this.#secondFactor,
         link,
         source,
+        ...(passage === undefined ? {} : { passage }),
+        hostCertificates: this.#hostCertificates,
+        serveInner: (stream, inner) => this.#serveInner(source, stream, inner),
+        onJump: (transport) => {
+          this.#unjoined.delete(transport);
+          this.#jumps.add(transport);
+        },
         onTransport: (transport) => {
           opening = transport;
           this.#unjoined.add(transport);
@@ -195,7 +239,10 @@ class GatewayServer {
       );
       throw error;
     } finally {
-      if (opening !== undefined) this.#unjoined.delete(opening);
+      if (opening !== undefined) {
+        this.#unjoined.delete(opening);
+        this.#jumps.delete(opening);
+      }
     }
   }
 

@@ -28,7 +28,12 @@ export {
   verifyCertificate,
 } from './certificate/index.ts';
 export type { ChannelOpen, ChannelRequest, GlobalRequest } from './connection/index.ts';
-export { connectClient, createEndpoint, type EndpointChannel } from './endpoint/index.ts';
+export {
+  connectClient,
+  createEndpoint,
+  type EndpointChannel,
+  type OpenDecision,
+} from './endpoint/index.ts';
 export {
   formatKnownHostsLine,
   formatPrivateKey,
@@ -40,6 +45,7 @@ export {
   parsePrivateKey,
   parsePublicKey,
   parsePublicKeyLine,
+  privateKeyAsRemoteSigner,
   type RemoteSigner,
   remoteSigner,
 } from './keys/index.ts';

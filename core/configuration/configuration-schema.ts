@@ -255,6 +255,12 @@ export const configurationSchema = z
           .describe('Begins this much earlier, for clocks that differ.'),
       })
       .describe('Targets trust its public key: TrustedUserCAKeys in sshd_config.'),
+    hostAuthority: z
+      .strictObject({ keyFile: file.describe('Private key, mode 0600, that signs host certificates.') })
+      .optional()
+      .describe(
+        'Vouches for the gateway as each of its targets inside ssh -J; clients trust its public key.',
+      ),
     hostKeys: z
       .strictObject({
         files: z

@@ -14,6 +14,7 @@ export type Configuration = {
   readonly policies: { readonly files: readonly string[] };
   /** What signs the certificate each session shows to its target. */
   readonly userAuthority: Readonly<Written['userAuthority']>;
+  readonly hostAuthority?: { readonly keyFile: string };
   readonly hostKeys: { readonly files: readonly string[] };
   readonly recording: Readonly<Written['recording']>;
   readonly runbooks: {

@@ -49,6 +49,10 @@ const given: readonly (readonly [path: readonly string[], fix: string])[] = [
     'remove it; the first task makes the host key, and all tasks read it from the parameter host-key',
   ],
   [
+    ['hostAuthority'],
+    'remove it; the first task makes its key, and all tasks read it from the parameter host-authority',
+  ],
+  [
     ['policies'],
     'remove it; each policy file is a parameter below config/policies/ whose name ends with .cedar',
   ],

@@ -36,6 +36,8 @@ export const eventNames = [
   'OpenSubsystem',
   'OpenPortForward',
   'ClosePortForward',
+  'OpenJump',
+  'CloseJump',
   'RequestAgentForwarding',
   'RequestX11Forwarding',
   'RevokeSession',

@@ -25,7 +25,7 @@ const athena = ['SSHTRAIL_ATHENA_WORKGROUP', 'SSHTRAIL_GLUE_DATABASE'] as const;
 export const deploymentVariables = {
   gateway: [
     ...common,
-    /** `/sshtrail/<name>`: below it `config/sshtrail.yaml`, `config/policies/*.cedar` and `host-key`. */
+    /** `/sshtrail/<name>`: below it `config/sshtrail.yaml`, `config/policies/*.cedar`, `host-key` and `host-authority`. */
     'SSHTRAIL_PARAMETER_PATH',
     /** KMS key that signs the certificate each session shows to its target. */
     'SSHTRAIL_TARGET_AUTHORITY_KEY',

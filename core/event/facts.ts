@@ -27,6 +27,8 @@ export type ConnectionFacts = {
   /** The client's SSH identification string. */
   readonly userAgent: string;
   readonly proxyId: string;
+  /** The connection it came inside of, where it is the inner one of a jump. */
+  readonly jumpId?: string | undefined;
 };
 
 /** What every event of a session repeats. */
@@ -174,7 +176,12 @@ function provenIdentity(
 }
 
 function connectionFields(facts: ConnectionFacts): Fields {
-  return { sessionId: facts.sessionId, sourcePort: facts.sourcePort, proxyId: facts.proxyId };
+  return {
+    sessionId: facts.sessionId,
+    sourcePort: facts.sourcePort,
+    proxyId: facts.proxyId,
+    jumpId: facts.jumpId,
+  };
 }
 
 function mfaFields(mfa: MfaFacts, atMs: number): Fields {

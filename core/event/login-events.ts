@@ -131,3 +131,23 @@ export function authenticateTarget(
           },
   });
 }
+
+/** A connection without a target of its own began: it carries connections to targets (`ssh -J`). Its id is their `jumpId`. */
+export function openJump(who: LoginAttempt, atMs: number): AuditDraft {
+  return draft('OpenJump', atMs, actorOf(who, atMs), {});
+}
+
+export function closeJump(
+  who: LoginAttempt,
+  atMs: number,
+  what: {
+    /** Connections it carried, also those that were not let in. */
+    readonly sessions: number;
+    readonly seconds: number;
+    readonly reason: string;
+  },
+): AuditDraft {
+  return draft('CloseJump', atMs, actorOf(who, atMs), {
+    response: { sessions: what.sessions, seconds: what.seconds, detail: what.reason },
+  });
+}

@@ -243,6 +243,7 @@ function partsOf(
     control,
     userAuthority: installation.targetAuthority,
     hostKeys: [{ privateKey: installation.hostKey }],
+    hostAuthority: installation.hostAuthority,
     reach: instanceReach(clients, targetTimeoutMs),
     recorder: createRecorder({
       store: evidence,

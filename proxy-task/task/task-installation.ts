@@ -9,6 +9,7 @@ import {
   generatePrivateKey,
   type PrivateKey,
   parsePrivateKey,
+  privateKeyAsRemoteSigner,
   type RemoteSigner,
   remoteSigner,
 } from '#ssh';
@@ -21,6 +22,8 @@ export type TaskInstallation = {
   readonly configurationVersion: string;
   readonly policy: PolicySet;
   readonly hostKey: PrivateKey;
+  /** Vouches for the gateway as its targets. */
+  readonly hostAuthority: RemoteSigner;
   readonly targetAuthority: RemoteSigner;
   /** `type base64` of the key whose certificates identify engineers. */
   readonly engineerAuthority: string;
@@ -57,12 +60,16 @@ export async function loadTaskInstallation(options: TaskInstallationOptions): Pr
       'sshtrail gateway',
     ),
   );
+  const hostAuthority = await ensureSecret(ssm, `${parameterPath}/host-authority`, () =>
+    formatPrivateKey(generatePrivateKey('ed25519'), 'sshtrail host authority'),
+  );
   const engineers = await openKmsSigner({ client: kms, keyId: options.engineerAuthorityKey });
   return {
     configuration: loaded.configuration,
     configurationVersion: loaded.version,
     policy: policy.policy,
     hostKey: parsePrivateKey(hostKey),
+    hostAuthority: privateKeyAsRemoteSigner(parsePrivateKey(hostAuthority)),
     targetAuthority: remoteSigner(await openKmsSigner({ client: kms, keyId: options.targetAuthorityKey })),
     engineerAuthority: formatPublicKeyLine(remoteSigner(engineers).publicKey),
   };

@@ -180,7 +180,9 @@ async function killWorker(on: Stage): Promise<string> {
     const groups = Map.groupBy(starts, ({ additionalEventData }) => additionalEventData['proxyId'] ?? '');
     return groups.size === 2 ? groups : undefined;
   });
-  const [[proxyId = '', lost = []] = []] = [...byProcess];
+  const [first] = [...byProcess];
+  expect(first !== undefined, 'no process has a session');
+  const [proxyId, lost] = first;
   const pid = Number(new RegExp(`process (\\d+) serves as ${proxyId}"`).exec(task.log())?.[1]);
   process.kill(pid, 'SIGKILL');
   const ends = await until('its sessions have their ends', 20_000, async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseLoginName } from '../../proxy-task/login-name.ts';
+import { parseInnerName, parseLoginName } from '../../proxy-task/login-name.ts';
 
 const good: Record<string, { login: string; target: string }> = {
   'ok/plain': { login: 'root', target: 'web-1' },
@@ -13,7 +13,6 @@ test.each(Object.entries(good))('%s', (_name, { login, target }) => {
 });
 
 test.each([
-  ['fail/no target', 'root'],
   ['fail/empty login', '@web-1'],
   ['fail/empty target', 'root@'],
   ['fail/a login that is an option', '-oProxyCommand=x@web-1'],
@@ -28,6 +27,19 @@ test.each([
   expect(parsed.kind).toBe('malformed');
 });
 
+test('a user without a target is one to jump from', () => {
+  expect(parseLoginName('alice')).toEqual({ kind: 'jump', user: 'alice' });
+});
+
+test('inside a jump the login alone is enough, and another target is refused', () => {
+  const inner = { kind: 'login-at-target', login: 'root', target: 'web-1' };
+
+  expect(parseInnerName('root', 'web-1')).toEqual(inner);
+  expect(parseInnerName('root@web-1', 'web-1')).toEqual(inner);
+  expect(parseInnerName('root@web-2', 'web-1').kind).toBe('malformed');
+  expect(parseInnerName('-oProxyCommand=x', 'web-1').kind).toBe('malformed');
+});
+
 test('a target is found whatever its case', () => {
   expect(parseLoginName('root@Web-1')).toEqual({ kind: 'login-at-target', login: 'root', target: 'web-1' });
 });
@@ -37,7 +49,7 @@ test('any text is either refused or gives names that need no quoting', () => {
     fc.property(fc.string(), (user) => {
       const parsed = parseLoginName(user);
 
-      return parsed.kind === 'malformed' || /^[\w.$-]+$/.test(parsed.login + parsed.target);
+      return parsed.kind !== 'login-at-target' || /^[\w.$-]+$/.test(parsed.login + parsed.target);
     }),
   );
 });

@@ -42,6 +42,8 @@ export type PreparedGateway = {
   readonly engineerFile: string;
   /** Options for ssh, scp and sftp that need no prompt and no file of this machine's user. */
   sshOptions(port: number): readonly string[];
+  /** An ssh_config(5) file whose Host `gateway` is the gateway, and whose targets are reached through it by name. */
+  writeJumpConfiguration(port: number): string;
   /** `LOGIN@TARGET@127.0.0.1`. */
   destination(target?: string): string;
   query(sql: string): Promise<readonly Row[]>;
@@ -58,6 +60,7 @@ export async function prepareGateway(options: PreparationOptions = {}): Promise<
   const data = dataDirectory(join(folder, 'data'));
   for (const path of [data.root, data.keys]) mkdirSync(path, { recursive: true, mode: 0o700 });
   const authority = remoteSigner(await createFileSigner(data.userAuthorityKey));
+  const hostAuthority = remoteSigner(await createFileSigner(data.hostAuthorityKey));
   const gatewayKey = generatePrivateKey('ed25519');
   const engineerKey = generatePrivateKey('ed25519');
   const targetKey = generatePrivateKey('ed25519');
@@ -66,7 +69,11 @@ export async function prepareGateway(options: PreparationOptions = {}): Promise<
   const secret = (path: string, text: string) => writeFileSync(path, text, { mode: 0o600 });
   secret(data.hostKey, formatPrivateKey(gatewayKey, 'gateway'));
   secret(engineerFile, formatPrivateKey(engineerKey, 'engineer'));
-  secret(knownHosts, `${formatKnownHostsLine({ patterns: ['gateway'], publicKey: gatewayKey.publicKey })}\n`);
+  const knownHostsLines = [
+    formatKnownHostsLine({ patterns: ['gateway'], publicKey: gatewayKey.publicKey }),
+    `@cert-authority ${formatKnownHostsLine({ patterns: ['web-*', 'echo-*'], publicKey: hostAuthority.publicKey })}`,
+  ];
+  secret(knownHosts, `${knownHostsLines.join('\n')}\n`);
   secret(data.policy, options.policy ?? permitAll);
 
   const sshd = await startPrivateSshd({
@@ -100,6 +107,25 @@ export async function prepareGateway(options: PreparationOptions = {}): Promise<
     engineerKey,
     engineerFile,
     sshOptions: (port) => sshOptions({ port, engineerFile, knownHosts }),
+    writeJumpConfiguration(port) {
+      const file = join(folder, 'jump_config');
+      secret(
+        file,
+        `Host gateway
+  HostName 127.0.0.1
+  Port ${port}
+  HostKeyAlias gateway
+Host *
+  User ${login}
+  IdentityFile ${engineerFile}
+  IdentitiesOnly yes
+  BatchMode yes
+  UserKnownHostsFile ${knownHosts}
+  StrictHostKeyChecking yes
+`,
+      );
+      return file;
+    },
     destination: (name = target.name) => `${login}@${name}@127.0.0.1`,
     query,
     async eventually(sql) {
@@ -164,6 +190,7 @@ targets:
 ${options.targets ?? ''}
 policies: { files: [policy.cedar] }
 userAuthority: { keyFile: keys/user-ca.pem }
+hostAuthority: { keyFile: keys/host-ca.pem }
 hostKeys: { files: [keys/host-ed25519] }
 ${options.configuration ?? ''}
 `;

@@ -116,6 +116,8 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     newValue: '0',
   }),
   StartProxy: event.startProxy(proxy, atMs, { listen: ['127.0.0.1:2222'], tornBytes: 0, lostSessions: 0 }),
+  OpenJump: event.openJump(unprovenAttempt, atMs),
+  CloseJump: event.closeJump(unprovenAttempt, atMs, { sessions: 2, seconds: 60, reason: 'disconnected' }),
   StopProxy: event.stopProxy(proxy, atMs, { reason: 'signal', seconds: 10 }),
   ReportAuditLoss: event.reportAuditLoss(proxy, atMs, { subject: 'recording', reason: 'disk full' }),
 };

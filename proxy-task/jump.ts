@@ -1,0 +1,147 @@
+import type { Duplex } from 'node:stream';
+import type { Target } from '#core/contract';
+import { closeJump, denyAccess, type LoginAttempt, openJump } from '#core/event';
+import {
+  type AuthenticatedUser,
+  type ChannelOpen,
+  createEndpoint,
+  DisconnectReason,
+  type HostKey,
+  type OpenDecision,
+  type Transport,
+} from '#ssh';
+import type { ProvenEngineer } from './engineer-authenticator.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import type { HostCertificates } from './host-certificates.ts';
+
+/** How a connection came that is the inner one of a jump. */
+export type JumpPassage = {
+  /** Of the outer connection. */
+  readonly connectionId: string;
+  /** Who proved the outer connection: nobody else may use it. */
+  readonly engineer: ProvenEngineer;
+  readonly target: Target;
+  /** What the gateway presents as that target. */
+  readonly hostKeys: readonly HostKey[];
+};
+
+export type JumpOptions = {
+  readonly parts: GatewayParts;
+  readonly hostCertificates: HostCertificates;
+  readonly transport: Transport;
+  readonly user: AuthenticatedUser;
+  readonly engineer: ProvenEngineer;
+  readonly attempt: LoginAttempt;
+  /** Serves the SSH connection inside a channel; settles when it is over. A refusal is a sentence. */
+  readonly serve: (stream: Duplex, passage: JumpPassage) => Promise<void> | { readonly refused: string };
+};
+
+const prohibited = 1;
+const connectFailed = 2;
+/** After so many refused channels a client is not lost but searching. */
+const maxRefusals = 20;
+const howTo = 'this gateway has no shell: use ssh LOGIN@TARGET@GATEWAY, or ssh -J GATEWAY LOGIN@TARGET';
+
+/**
+ * A connection that names no target, such as that of `ssh -J` and `ssh -W` (ssh_config ProxyJump): it carries nothing but direct-tcpip channels to
+ * known targets, and each of those ends here, as an SSH connection to that target. Settles when the connection is over and on record.
+ */
+export async function serveJump(options: JumpOptions): Promise<void> {
+  const { parts, transport, user, attempt } = options;
+  const { journal, now } = parts;
+  const openedAtMs = now();
+  await journal.record(openJump(attempt, openedAtMs));
+  const jump = new Jump(options);
+  const endpoint = createEndpoint(transport, { onOpen: (open) => jump.decide(open) });
+  user.accept();
+  const end = await endpoint.ended;
+  await jump.settled();
+  await journal.record(
+    closeJump(attempt, now(), {
+      sessions: jump.connections,
+      seconds: (now() - openedAtMs) / 1000,
+      reason: end.description,
+    }),
+  );
+}
+
+class Jump {
+  /** Inner connections, those that never became sessions too. */
+  connections = 0;
+  readonly #options: JumpOptions;
+  readonly #inner = new Set<Promise<void>>();
+  #refusals = 0;
+
+  constructor(options: JumpOptions) {
+    this.#options = options;
+  }
+
+  async decide(open: ChannelOpen): Promise<OpenDecision> {
+    const { detail } = open;
+    if (detail.kind !== 'direct-tcpip') return this.#refuse(prohibited, howTo);
+    const { parts, hostCertificates, engineer, attempt } = this.#options;
+    const target = await targetAt(parts, detail.host, detail.port);
+    if (target === undefined)
+      return this.#refuse(
+        prohibited,
+        `${printable(detail.host)} port ${detail.port} is no target of this gateway; check the name, or ask who runs the inventory`,
+      );
+    if (this.#inner.size >= parts.settings.maxChannelsPerConnection)
+      return this.#refuse(connectFailed, 'too many connections are open inside this one');
+    let hostKeys: readonly HostKey[];
+    try {
+      hostKeys = await hostCertificates.hostKeysFor([target.name, detail.host]);
+    } catch (error) {
+      parts.report(
+        `no host certificate for ${target.name}: ${error instanceof Error ? error.message : 'unknown'}`,
+      );
+      return this.#refuse(connectFailed, 'the gateway cannot certify that target now; try again later');
+    }
+    const passage: JumpPassage = { connectionId: attempt.sessionId, engineer, target, hostKeys };
+    return {
+      accept: (channel) => {
+        const served = this.#options.serve(channel, passage);
+        if (!(served instanceof Promise)) {
+          channel.destroy(new Error(served.refused));
+          return;
+        }
+        this.connections += 1;
+        this.#inner.add(served);
+        void served.finally(() => this.#inner.delete(served));
+      },
+    };
+  }
+
+  async settled(): Promise<void> {
+    while (this.#inner.size > 0) await Promise.all(this.#inner);
+  }
+
+  async #refuse(reason: number, message: string): Promise<OpenDecision> {
+    const { parts, transport, attempt } = this.#options;
+    this.#refusals += 1;
+    if (this.#refusals > maxRefusals) {
+      transport.cut(DisconnectReason.byApplication, 'sshtrail: too many refused channels');
+      return { refuse: { reason, message } };
+    }
+    await parts.journal.record(
+      denyAccess(attempt, parts.now(), { errorCode: 'AccessDenied', denyReason: 'jump-refused', message }),
+    );
+    return { refuse: { reason, message: `sshtrail: ${message} (session ${attempt.sessionId})` } };
+  }
+}
+
+/** By its name or the address the inventory has for it, and by its port or the one that clients take for granted. */
+async function targetAt(parts: GatewayParts, host: string, port: number): Promise<Target | undefined> {
+  const name = host.toLowerCase();
+  const byName = await parts.inventory.find(name);
+  if (byName !== undefined) return port === 22 || port === byName.port ? byName : undefined;
+  const byAddress = (await parts.inventory.list()).filter(
+    (target) => target.host.toLowerCase() === name && target.port === port,
+  );
+  // Two names for one address would leave open which of them policy is asked about.
+  return byAddress.length === 1 ? byAddress[0] : undefined;
+}
+
+function printable(host: string): string {
+  return host.replace(/[^\x21-\x7e]/g, '?').slice(0, 255);
+}
