@@ -162,6 +162,9 @@ function welcome(output: Output, data: DataDirectory, { running, playground }: R
   output.line('Open a shell on the playground, recorded (paste this in another terminal):');
   output.line('');
   output.line(`  ssh -F ${config} ${login}@playground@gateway`);
+  output.line(
+    `  ssh -F ${config} ${login}@playground            # the same by ssh -J, which ends inside the gateway`,
+  );
   output.line('');
   output.line('Then try:');
   output.line('');

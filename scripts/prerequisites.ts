@@ -16,6 +16,11 @@ const prerequisites: readonly Prerequisite[] = [
   { program: 'git', debian: 'git', macos: 'git (xcode-select --install)' },
   { program: 'python3', debian: 'python3-venv', macos: 'python3 (xcode-select --install)' },
   { program: 'curl', debian: 'curl', macos: 'curl (part of the system)' },
+  { program: 'plink', debian: 'putty-tools', macos: 'putty (brew install putty)' },
+  { program: 'psftp', debian: 'putty-tools', macos: 'putty (brew install putty)' },
+  { program: 'puttygen', debian: 'putty-tools', macos: 'putty (brew install putty)' },
+  { program: 'dbclient', debian: 'dropbear-bin', macos: 'dropbear (brew install dropbear)' },
+  { program: 'dropbear', debian: 'dropbear-bin', macos: 'dropbear (brew install dropbear)' },
 ];
 
 /** Where servers live that a user's PATH often leaves out. */

@@ -25,7 +25,9 @@ export function ensurePythonTools(root: string): PythonTools {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(tools.motoServer))
     return tools;
 
-  console.log('installing moto and cfn-lint for the tests into .cache/python (about a minute)');
+  console.log(
+    'installing moto, cfn-lint, ansible-core and ssh-audit for the tests into .cache/python (about a minute)',
+  );
   mkdirSync(folder, { recursive: true });
   const environment = ['python3', '-m', 'venv', '--clear', folder];
   if (run(environment) !== undefined) installVenv();
