@@ -1,9 +1,15 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { openFileSigner } from '#adapters/local';
-import { type Configuration, formatProblems, type Identity, parseConfiguration } from '#core/configuration';
+import {
+  type Configuration,
+  formatProblems,
+  type Identity,
+  type KeyFile,
+  parseConfiguration,
+} from '#core/configuration';
 import { loadPolicy, type PolicySet } from '#core/policy';
-import { type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
+import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { systemErrorCode } from './system-error.ts';
@@ -16,6 +22,8 @@ export type Installation = {
   readonly hostKeys: readonly PrivateKey[];
   readonly userAuthority: RemoteSigner;
   readonly hostAuthority?: RemoteSigner;
+  /** By target name: keys for those that take no certificates. */
+  readonly targetKeys: ReadonlyMap<string, PrivateKey>;
 };
 
 /** Reads sshtrail.yaml and the files it names. @throws CliError that lists every problem. */
@@ -33,7 +41,14 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
         : { totpSecret: totp.kind === 'secret' ? totp.secret : readSecret(inFolder(totp.path)).trim() }),
     })),
     policy: readPolicy(configuration.policies.files.map((file) => ({ file, path: inFolder(file) }))),
-    hostKeys: configuration.hostKeys.files.map((file) => parsePrivateKey(readSecret(inFolder(file)))),
+    hostKeys: configuration.hostKeys.files.map((keyFile) =>
+      readKey({ keyFile, passphraseFile: configuration.hostKeys.passphraseFile }, inFolder),
+    ),
+    targetKeys: new Map(
+      configuration.targets.flatMap(({ name, credential }): [string, PrivateKey][] =>
+        credential === undefined ? [] : [[name, readKey(credential, inFolder)]],
+      ),
+    ),
     userAuthority: remoteSigner(signer),
     ...(hostAuthority === undefined
       ? {}
@@ -82,6 +97,19 @@ function readText(path: string, advice: string): string {
       `cannot read ${path} (${systemErrorCode(error) ?? 'unknown'}); ${advice}`,
       { cause: error },
     );
+  }
+}
+
+function readKey({ keyFile, passphraseFile }: KeyFile, inFolder: (path: string) => string): PrivateKey {
+  const text = readSecret(inFolder(keyFile));
+  try {
+    return parsePrivateKey(
+      text,
+      passphraseFile === undefined ? undefined : readSecret(inFolder(passphraseFile)).replace(/\r?\n$/, ''),
+    );
+  } catch (cause) {
+    if (!(cause instanceof KeyError)) throw cause;
+    throw new CliError('unusable-data', `${keyFile}: ${cause.message}`, { cause });
   }
 }
 

@@ -197,11 +197,13 @@ async function dialAndJoin(
   });
   session.onStop = () => dialling.abort();
   if (session.stopMessage !== undefined) dialling.abort();
+  const privateKey = parts.targetKey?.(admitted.target);
   const dialled = await connectTarget({
     target: admitted.target,
     login: admitted.login,
     keyId: `sshtrail:${session.facts.sessionId}:${admitted.engineer.identity.name}`,
     ...(admitted.engineer.forceCommand === undefined ? {} : { forceCommand: admitted.engineer.forceCommand }),
+    ...(privateKey === undefined ? {} : { privateKey }),
     authority: parts.userAuthority,
     certificateSeconds: parts.settings.certificateSeconds,
     certificateBackdateSeconds: parts.settings.certificateBackdateSeconds,
@@ -219,7 +221,13 @@ async function dialAndJoin(
   if (!dialled.ok) {
     if (dialled.errorCode !== 'HostKeyMismatch')
       await parts.journal.record(
-        targetRefused(session.facts, parts.now(), admitted.target, dialled.errorCode, dialled.message),
+        targetRefused(
+          session.facts,
+          parts.now(),
+          methodFor(parts, admitted.target),
+          dialled.errorCode,
+          dialled.message,
+        ),
       );
     refuse(transport, session.facts.sessionId, session.stopMessage ?? dialled.message);
     await session.close({ endReason: gone ? 'ClientDisconnect' : 'Error', message: dialled.message });
@@ -358,7 +366,7 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
         authenticateTarget(facts, now(), {
           egressIp: egress.address,
           egressPort: egress.port,
-          method: target.instance?.auth ?? 'certificate',
+          method: methodFor(parts, target),
           outcome: { kind: 'ok' },
         }),
       );
@@ -366,15 +374,20 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
   };
 }
 
+/** How the gateway proves itself to a target. */
+function methodFor(parts: GatewayParts, target: Target): string {
+  return parts.targetKey?.(target) === undefined ? (target.instance?.auth ?? 'certificate') : 'publickey';
+}
+
 function targetRefused(
   facts: SessionFacts,
   at: number,
-  target: Target,
+  method: string,
   errorCode: ErrorCode,
   message: string,
 ) {
   return authenticateTarget(facts, at, {
-    method: target.instance?.auth ?? 'certificate',
+    method,
     outcome: { kind: errorCode === 'TargetRefused' ? 'refused' : 'unreachable', message },
   });
 }

@@ -1,6 +1,6 @@
-import type { ControlStore, Inventory, Journal } from '#core/contract';
+import type { ControlStore, Inventory, Journal, Target } from '#core/contract';
 import type { PolicySet } from '#core/policy';
-import type { HostKey, ProfileName, RemoteSigner } from '#ssh';
+import type { HostKey, PrivateKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
 import type { InstanceReach } from './target-connection.ts';
@@ -40,6 +40,8 @@ export type GatewayParts = {
   readonly journal: Journal;
   readonly control: ControlStore;
   readonly userAuthority: RemoteSigner;
+  /** A key of its own for a target that takes no certificates. */
+  readonly targetKey?: (target: Target) => PrivateKey | undefined;
   readonly hostKeys: readonly HostKey[];
   /** Certifies the host keys for the names of targets, where connections to them end inside a jump. */
   readonly hostAuthority?: RemoteSigner;

@@ -42,6 +42,8 @@ export type TargetConnectionOptions = {
   /** `sshtrail:<session id>:<identity>`: the target's own log names the human by it. */
   readonly keyId: string;
   readonly forceCommand?: string;
+  /** Where the target takes no certificates. */
+  readonly privateKey?: PrivateKey;
   readonly authority: RemoteSigner;
   readonly certificateSeconds: number;
   readonly certificateBackdateSeconds: number;
@@ -132,10 +134,7 @@ async function logIn(
   const judged = verdict();
   if (judged !== undefined) await witness.hostKeyJudged(judged);
 
-  const credential =
-    target.instance?.auth === 'instance-connect'
-      ? await pushedKey(target.instance.id, options)
-      : await mintSessionCertificate(options);
+  const credential = await credentialFor(options);
   if ('refused' in credential) {
     transport.cut(11, 'no credential for the target');
     return { ok: false, errorCode: 'TargetRefused', message: credential.refused };
@@ -155,7 +154,7 @@ async function logIn(
     return {
       ok: false,
       errorCode: 'TargetRefused',
-      message: `${target.name} does not let ${login} in (${error.message}); it must trust the gateway's certificate authority (TrustedUserCAKeys) and have that account`,
+      message: `${target.name} does not let ${login} in (${error.message}); ${options.privateKey === undefined ? "it must trust the gateway's certificate authority (TrustedUserCAKeys)" : 'it must have the configured key in authorized_keys'} and have that account`,
     };
   }
   await witness.authenticated(egress);
@@ -179,6 +178,20 @@ async function dial({ target, reach, timeoutMs, signal }: TargetConnectionOption
     link: linkFromSocket(socket),
     egress: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
   };
+}
+
+function credentialFor(options: TargetConnectionOptions): Promise<Credential | { readonly refused: string }> {
+  const { target, privateKey, forceCommand } = options;
+  const certified = privateKey === undefined && target.instance?.auth !== 'instance-connect';
+  // Only a certificate tells the target of it.
+  if (forceCommand !== undefined && !certified)
+    return Promise.resolve({
+      refused: `your certificate permits one command only, and ${target.name} takes no certificates, so it could not be held to that`,
+    });
+  if (privateKey !== undefined) return Promise.resolve({ privateKey });
+  return target.instance?.auth === 'instance-connect'
+    ? pushedKey(target.instance.id, options)
+    : mintSessionCertificate(options);
 }
 
 type Credential = { readonly privateKey: PrivateKey; readonly certificate?: Buffer };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { gates, runGate } from './gates.ts';
+import { ensureOpenSsh10 } from './openssh-10.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
 import { ensurePythonTools, startMoto } from './python-tools.ts';
 
@@ -45,6 +46,11 @@ if (filters.length === 0) {
 const tools = ensurePythonTools(root);
 if (!tools.ok) {
   console.log(`moto and cfn-lint cannot be had, so the AWS adapters meet the fakes alone: ${tools.reason}`);
+  if (process.env['REQUIRE_MOTO'] === '1') failed += 1;
+}
+const openSsh10 = ensureOpenSsh10(root);
+if (!openSsh10.ok) {
+  console.log(`OpenSSH 10.0 cannot be had, so the interop matrix runs without it: ${openSsh10.reason}`);
   if (process.env['REQUIRE_MOTO'] === '1') failed += 1;
 }
 const moto = tools.ok ? await startMoto(tools.motoServer) : undefined;

@@ -201,6 +201,15 @@ const target = z.strictObject({
     })
     .optional()
     .describe('Instead of hostKeys: trust host certificates of these authorities.'),
+  credential: z
+    .strictObject({
+      keyFile: file.describe('Private key, mode 0600, that the target has in authorized_keys.'),
+      passphraseFile: file
+        .optional()
+        .describe('A file, mode 0600, that holds its passphrase and nothing else.'),
+    })
+    .optional()
+    .describe('For a server that takes no certificates: logs in with this key instead.'),
 });
 
 const runbook = z.strictObject({
@@ -266,6 +275,9 @@ export const configurationSchema = z
         files: z
           .array(file)
           .min(1, say('is empty', 'name at least one private key: ssh-keygen -t ed25519 -f host_key')),
+        passphraseFile: file
+          .optional()
+          .describe('A file, mode 0600, that holds their passphrase and nothing else.'),
       })
       .describe('Private keys by which engineers know this gateway.'),
     recording: z

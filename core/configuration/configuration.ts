@@ -15,7 +15,7 @@ export type Configuration = {
   /** What signs the certificate each session shows to its target. */
   readonly userAuthority: Readonly<Written['userAuthority']>;
   readonly hostAuthority?: { readonly keyFile: string };
-  readonly hostKeys: { readonly files: readonly string[] };
+  readonly hostKeys: { readonly files: readonly string[]; readonly passphraseFile?: string | undefined };
   readonly recording: Readonly<Written['recording']>;
   readonly runbooks: {
     readonly directory?: string;
@@ -40,7 +40,12 @@ type TotpSource =
   /** Base32. */
   { readonly kind: 'secret'; readonly secret: string } | { readonly kind: 'file'; readonly path: string };
 
+/** A private key in a file, and the file of its passphrase where it has one. */
+export type KeyFile = { readonly keyFile: string; readonly passphraseFile?: string | undefined };
+
 export type TargetEntry = Target & {
+  /** A key of its own where the target takes no certificates. */
+  readonly credential?: KeyFile;
   /** Accounts that exist there for engineers; undefined leaves it to the policies. */
   readonly logins?: readonly string[];
 };

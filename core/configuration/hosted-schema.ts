@@ -88,7 +88,11 @@ export const hostedConfigurationSchema = z
       .default([])
       .describe('Groups of those whom IAM knows; all entries that fit count.'),
     trustedUserAuthorities: shape.trustedUserAuthorities,
-    targets: shape.targets.default([]).describe('Servers behind the gateway.'),
+    targets: z
+      .array(shape.targets.element.omit({ credential: true }))
+      .max(100_000)
+      .default([])
+      .describe('Servers behind the gateway.'),
     ec2Inventory: ec2Inventory.optional().describe('EC2 instances as targets.'),
     certificate: shape.userAuthority
       .omit({ keyFile: true })

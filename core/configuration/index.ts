@@ -1,4 +1,4 @@
-export type { Configuration, Identity, RunbookSetting } from './configuration.ts';
+export type { Configuration, Identity, KeyFile, RunbookSetting } from './configuration.ts';
 export {
   type AwsIdentity,
   type Ec2InventorySettings,

@@ -34,7 +34,7 @@ export function toIdentity(written: Written['identities'][number]): Identity {
 }
 
 export function toTarget(written: Written['targets'][number]): TargetEntry {
-  const { name, host, port, labels, logins, hostKeys, hostAuthority } = written;
+  const { name, host, port, labels, logins, hostKeys, hostAuthority, credential } = written;
   const hostTrust: HostTrust =
     hostAuthority === undefined
       ? { kind: 'pinned', keys: (hostKeys ?? []).map(plainKey) }
@@ -43,7 +43,15 @@ export function toTarget(written: Written['targets'][number]): TargetEntry {
           keys: hostAuthority.keys.map(plainKey),
           principals: hostAuthority.principals ?? [host],
         };
-  return { name, host, port, labels, hostTrust, ...(logins === undefined ? {} : { logins }) };
+  return {
+    name,
+    host,
+    port,
+    labels,
+    hostTrust,
+    ...(logins === undefined ? {} : { logins }),
+    ...(credential === undefined ? {} : { credential }),
+  };
 }
 
 export function toSettings(written: Record<string, RunbookSetting | string>): Record<string, RunbookSetting> {

@@ -4,8 +4,10 @@ export type KeyErrorCode =
   | 'malformed'
   /** An RSA modulus below 2048 bits. */
   | 'weak'
-  /** A private key behind a passphrase. */
+  /** A private key behind a passphrase, which was not given or is another one. */
   | 'encrypted'
+  /** A cipher or derivation of a key file that is not read here. */
+  | 'unsupported-encryption'
   /** A comment or pattern that would break the line it is written to. */
   | 'invalid-text'
   /** A signature algorithm the key cannot make. */

@@ -1,10 +1,11 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, randomInt } from 'node:crypto';
 import { WireError, WireReader, WireWriter } from '../wire/index.ts';
-import type { PrivateKey } from './contract.ts';
+import type { PrivateKey, PublicKey } from './contract.ts';
 import { KeyError } from './key-error.ts';
 import { curves } from './key-family.ts';
 import { isPlainText } from './plain-text.ts';
 import { keyObjectOf, privateKeyFromKeyObject } from './private-key.ts';
+import { decryptSecret, tagBytesOf, wrongPassphrase } from './private-key-encryption.ts';
 import { base64url, parsePublicKey } from './public-key.ts';
 import { decodeBase64 } from './text-encoding.ts';
 
@@ -12,26 +13,29 @@ const MAX_TEXT_CHARACTERS = 64 * 1024;
 const MAGIC = Buffer.from('openssh-key-v1\0', 'latin1');
 /** Cipher block size of an unencrypted key file (OpenSSH PROTOCOL.key). */
 const PADDING_BLOCK = 8;
+/** That of AES. */
+const ENCRYPTED_PADDING_BLOCK = 16;
 const LINE_CHARACTERS = 70;
 
 /**
- * Reads an unencrypted private key: OpenSSH's own format (PROTOCOL.key), or PKCS#8, PKCS#1 and SEC1 in PEM.
+ * Reads a private key: OpenSSH's own format (PROTOCOL.key), or PKCS#8, PKCS#1 and SEC1 in PEM. An encrypted one takes a good part of a
+ * second, since its passphrase is made slow to guess.
  *
- * @throws KeyError `encrypted`, `unsupported-type`, `weak` or `malformed`.
+ * @throws KeyError `encrypted` (a passphrase is wanted, or another one), `unsupported-encryption`, `unsupported-type`, `weak` or `malformed`.
  */
-export function parsePrivateKey(text: string): PrivateKey {
+export function parsePrivateKey(text: string, passphrase?: string): PrivateKey {
   if (text.length > MAX_TEXT_CHARACTERS)
     throw new KeyError('malformed', `a private key file is over ${MAX_TEXT_CHARACTERS} characters`);
   const label = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text)?.[1];
   switch (label) {
     case 'OPENSSH PRIVATE KEY':
-      return parseOpenSsh(text);
+      return parseOpenSsh(text, passphrase);
     case 'PRIVATE KEY':
     case 'RSA PRIVATE KEY':
     case 'EC PRIVATE KEY':
       return parsePem(text);
     case 'ENCRYPTED PRIVATE KEY':
-      throw encrypted();
+      return parseEncryptedPem(text, passphrase);
     default:
       throw new KeyError(
         'malformed',
@@ -79,7 +83,18 @@ function parsePem(text: string): PrivateKey {
   return privateKeyFromKeyObject(keyObject);
 }
 
-function parseOpenSsh(text: string): PrivateKey {
+function parseEncryptedPem(text: string, passphrase: string | undefined): PrivateKey {
+  if (passphrase === undefined) throw encrypted();
+  let keyObject: KeyObject;
+  try {
+    keyObject = createPrivateKey({ key: text, format: 'pem', passphrase });
+  } catch (cause) {
+    throw wrongPassphrase(cause);
+  }
+  return privateKeyFromKeyObject(keyObject);
+}
+
+function parseOpenSsh(text: string, passphrase: string | undefined): PrivateKey {
   const body = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]*)-----END OPENSSH PRIVATE KEY-----/.exec(
     text,
   )?.[1];
@@ -87,30 +102,47 @@ function parseOpenSsh(text: string): PrivateKey {
   if (file === undefined || !file.subarray(0, MAGIC.length).equals(MAGIC))
     throw new KeyError('malformed', 'the private key between the OPENSSH lines cannot be read');
   try {
-    return readOpenSsh(new WireReader(file, MAGIC.length));
+    return readOpenSsh(new WireReader(file, MAGIC.length), passphrase);
   } catch (cause) {
     if (!(cause instanceof WireError)) throw cause;
     throw new KeyError('malformed', `a private key file is damaged: ${cause.message}`, { cause });
   }
 }
 
-function readOpenSsh(file: WireReader): PrivateKey {
+function readOpenSsh(file: WireReader, passphrase: string | undefined): PrivateKey {
   const cipher = file.string().toString('latin1');
   const derivation = file.string().toString('latin1');
-  file.string();
-  if (cipher !== 'none' || derivation !== 'none') throw encrypted();
+  const encryption = { cipher, derivation, derivationOptions: file.string() };
+  const isEncrypted = cipher !== 'none' || derivation !== 'none';
+  if (isEncrypted && passphrase === undefined) throw encrypted();
   const count = file.uint32();
   if (count !== 1) throw new KeyError('malformed', `a private key file holds ${count} keys instead of one`);
   const publicBlob = file.string();
-  const secret = new WireReader(file.string());
+  const sealed = file.string();
+  const tag = isEncrypted ? file.raw(tagBytesOf(encryption)) : Buffer.alloc(0);
   file.end();
   const publicKey = parsePublicKey(publicBlob);
-  if (secret.uint32() !== secret.uint32())
+  if (!isEncrypted || passphrase === undefined) return readSecret(new WireReader(sealed), publicKey, false);
+  const opened = decryptSecret(encryption, sealed, tag, passphrase);
+  try {
+    return readSecret(new WireReader(opened), publicKey, true);
+  } finally {
+    opened.fill(0);
+  }
+}
+
+function readSecret(secret: WireReader, publicKey: PublicKey, wasEncrypted: boolean): PrivateKey {
+  if (secret.uint32() !== secret.uint32()) {
+    if (wasEncrypted) throw wrongPassphrase();
     throw new KeyError('malformed', 'a private key file is damaged: its check numbers differ');
+  }
   const type = secret.string().toString('latin1');
   const keyObject = readSecretFields(type, secret);
   secret.string();
-  if (secret.remaining >= PADDING_BLOCK || secret.rest().some((byte, index) => byte !== index + 1))
+  if (
+    secret.remaining >= (wasEncrypted ? ENCRYPTED_PADDING_BLOCK : PADDING_BLOCK) ||
+    secret.rest().some((byte, index) => byte !== index + 1)
+  )
     throw new KeyError('malformed', 'a private key file is damaged: its padding is not 1, 2, 3 ...');
   const key = privateKeyFromKeyObject(keyObject);
   if (!key.publicKey.blob.equals(publicKey.blob))
@@ -212,6 +244,6 @@ function fromJwk(key: JsonWebKey): KeyObject {
 function encrypted(): KeyError {
   return new KeyError(
     'encrypted',
-    'the private key has a passphrase, which is not asked for here; give a key without one (ssh-keygen -p -N "" -f FILE on a copy of mode 0600)',
+    'the private key has a passphrase; name the file that holds it (passphraseFile), or give a key without one (ssh-keygen -p -N "" -f FILE on a copy of mode 0600)',
   );
 }

@@ -27,6 +27,11 @@ export type PreparationOptions = {
   readonly gatewayConfiguration?: readonly string[];
   /** More identities: YAML list items. */
   readonly identities?: string;
+  readonly engineerKeyType?: 'ed25519' | 'ecdsa-p256';
+  /** The gateway's Ed25519 host key; a new one when absent. */
+  readonly gatewayKey?: PrivateKey;
+  /** Host keys of the gateway beside its Ed25519 one. */
+  readonly moreHostKeys?: readonly PrivateKey[];
   /** More targets: YAML list items. */
   readonly targets?: string;
 };
@@ -61,16 +66,21 @@ export async function prepareGateway(options: PreparationOptions = {}): Promise<
   for (const path of [data.root, data.keys]) mkdirSync(path, { recursive: true, mode: 0o700 });
   const authority = remoteSigner(await createFileSigner(data.userAuthorityKey));
   const hostAuthority = remoteSigner(await createFileSigner(data.hostAuthorityKey));
-  const gatewayKey = generatePrivateKey('ed25519');
-  const engineerKey = generatePrivateKey('ed25519');
+  const gatewayKey = options.gatewayKey ?? generatePrivateKey('ed25519');
+  const engineerKey = generatePrivateKey(options.engineerKeyType ?? 'ed25519');
   const targetKey = generatePrivateKey('ed25519');
   const engineerFile = join(folder, 'id_engineer');
   const knownHosts = join(folder, 'known_hosts');
   const secret = (path: string, text: string) => writeFileSync(path, text, { mode: 0o600 });
   secret(data.hostKey, formatPrivateKey(gatewayKey, 'gateway'));
   secret(engineerFile, formatPrivateKey(engineerKey, 'engineer'));
+  const moreHostKeys = options.moreHostKeys ?? [];
+  for (const [index, key] of moreHostKeys.entries())
+    secret(join(data.keys, `host-${index}`), formatPrivateKey(key, 'gateway'));
   const knownHostsLines = [
-    formatKnownHostsLine({ patterns: ['gateway'], publicKey: gatewayKey.publicKey }),
+    ...[gatewayKey, ...moreHostKeys].map(({ publicKey }) =>
+      formatKnownHostsLine({ patterns: ['gateway'], publicKey }),
+    ),
     `@cert-authority ${formatKnownHostsLine({ patterns: ['web-*', 'echo-*'], publicKey: hostAuthority.publicKey })}`,
   ];
   secret(knownHosts, `${knownHostsLines.join('\n')}\n`);
@@ -191,7 +201,7 @@ ${options.targets ?? ''}
 policies: { files: [policy.cedar] }
 userAuthority: { keyFile: keys/user-ca.pem }
 hostAuthority: { keyFile: keys/host-ca.pem }
-hostKeys: { files: [keys/host-ed25519] }
+hostKeys: { files: [${['keys/host-ed25519', ...(options.moreHostKeys ?? []).map((_key, index) => `keys/host-${index}`)].join(', ')}] }
 ${options.configuration ?? ''}
 `;
 }
