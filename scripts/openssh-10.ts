@@ -33,9 +33,17 @@ export function ensureOpenSsh10(root: string): OpenSsh10 {
   );
   const apt = [
     'apt-get',
-    ...['-o', `Dir::Etc::SourceList=${sources}`, '-o', 'Dir::Etc::SourceParts=/dev/null'],
-    ...['-o', `Dir::State::Lists=${join(folder, 'lists')}`, '-o', `Dir::Cache=${folder}`],
-    ...['-o', 'APT::Sandbox::User=root', '-q'],
+    '-o',
+    `Dir::Etc::SourceList=${sources}`,
+    '-o',
+    'Dir::Etc::SourceParts=/dev/null',
+    '-o',
+    `Dir::State::Lists=${join(folder, 'lists')}`,
+    '-o',
+    `Dir::Cache=${folder}`,
+    '-o',
+    'APT::Sandbox::User=root',
+    '-q',
   ];
   for (const command of [
     [...apt, 'update'],

@@ -179,7 +179,7 @@ describe('every algorithm', () => {
     async (version) => {
       const ssh = sshOf(version);
       const works = new Set<string>();
-      algorithms.set(`${version}`, works);
+      algorithms.set(version, works);
       const known = await queried(ssh);
       for (const { kind, name } of algorithmNames) {
         if (!known.has(name) || !offeredNames.has(name)) continue;
