@@ -49,6 +49,8 @@ export type ConnectionContext = {
   readonly hostCertificates: HostCertificates;
   /** Serves a connection inside this one, should it be a jump. */
   readonly serveInner: JumpOptions['serve'];
+  /** Somebody has proved an identity. */
+  readonly onAuthenticated: () => void;
   /** This connection is one to jump from: it ends after those inside. */
   readonly onJump: (transport: Transport) => void;
   /** The engineer's transport stands: until a session is joined, a shutdown must reach it. */
@@ -107,6 +109,7 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     await transport.ended;
     return undefined;
   }
+  context.onAuthenticated();
   const { engineer } = authenticator;
   if (engineer === undefined) {
     transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');

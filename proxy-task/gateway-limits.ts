@@ -15,6 +15,7 @@ export function limitsOf(
     maxSessions: gateway.maxSessions,
     maxConnectionsPerSource: gateway.maxConnectionsPerSource,
     maxStartsPerSourcePerMinute: gateway.maxStartsPerSourcePerMinute,
+    maxStartups: gateway.maxStartups,
     maxChannelsPerConnection: gateway.maxChannelsPerConnection,
     rekeyBytes: gateway.rekeyBytes,
     rekeyIntervalMs: gateway.rekeySeconds * 1000,

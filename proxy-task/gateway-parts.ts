@@ -3,6 +3,7 @@ import type { PolicySet } from '#core/policy';
 import type { HostKey, PrivateKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
+import type { StartupLimits } from './startups.ts';
 import type { InstanceReach } from './target-connection.ts';
 
 export type GatewaySettings = {
@@ -16,6 +17,8 @@ export type GatewaySettings = {
   readonly maxSessions: number;
   readonly maxConnectionsPerSource: number;
   readonly maxStartsPerSourcePerMinute: number;
+  /** Connections that have not authenticated. */
+  readonly maxStartups: StartupLimits;
   readonly maxChannelsPerConnection: number;
   readonly rekeyBytes: number;
   readonly rekeyIntervalMs: number;

@@ -17,8 +17,10 @@ import type { SecondFactor } from './engineer-authenticator.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
 import type { JumpOptions, JumpPassage } from './jump.ts';
+import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import { createTotpFactor } from './second-factor.ts';
 import type { Session } from './session.ts';
+import { createStartups, type Startups } from './startups.ts';
 
 export type Gateway = {
   /** Where it listens, the port chosen where 0 was asked for. */
@@ -45,6 +47,8 @@ class GatewayError extends Error {
 
 /** TCP keepalive: a peer that is gone without a word is noticed. Milliseconds of silence before the first probe. */
 const keepAliveInitialDelay = 60_000;
+/** How often refused connections are looked at that are not on record yet. */
+const sweepMs = 10_000;
 /** What a connection that was told to end may take before it is destroyed. */
 const drainMs = 5_000;
 /** Frozen sessions see why they end for this long. */
@@ -91,6 +95,9 @@ class GatewayServer {
   readonly #stopping = new AbortController();
   readonly #secondFactor: SecondFactor;
   readonly #admission: Admission;
+  readonly #startups: Startups;
+  readonly #refusals: RefusalTally;
+  readonly #sweep: NodeJS.Timeout;
   #auditFailed = false;
 
   constructor(parts: GatewayParts) {
@@ -111,6 +118,14 @@ class GatewayServer {
       },
       now,
     );
+    this.#startups = createStartups(settings.maxStartups, Math.random);
+    this.#refusals = createRefusalTally({
+      proxyId: settings.proxyId,
+      record: (draft) => parts.journal.record(draft),
+      now,
+      randomBytes: parts.randomBytes,
+    });
+    this.#sweep = setInterval(() => void this.#flushRefusals('due'), sweepMs).unref();
     this.#server = createServer(
       { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
       (socket) => this.#take(socket),
@@ -163,6 +178,16 @@ class GatewayServer {
     for (const transport of this.#jumps)
       transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
     await over;
+    clearInterval(this.#sweep);
+    await this.#flushRefusals('all');
+  }
+
+  async #flushRefusals(what: 'due' | 'all'): Promise<void> {
+    try {
+      await this.#refusals.flush(what);
+    } catch (error) {
+      if (!this.#auditFailed) this.#parts.report(`refused connections are not on record: ${reasonOf(error)}`);
+    }
   }
 
   #take(socket: Socket): void {
@@ -170,6 +195,7 @@ class GatewayServer {
     const refusal = this.#auditFailed ? 'audit-unavailable' : this.#admission.enter(source.ip);
     if (refusal !== undefined) {
       socket.destroy();
+      if (refusal !== 'audit-unavailable') this.#refusals.count(source, refusal);
       return;
     }
     // Of the accepted socket nothing is kept: its handle serves another one from here on.
@@ -213,6 +239,10 @@ class GatewayServer {
     passage: JumpPassage | undefined,
   ): Promise<Session | undefined> {
     let opening: Transport | undefined;
+    const started = this.#startups.enter(source.ip, () => {
+      this.#refusals.count(source, 'too-many-startups');
+      link.destroy();
+    });
     try {
       return await openConnection({
         parts: this.#parts,
@@ -223,6 +253,7 @@ class GatewayServer {
         ...(passage === undefined ? {} : { passage }),
         hostCertificates: this.#hostCertificates,
         serveInner: (stream, inner) => this.#serveInner(source, stream, inner),
+        onAuthenticated: started,
         onJump: (transport) => {
           this.#unjoined.delete(transport);
           this.#jumps.add(transport);
@@ -239,6 +270,7 @@ class GatewayServer {
       );
       throw error;
     } finally {
+      started();
       if (opening !== undefined) {
         this.#unjoined.delete(opening);
         this.#jumps.delete(opening);

@@ -70,6 +70,8 @@ class Jump {
   connections = 0;
   readonly #options: JumpOptions;
   readonly #inner = new Set<Promise<void>>();
+  /** Channels that were not refused and are not accepted yet. */
+  #deciding = 0;
   #refusals = 0;
 
   constructor(options: JumpOptions) {
@@ -86,12 +88,15 @@ class Jump {
         prohibited,
         `${printable(detail.host)} port ${detail.port} is no target of this gateway; check the name, or ask who runs the inventory`,
       );
-    if (this.#inner.size >= parts.settings.maxChannelsPerConnection)
+    if (this.#inner.size + this.#deciding >= parts.settings.maxChannelsPerConnection)
       return this.#refuse(connectFailed, 'too many connections are open inside this one');
+    // From here to the acceptance others may be decided, too: its place is taken now.
+    this.#deciding += 1;
     let hostKeys: readonly HostKey[];
     try {
       hostKeys = await hostCertificates.hostKeysFor([target.name, detail.host]);
     } catch (error) {
+      this.#deciding -= 1;
       parts.report(
         `no host certificate for ${target.name}: ${error instanceof Error ? error.message : 'unknown'}`,
       );
@@ -100,6 +105,7 @@ class Jump {
     const passage: JumpPassage = { connectionId: attempt.sessionId, engineer, target, hostKeys };
     return {
       accept: (channel) => {
+        this.#deciding -= 1;
         const served = this.#options.serve(channel, passage);
         if (!(served instanceof Promise)) {
           channel.destroy(new Error(served.refused));

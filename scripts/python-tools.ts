@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,8 @@ export function ensurePythonTools(root: string): PythonTools {
   console.log(
     'installing moto, cfn-lint, ansible-core and ssh-audit for the tests into .cache/python (about a minute)',
   );
+  // The environment is emptied first: behind a link that would be somebody else's.
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(folder);
   mkdirSync(folder, { recursive: true });
   const environment = ['python3', '-m', 'venv', '--clear', folder];
   if (run(environment) !== undefined) installVenv();

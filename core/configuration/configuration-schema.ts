@@ -91,6 +91,20 @@ const gateway = z
       .max(1_000_000)
       .default(300)
       .describe('New connections of one address in a minute.'),
+    maxStartups: z
+      .strictObject({
+        begin: z.int().min(1).max(100_000).default(200),
+        ratePercent: z.int().min(1).max(100).default(30),
+        full: z.int().min(1).max(100_000).default(1000),
+      })
+      .refine(
+        ({ begin, full }) => begin <= full,
+        say('begins behind its end', 'write a begin that is not above full'),
+      )
+      .prefault({})
+      .describe(
+        'Connections not yet authenticated: from begin on, a new one costs the oldest of the busiest source its place, with ratePercent at first and always at full.',
+      ),
     maxChannelsPerConnection: z.int().min(1).max(1000).default(100),
     rekeyBytes: z
       .int()

@@ -20,6 +20,8 @@ import {
 
 const promptlyMs = 10_000;
 const maxChannels = 20;
+/** Channels that somebody asks for who has no use for them. */
+const flood = 100_000;
 
 let prepared: PreparedGateway;
 let gateway: ForkedGateway;
@@ -84,24 +86,27 @@ test('who sends beyond the window is disconnected, and the session ends on recor
   ).toHaveLength(1);
 });
 
-test('who opens thousands of channels gets as many as are allowed', async () => {
+test('who opens a hundred thousand channels gets as many as are allowed', async () => {
   const transport = await logIn();
   const answers = { opened: 0, refused: 0 };
   const answered = new Promise<void>((resolve) => {
     transport.onMessage = (plain) => {
       if (plain[1] === MessageNumber.channelOpenConfirmation) answers.opened += 1;
       if (plain[1] === MessageNumber.channelOpenFailure) answers.refused += 1;
-      if (answers.opened + answers.refused === 5000) resolve();
+      if (answers.opened + answers.refused === flood) resolve();
     };
   });
 
-  for (let number = 0; number < 5000; number += 1) transport.send(openSession(number));
+  for (let number = 0; number < flood; number += 1) {
+    transport.send(openSession(number));
+    while (transport.backlogBytes > 1_048_576) await new Promise(setImmediate);
+  }
 
-  await untilWithin(promptlyMs, 'an answer to every request', answered);
+  await untilWithin(4 * promptlyMs, 'an answer to every request', answered);
   await expectGoodClient();
   await expectBoundedMemory();
   // sshd has a limit of its own, which is higher.
-  expect(answers).toEqual({ opened: maxChannels, refused: 5000 - maxChannels });
+  expect(answers).toEqual({ opened: maxChannels, refused: flood - maxChannels });
   transport.cut(11, 'enough');
 });
 

@@ -19,10 +19,11 @@ export type ForkedGateway = {
 
 export function forkGateway(dataRoot: string): ForkedGateway {
   const child = fork(join(import.meta.dirname, 'gateway-process.ts'), [dataRoot], {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    // The flags and the environment of npm start.
+    execArgv: ['--max-semi-space-size=1', '--expose-gc', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     // What one gateway has compiled the next one, on the same data, loads.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(dataRoot, '..', 'compiled') },
+    env: { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: join(dataRoot, '..', 'compiled') },
   });
   const reports: string[] = [];
   const errors: Buffer[] = [];

@@ -25,6 +25,8 @@ export type PreparationOptions = {
   readonly configuration?: string;
   /** More lines for the map under `gateway:`, without indentation. */
   readonly gatewayConfiguration?: readonly string[];
+  /** One address may begin as many connections as it likes. */
+  readonly unlimitedStarts?: boolean;
   /** More identities: YAML list items. */
   readonly identities?: string;
   readonly engineerKeyType?: 'ed25519' | 'ecdsa-p256';
@@ -180,8 +182,8 @@ function configurationText(
     'listen: { host: 127.0.0.1, port: 0 }',
     'proxyId: gateway-1',
     'eventSource: ssh-proxy.example.com',
-    'maxConnectionsPerSource: 1000',
-    'maxStartsPerSourcePerMinute: 100000',
+    `maxConnectionsPerSource: ${options.unlimitedStarts === true ? 100_000 : 1000}`,
+    `maxStartsPerSourcePerMinute: ${options.unlimitedStarts === true ? 1_000_000 : 100_000}`,
     ...(options.gatewayConfiguration ?? []),
   ];
   return `gateway:

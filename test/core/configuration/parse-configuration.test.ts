@@ -40,6 +40,7 @@ describe('a good configuration', () => {
           maxSessions: 1000,
           maxConnectionsPerSource: 100,
           maxStartsPerSourcePerMinute: 300,
+          maxStartups: { begin: 200, ratePercent: 30, full: 1000 },
           maxChannelsPerConnection: 100,
           rekeyBytes: 1_073_741_824,
           rekeySeconds: 3600,
