@@ -1,12 +1,10 @@
-import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createECDH, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { rawBytesOf, rawPublicKey } from '../keys/index.ts';
 import { WireWriter } from '../wire/index.ts';
 import { AlgorithmError } from './algorithm-error.ts';
 import type { KeyExchangeMethod } from './key-exchange-method.ts';
 
 export const X25519_BYTES = 32;
-
-// RFC 8410 §4: what precedes the 32 bytes of an X25519 key in a SubjectPublicKeyInfo.
-const x25519SpkiPrefix = Buffer.from('302a300506032b656e032100', 'hex');
 
 /** RFC 8731: curve25519-sha256. */
 export const curve25519: KeyExchangeMethod = {
@@ -54,8 +52,7 @@ export function nistCurve(curve: string, pointBytes: number, hash: 'sha256' | 's
 
 export function x25519KeyPair(): { readonly privateKey: KeyObject; readonly publicValue: Buffer } {
   const { privateKey, publicKey } = generateKeyPairSync('x25519');
-  const spki = publicKey.export({ format: 'der', type: 'spki' });
-  return { privateKey, publicValue: spki.subarray(x25519SpkiPrefix.length) };
+  return { privateKey, publicValue: rawBytesOf(publicKey) };
 }
 
 /** @throws AlgorithmError where the value has the wrong length or the secret comes out as zero (RFC 7748 §6.1). */
@@ -64,9 +61,7 @@ export function x25519Secret(privateKey: KeyObject, peerValue: Buffer): Buffer {
     throw new AlgorithmError('bad-public-value', `the peer's X25519 value has ${peerValue.length} bytes`);
   let secret: Buffer;
   try {
-    const key = Buffer.concat([x25519SpkiPrefix, peerValue]);
-    const publicKey = createPublicKey({ key, format: 'der', type: 'spki' });
-    secret = diffieHellman({ privateKey, publicKey });
+    secret = diffieHellman({ privateKey, publicKey: rawPublicKey('x25519', peerValue) });
   } catch (cause) {
     throw new AlgorithmError('bad-public-value', "the peer's X25519 value gives no secret", { cause });
   }

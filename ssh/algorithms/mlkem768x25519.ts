@@ -1,11 +1,5 @@
-import {
-  createPublicKey,
-  decapsulate,
-  encapsulate,
-  generateKeyPairSync,
-  hash,
-  type KeyObject,
-} from 'node:crypto';
+import { decapsulate, encapsulate, generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
+import { rawBytesOf, rawPublicKey } from '../keys/index.ts';
 import { WireWriter } from '../wire/index.ts';
 import { AlgorithmError } from './algorithm-error.ts';
 import { X25519_BYTES, x25519KeyPair, x25519Secret } from './elliptic-curve.ts';
@@ -13,9 +7,6 @@ import type { KeyExchangeMethod } from './key-exchange-method.ts';
 
 const ENCAPSULATION_KEY_BYTES = 1184;
 const CIPHERTEXT_BYTES = 1088;
-
-// What precedes the 1184 bytes of an ML-KEM-768 key in a SubjectPublicKeyInfo.
-const spkiPrefix = Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex');
 
 /**
  * mlkem768x25519-sha256 (draft-ietf-sshm-mlkem-hybrid-kex): both values concatenated, ML-KEM first;
@@ -26,9 +17,8 @@ export const mlkem768x25519: KeyExchangeMethod = {
   initiate() {
     const classical = x25519KeyPair();
     const { privateKey, publicKey } = generateKeyPairSync('ml-kem-768');
-    const encapsulationKey = publicKey.export({ format: 'der', type: 'spki' }).subarray(spkiPrefix.length);
     return {
-      publicValue: Buffer.concat([encapsulationKey, classical.publicValue]),
+      publicValue: Buffer.concat([rawBytesOf(publicKey), classical.publicValue]),
       finish(peerValue) {
         expectLength(peerValue, CIPHERTEXT_BYTES + X25519_BYTES);
         const quantum = decapsulated(privateKey, peerValue.subarray(0, CIPHERTEXT_BYTES));
@@ -60,9 +50,7 @@ function expectLength(value: Buffer, expected: number): void {
 
 function encapsulated(key: Buffer): { readonly sharedKey: Buffer; readonly ciphertext: Buffer } {
   try {
-    return encapsulate(
-      createPublicKey({ key: Buffer.concat([spkiPrefix, key]), format: 'der', type: 'spki' }),
-    );
+    return encapsulate(rawPublicKey('ml-kem-768', key));
   } catch (cause) {
     throw new AlgorithmError('bad-public-value', "the peer's ML-KEM-768 key is invalid", { cause });
   }

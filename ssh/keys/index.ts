@@ -18,4 +18,5 @@ export {
   parsePublicKeyLine,
   splitKeyLine,
 } from './public-key-line.ts';
+export { rawBytesOf, rawPublicKey } from './raw-public-key.ts';
 export { privateKeyAsRemoteSigner, type RemoteSignerSource, remoteSigner } from './remote-signer.ts';

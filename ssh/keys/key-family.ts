@@ -2,6 +2,7 @@ import { createPublicKey, hash, type JsonWebKey, type KeyObject, verify } from '
 import { WireReader } from '../wire/index.ts';
 import type { SignatureAlgorithm, Verification } from './contract.ts';
 import { KeyError } from './key-error.ts';
+import { rawPublicKey, withoutStackTraces } from './raw-public-key.ts';
 
 /** The fields of one key blob, checked. They are views of that blob. */
 export type KeyFields = {
@@ -154,7 +155,7 @@ function readEd25519(fields: WireReader, known: KeyObject | undefined): () => Ke
       'malformed',
       `an ed25519 key has ${point.length} bytes instead of ${ED25519_KEY_BYTES}`,
     );
-  return () => known ?? fromJwk({ kty: 'OKP', crv: 'Ed25519', x: point.toString('base64url') });
+  return () => known ?? imported(() => rawPublicKey('ed25519', point));
 }
 
 /** The KeyObject is made at once: only that tells whether the point is on the curve. */
@@ -249,8 +250,12 @@ function verifyAssertion(
 }
 
 function fromJwk(key: JsonWebKey): KeyObject {
+  return imported(() => withoutStackTraces(() => createPublicKey({ key, format: 'jwk' })));
+}
+
+function imported(read: () => KeyObject): KeyObject {
   try {
-    return createPublicKey({ key, format: 'jwk' });
+    return read();
   } catch (cause) {
     throw new KeyError('malformed', 'a public key is not a valid one of its type', { cause });
   }

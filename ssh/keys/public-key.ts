@@ -3,6 +3,7 @@ import { WireError, WireReader, WireWriter } from '../wire/index.ts';
 import type { PublicKey, SignatureAlgorithm, Verification } from './contract.ts';
 import { KeyError } from './key-error.ts';
 import { curves, familyOf, type KeyFamily, type KeyFields } from './key-family.ts';
+import { rawBytesOf } from './raw-public-key.ts';
 
 /**
  * Reads an RFC 4253 §6.6 key blob. The blob is copied, so the input's memory may be reused.
@@ -33,9 +34,8 @@ export function readPublicKeyFields(type: string, reader: WireReader): PublicKey
 export function publicKeyFromKeyObject(key: KeyObject): PublicKey {
   switch (key.asymmetricKeyType) {
     case 'ed25519': {
-      const { x } = key.export({ format: 'jwk' });
       // `key` is not kept: a key made for one session only signs.
-      return fromOwnBlob(new WireWriter(64).string('ssh-ed25519').string(base64url(x)).finish());
+      return fromOwnBlob(new WireWriter(64).string('ssh-ed25519').string(rawBytesOf(key)).finish());
     }
     case 'ec':
       return ecdsaFromKeyObject(key);
