@@ -1,5 +1,6 @@
-import { statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
+import { type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { printable } from '../wording/index.ts';
+import { type Evaluation, knownEvaluation } from './evaluation-memory.ts';
 import type { PolicySet } from './load-policy.ts';
 import { actionGroup, contextOf, entitiesOf, type PolicyRequest } from './policy-request.ts';
 import { sliceFor } from './policy-slice.ts';
@@ -48,12 +49,6 @@ export function stepUp(policy: PolicySet | undefined, request: PolicyRequest, me
   return decide(policy, { ...request, mfa: { method, ageSeconds: 0 } }).allowed ? 'mfa' : 'none';
 }
 
-type Evaluation = {
-  readonly allow: boolean;
-  readonly determining: readonly string[];
-  readonly failed: readonly string[];
-};
-
 /** Undefined when Cedar refuses the request as such, e.g. because the source address is none. */
 function evaluate(
   slice: NonNullable<ReturnType<typeof sliceFor>>,
@@ -61,13 +56,23 @@ function evaluate(
   request: PolicyRequest,
 ): Evaluation | undefined {
   if (!Number.isFinite(new Date(request.nowMs).getTime())) return undefined;
-  const answer = statefulIsAuthorized({
+  const question = {
     principal: { type: 'User', id: request.identity.name },
     action: { type: 'Action', id: request.action.kind },
     resource: { type: 'Host', id: request.target.name },
     context: contextOf(request, slice.read),
     entities: entitiesOf(request, group, slice.read),
-    preparsedPolicySetId: slice.cedarName,
+  };
+  return knownEvaluation(slice.serial, question, () => askCedar(slice.cedarName, question));
+}
+
+function askCedar(
+  cedarName: string,
+  question: Omit<StatefulAuthorizationCall, 'preparsedPolicySetId' | 'validateRequest'>,
+): Evaluation | undefined {
+  const answer = statefulIsAuthorized({
+    ...question,
+    preparsedPolicySetId: cedarName,
     validateRequest: false,
   });
   if (answer.type === 'failure') return undefined;

@@ -13,7 +13,12 @@ import { joinReadNames } from './read-names.ts';
  * The policies whose scope (the part in parentheses) covers a request, parsed and ready. Cedar looks at a condition only
  * where the scope holds, so that the others can neither decide nor fail; leaving them out is what keeps an answer fast.
  */
-export type PolicySlice = { readonly cedarName: string; readonly read: ReadNames };
+export type PolicySlice = {
+  readonly cedarName: string;
+  /** Never given to another slice, unlike Cedar's name of it. */
+  readonly serial: number;
+  readonly read: ReadNames;
+};
 
 /** The slice for a request; undefined when Cedar would not parse it again, which counts as unavailable. */
 export function sliceFor(policy: PolicySet, request: PolicyRequest): PolicySlice | undefined {
@@ -81,6 +86,7 @@ function keyOf(entity: EntityUidJson): string {
 
 /** Slices in the order of their last use. Cedar keeps what it parsed under a name for ever, so the names are few and used again. */
 const slices = new Map<string, PolicySlice>();
+let serials = 0;
 const freeNames = Array.from({ length: 1024 }, (_, index) => `slice-${index}`);
 
 function parsedSlice(key: string, policies: readonly LoadedPolicy[]): PolicySlice | undefined {
@@ -104,7 +110,12 @@ function parsedSlice(key: string, policies: readonly LoadedPolicy[]): PolicySlic
     freeNames.push(cedarName);
     return undefined;
   }
-  const slice = { cedarName, read: joinReadNames(policies.map((policy) => policy.names)) };
+  serials += 1;
+  const slice = {
+    cedarName,
+    serial: serials,
+    read: joinReadNames(policies.map((policy) => policy.names)),
+  };
   slices.set(key, slice);
   return slice;
 }
