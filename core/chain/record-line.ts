@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { hash as digestOf } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import type { AuditRecord, FlatStrings } from '#core/contract';
+import { canonicalJson, type JsonValue } from './canonical-json.ts';
 
 /** Where the next record goes. */
 export type ChainPosition = {
@@ -103,9 +104,9 @@ function hashMember(hash: string): string {
   return `"chainHash":"${hash}",`;
 }
 
-function canonical(value: object): string {
+function canonical(value: { readonly [name: string]: JsonValue }): string {
   try {
-    const text = canonicalize(value);
+    const text = canonicalJson(value);
     if (text !== undefined) return text;
   } catch (cause) {
     throw new ChainError(
@@ -131,7 +132,7 @@ function canonicalWithoutHash(value: unknown): string | undefined {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+  return digestOf('sha256', text, 'hex');
 }
 
 const outline = z.looseObject({ additionalEventData: z.record(z.string(), z.unknown()) });
