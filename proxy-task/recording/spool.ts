@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, mkdir, open, opendir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, opendir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SessionId, sessionId } from '#core/contract';
 import {
@@ -35,9 +35,9 @@ export function openSpool(directory: string): FolderSpool {
     begin: (head) => writeHead(folder(head.sessionId), headPath(head), head),
     append: (channel, chunk, bytes) => write(chunkPath(channel, chunk), O_WRONLY | O_CREAT | O_APPEND, bytes),
     read: (channel, chunk) => readFile(chunkPath(channel, chunk), { flag: constants.O_RDONLY | O_NOFOLLOW }),
-    remove: (channel, chunk) => rm(chunkPath(channel, chunk), { force: true }),
+    remove: (channel, chunk) => removeFile(chunkPath(channel, chunk)),
     end: async (channel) => {
-      await rm(headPath(channel), { force: true });
+      await removeFile(headPath(channel));
       await removeIfEmpty(folder(channel.sessionId));
     },
     unfinished: () => unfinishedChannels(base),
@@ -77,9 +77,10 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   const part = path.replace(/\.json$/, partSuffix);
   await write(part, O_WRONLY | O_CREAT | O_EXCL, bytes);
   try {
-    await link(part, path);
-  } finally {
+    await rename(part, path);
+  } catch (error) {
     await rm(part, { force: true });
+    throw error;
   }
 }
 
@@ -119,6 +120,11 @@ async function* namesIn(path: string): AsyncGenerator<string, void, undefined> {
   const folder = await opendir(path).catch(unless('ENOENT'));
   if (folder === undefined) return;
   for await (const entry of folder) yield entry.name;
+}
+
+/** As `rm` with force does it, without its look at what is there first. */
+async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch(unless('ENOENT'));
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {
