@@ -34,23 +34,26 @@ function figuresOf(rounds: readonly Round[]): readonly Figure[] {
   const rate = (path: PathName) => summarise(of(path).map(({ perSecond }) => perSecond));
   const cpu = (path: PathName) => of(path).flatMap(({ proxyMs }) => proxyMs ?? []);
   const ours = rate('sshtrail');
-  const figures: Figure[] = (['direct', 'jump'] as const).map((path) => ({
-    name: path === 'direct' ? 'connection-rate' : 'connection-rate-beside-jump',
+  const rates: Figure[] = (['direct', 'jump', 'ssh2'] as const).map((path) => ({
+    name: path === 'direct' ? 'connection-rate' : `connection-rate-beside-${path}`,
     unit: '/s',
     measured: { kind: 'value', value: ours.mean, min: ours.min, max: ours.max },
     against: { kind: 'baseline', name: pathLabels[path], value: rate(path).mean },
   }));
-  const jumpCpu = cpu('jump');
-  if (jumpCpu.length > 0) {
-    const ourCpu = summarise(cpu('sshtrail'));
-    figures.push({
-      name: 'connection-cpu-beside-jump',
-      unit: 'ms',
-      measured: { kind: 'value', value: ourCpu.mean, min: ourCpu.min, max: ourCpu.max },
-      against: { kind: 'baseline', name: 'jump host', value: summarise(jumpCpu).mean },
-    });
-  }
-  return figures;
+  const ourCpu = cpu('sshtrail');
+  if (ourCpu.length === 0) return rates;
+  const { mean, min, max } = summarise(ourCpu);
+  const costs = (['jump', 'ssh2'] as const)
+    .filter((path) => cpu(path).length > 0)
+    .map(
+      (path): Figure => ({
+        name: `connection-cpu-beside-${path}`,
+        unit: 'ms',
+        measured: { kind: 'value', value: mean, min, max },
+        against: { kind: 'baseline', name: pathLabels[path], value: summarise(cpu(path)).mean },
+      }),
+    );
+  return [...rates, ...costs];
 }
 
 async function connect(ssh: SshPaths, path: PathName, count: number): Promise<Round> {

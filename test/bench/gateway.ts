@@ -84,7 +84,8 @@ export function writeSecret(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
 }
 
-async function settled(gateway: Child): Promise<void> {
+/** Waits until a proxy has no session left. */
+export async function settled(gateway: Child): Promise<void> {
   const deadline = Date.now() + 60_000;
   while ((await gateway.ask({ kind: 'count-sessions' }, 'sessions')).count > 0) {
     if (Date.now() > deadline)

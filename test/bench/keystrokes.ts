@@ -33,7 +33,7 @@ export const keystrokes: Family = {
     const bulk = await startBulk(ssh);
     const cpuBefore = ssh.gateway.usage().cpuSeconds;
     const started = performance.now();
-    const beside = await type(ssh, ['direct', 'sshtrail']);
+    const beside = await type(ssh, ['direct', 'ssh2', 'sshtrail']);
     const busy = (ssh.gateway.usage().cpuSeconds - cpuBefore) / ((performance.now() - started) / 1000);
     workbench.progress(`keystrokes: the gateway used ${busy.toFixed(2)} of a processor meanwhile`);
     if (bulk.exitCode !== null || bulk.signalCode !== null)
@@ -62,7 +62,7 @@ function figuresOf(
   return [
     ...baselines.map(
       (path): Figure => ({
-        name: `keystroke${suffix}${path === 'jump' ? '-beside-jump' : ''}`,
+        name: `keystroke${suffix}${path === 'direct' ? '' : `-beside-${path}`}`,
         unit: 'ms',
         measured: { kind: 'percentiles', p50: at('sshtrail', 0.5), p99: at('sshtrail', 0.99) },
         against: { kind: 'baseline', name: pathLabels[path], value: at(path, 0.5) },

@@ -6,10 +6,12 @@ import {
   type GatewayProcess,
   type Premises,
   preparePremises,
+  settled,
   startGatewayProcess,
   targetName,
   writeSecret,
 } from './gateway.ts';
+import { type Ssh2Proxy, startSsh2Proxy } from './ssh2-proxy.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Shells in numbers through a gateway to a target that costs little; each of the three is a process of its own. */
@@ -19,9 +21,11 @@ export type Load = {
   /** Tells of connections that ended unasked. */
   readonly client: Child;
   readonly target: Child;
-  /** Opens shells and keeps them; resolves with the seconds it took when all stand. `direct` leads past the gateway. */
-  open(count: number, way?: 'gateway' | 'direct'): Promise<number>;
-  /** Closes them all; resolves when the gateway has them on record. */
+  /** Made of the library ssh2, to the same target; started when it is first asked for. */
+  ssh2(): Promise<Ssh2Proxy>;
+  /** Opens shells and keeps them; resolves with the seconds it took when all stand. `direct` leads past every proxy. */
+  open(count: number, way?: 'gateway' | 'direct' | 'ssh2'): Promise<number>;
+  /** Closes them all; resolves when the gateway has them on record, and no proxy has any left. */
   close(): Promise<void>;
 };
 
@@ -40,21 +44,40 @@ export async function openLoad(workbench: Workbench): Promise<Load> {
   const gateway = await startGatewayProcess(workbench, premises, { port: target.port, hostKey });
   const client = await startedFor(workbench, 'load-process.ts', premises.engineerKeyFile);
   const login = userInfo().username;
+  let beside: Promise<Ssh2Proxy> | undefined;
+  const ssh2 = () => {
+    const { gatewayKey: host, engineerKeyFile } = premises;
+    beside ??= startSsh2Proxy(
+      workbench,
+      { host, engineerKeyFile, proxy: generatePrivateKey('ed25519') },
+      target.port,
+    );
+    return beside;
+  };
+  const destination = async (way: 'gateway' | 'direct' | 'ssh2') => {
+    switch (way) {
+      case 'gateway':
+        return { port: gateway.port, user: `${login}@${targetName}` };
+      case 'direct':
+        return { port: target.port, user: login };
+      case 'ssh2':
+        return { port: (await ssh2()).port, user: login };
+    }
+  };
   return {
     premises,
     gateway,
     client,
     target,
+    ssh2,
     async open(count, way = 'gateway') {
-      const to =
-        way === 'gateway'
-          ? { port: gateway.port, user: `${login}@${targetName}` }
-          : { port: target.port, user: login };
+      const to = await destination(way);
       return (await client.ask({ kind: 'open', count, inFlight, ...to }, 'opened', openDeadlineMs)).seconds;
     },
     async close() {
       await client.ask({ kind: 'close' }, 'closed');
       await gateway.settled();
+      if (beside !== undefined) await settled(await beside);
     },
   };
 }

@@ -12,22 +12,50 @@ const perSession = { direction: 'at-most', limit: 32 } as const;
 
 export const memory: Family = {
   name: 'memory',
-  about: 'resident memory of the gateway with 0, 200 and 1,000 idle shells',
+  about: 'resident memory of the gateway, and of a proxy made of ssh2, with 0, 200 and 1,000 idle shells',
   async measure(workbench) {
     const load = await openLoad(workbench);
     const none = await restingBytes(workbench, load, 0);
     const some = await restingBytes(workbench, load, 200);
     const many = await restingBytes(workbench, load, 1000);
+    await load.close();
+    const beside = await besideSsh2(workbench, load);
     const own = { name: 'the benchmark itself', bytes: process.memoryUsage.rss() };
     return [
       residentFigure('memory-0', none, own),
+      residentFigure('memory-0-beside-ssh2', none, { name: 'ssh2', bytes: beside.none }),
       residentFigure('memory-200', some, { name: 'no session', bytes: none }),
       residentFigure('memory-1000', many, { name: 'no session', bytes: none }),
+      residentFigure('memory-1000-beside-ssh2', many, { name: 'ssh2', bytes: beside.many }),
       perSessionFigure('memory-per-idle-session', many - some, 800),
       perSessionFigure('memory-per-idle-session-from-none', many - none, 1000),
+      {
+        name: 'memory-per-idle-session-beside-ssh2',
+        unit: 'KiB',
+        measured: { kind: 'value', value: (many - some) / 800 / kibibyte },
+        against: { kind: 'baseline', name: 'ssh2', value: (beside.many - beside.some) / 800 / kibibyte },
+      },
     ];
   },
 };
+
+/** The same numbers of shells through the proxy made of ssh2, to the same target. */
+async function besideSsh2(
+  workbench: Workbench,
+  load: Load,
+): Promise<{ readonly none: number; readonly some: number; readonly many: number }> {
+  const proxy = await load.ssh2();
+  const at = async (more: number, sessions: number): Promise<number> => {
+    if (more > 0) await load.open(more, 'ssh2');
+    await sleep(more === 0 ? 1000 : restMs);
+    const { rssBytes } = proxy.usage();
+    workbench.progress(
+      `memory: ${sessions} idle shells through ssh2, ${(rssBytes / mebibyte).toFixed(1)} MiB`,
+    );
+    return rssBytes;
+  };
+  return { none: await at(0, 0), some: await at(200, 200), many: await at(800, 1000) };
+}
 
 export const memory10k: Family = {
   name: 'memory-10k',

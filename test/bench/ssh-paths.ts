@@ -19,21 +19,27 @@ import {
   type GatewayProcess,
   type Premises,
   preparePremises,
+  settled,
   startGatewayProcess,
   targetName,
   writeSecret,
 } from './gateway.ts';
 import { cpuWithChildren, hasChildren } from './process-usage.ts';
+import { type Ssh2Proxy, startSsh2Proxy } from './ssh2-proxy.ts';
 import type { Workbench } from './workbench.ts';
 
-/** The three ways to the same sshd: straight, through an sshd as jump host, through the gateway. Each is a Host of the client's configuration. */
-export const pathNames = ['direct', 'jump', 'sshtrail'] as const;
+/**
+ * The ways to the same sshd: straight, through an sshd as jump host, through a proxy made of the library ssh2, through the gateway. Each
+ * is a Host of the client's configuration.
+ */
+export const pathNames = ['direct', 'jump', 'ssh2', 'sshtrail'] as const;
 export type PathName = (typeof pathNames)[number];
 
 /** What the figures call them. */
 export const pathLabels: Readonly<Record<PathName, string>> = {
   direct: 'direct',
   jump: 'ssh -J',
+  ssh2: 'ssh2',
   sshtrail: 'sshtrail',
 };
 
@@ -60,6 +66,10 @@ export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
   const { folder } = workbench;
   const premises = await preparePremises(workbench);
   const authority = formatPublicKeyLine(premises.authority.publicKey);
+  // The library shows a key, where everybody else shows a certificate: it knows none.
+  const ssh2Key = generatePrivateKey('ed25519');
+  const ssh2KeysFile = join(folder, 'ssh2_authorized_keys');
+  writeSecret(ssh2KeysFile, `${formatPublicKeyLine(ssh2Key.publicKey)}\n`);
   const [target, jump] = await Promise.all(
     ['target', 'jump'].map(async (name) => {
       const hostKey = generatePrivateKey('ed25519');
@@ -67,6 +77,7 @@ export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
         directory: join(folder, name),
         authority,
         hostKey: formatPrivateKey(hostKey, name),
+        extraConfiguration: [`Ciphers ${cipher}`, 'Match all', `  AuthorizedKeysFile ${ssh2KeysFile}`],
       });
       workbench.defer(() => sshd.stop());
       return { sshd, hostKey };
@@ -78,6 +89,11 @@ export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
     port: target.sshd.port,
     hostKey: target.hostKey,
   });
+  const ssh2 = await startSsh2Proxy(
+    workbench,
+    { host: premises.gatewayKey, engineerKeyFile: premises.engineerKeyFile, proxy: ssh2Key },
+    target.sshd.port,
+  );
 
   const login = userInfo().username;
   const certified = await certifyEngineer(folder, premises, login);
@@ -92,6 +108,13 @@ export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
       user: login,
       identity: certified,
       via: 'jump-host',
+    },
+    {
+      name: 'ssh2',
+      port: ssh2.port,
+      key: premises.gatewayKey,
+      user: login,
+      identity: [`IdentityFile ${premises.engineerKeyFile}`],
     },
     {
       name: 'sshtrail',
@@ -109,16 +132,27 @@ export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
   );
   const configuration = join(folder, 'ssh_config');
   writeFileSync(configuration, [...hosts.map(hostText), commonText(knownHosts)].join('\n'));
-  return pathsWith(workbench, premises, gateway, configuration, jump.sshd.process.pid ?? 0);
+  return pathsWith(
+    workbench,
+    premises,
+    { gateway, ssh2, jumpPid: jump.sshd.process.pid ?? 0 },
+    configuration,
+  );
 }
+
+type Proxies = {
+  readonly gateway: GatewayProcess;
+  readonly ssh2: Ssh2Proxy;
+  readonly jumpPid: number;
+};
 
 function pathsWith(
   workbench: Workbench,
   premises: Premises,
-  gateway: GatewayProcess,
+  proxies: Proxies,
   configuration: string,
-  jumpPid: number,
 ): SshPaths {
+  const { gateway } = proxies;
   const living = new Set<ChildProcess>();
   workbench.defer(async () => {
     await Promise.all([...living].map(endProcess));
@@ -151,15 +185,28 @@ function pathsWith(
       return child;
     },
     async proxyCpuSeconds(path) {
-      if (path === 'direct') return undefined;
-      if (path === 'jump') {
-        await childless(jumpPid);
-        return cpuWithChildren(jumpPid);
-      }
-      await gateway.settled();
-      return gateway.usage().cpuSeconds;
+      return cpuSecondsAtRest(proxies, path);
     },
   };
+}
+
+async function cpuSecondsAtRest(
+  { gateway, ssh2, jumpPid }: Proxies,
+  path: PathName,
+): Promise<number | undefined> {
+  switch (path) {
+    case 'direct':
+      return undefined;
+    case 'jump':
+      await childless(jumpPid);
+      return cpuWithChildren(jumpPid);
+    case 'ssh2':
+      await settled(ssh2);
+      return ssh2.usage().cpuSeconds;
+    case 'sshtrail':
+      await gateway.settled();
+      return gateway.usage().cpuSeconds;
+  }
 }
 
 /** A server's time for a connection counts once the connection's own process has ended. */
@@ -242,10 +289,12 @@ function hostText(host: {
   ].join('\n');
 }
 
+const cipher = 'aes128-gcm@openssh.com';
+
 /** One key exchange for all, since the paths would else differ by it; keystrokes without the decoys that newer clients send. */
 function commonText(knownHosts: string): string {
   return `Host *
-  Ciphers aes128-gcm@openssh.com
+  Ciphers ${cipher}
   KexAlgorithms curve25519-sha256
   IdentitiesOnly yes
   IdentityAgent none

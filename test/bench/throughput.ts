@@ -17,6 +17,9 @@ type Measured = {
   readonly transfer: Transfer;
 };
 
+/** What stands beside ours as a proxy. */
+const proxies = ['jump', 'ssh2'] as const;
+
 const gibibyte = 1024 ** 3;
 const warmUpBytes = 64 * 1024 ** 2;
 
@@ -81,22 +84,26 @@ function figuresOf(all: readonly Measured[], direction: Direction, cipher: numbe
         promisedRatio: { direction: 'at-least', limit: 0.8 },
       },
     },
-    {
-      name: `throughput-${direction}-beside-jump`,
-      unit: 'MB/s',
-      measured: { kind: 'value', value: ours.mean, min: ours.min, max: ours.max },
-      against: { kind: 'baseline', name: pathLabels.jump, value: speed('jump').mean },
-    },
+    ...proxies.map(
+      (path): Figure => ({
+        name: `throughput-${direction}-beside-${path}`,
+        unit: 'MB/s',
+        measured: { kind: 'value', value: ours.mean, min: ours.min, max: ours.max },
+        against: { kind: 'baseline', name: pathLabels[path], value: speed(path).mean },
+      }),
+    ),
   ];
-  return ourCpu === undefined ? figures : [...figures, ...cpuFigures(direction, ourCpu, cipher, cpu('jump'))];
+  if (ourCpu === undefined) return figures;
+  const others = proxies.map((path) => ({ path, seconds: cpu(path)?.mean ?? 0 }));
+  return [...figures, ...cpuFigures(direction, ourCpu, cipher, others)];
 }
 
-/** Seconds of CPU for a GiB: beside the promise, the ciphers that no relay can do without, and the jump host where its time is known. */
+/** Seconds of CPU for a GiB: beside the promises, the ciphers that no relay can do without, and the other proxies where their time is known. */
 function cpuFigures(
   direction: Direction,
   ours: Summary,
   cipher: number,
-  jump: Summary | undefined,
+  others: readonly { readonly path: (typeof proxies)[number]; readonly seconds: number }[],
 ): readonly Figure[] {
   const name = `proxy-cpu-${direction}`;
   const of = {
@@ -110,15 +117,21 @@ function cpuFigures(
       ...of,
       against: { kind: 'baseline', name: 'ciphers alone', value: cipher },
     },
-    ...(jump === undefined || jump.mean === 0
-      ? []
-      : [
-          {
-            name: `${name}-beside-jump`,
-            ...of,
-            against: { kind: 'baseline', name: 'jump host', value: jump.mean },
-          } as const,
-        ]),
+    ...others
+      .filter(({ seconds }) => seconds > 0)
+      .map(({ path, seconds }): Figure => {
+        const promised = { promisedRatio: { direction: 'at-most', limit: 1 } } as const;
+        return {
+          name: `${name}-beside-${path}`,
+          ...of,
+          against: {
+            kind: 'baseline',
+            name: pathLabels[path],
+            value: seconds,
+            ...(path === 'ssh2' ? promised : {}),
+          },
+        };
+      }),
   ];
 }
 
