@@ -55,6 +55,7 @@ export async function startGatewayProcess(
   workbench: Workbench,
   premises: Premises,
   target: { readonly port: number; readonly hostKey: PrivateKey },
+  workers = 1,
 ): Promise<GatewayProcess> {
   const { data } = premises;
   writeSecret(data.policy, policy);
@@ -64,6 +65,7 @@ export async function startGatewayProcess(
       formatPublicKeyLine(premises.engineerKey.publicKey),
       target.port,
       formatPublicKeyLine(target.hostKey.publicKey),
+      workers,
     ),
   );
   const { nodeFlags, progress } = workbench;
@@ -103,11 +105,17 @@ forbid (principal, action == Action::"exec", resource)
 when { context has program && ["halt", "poweroff", "reboot", "shutdown"].contains(context.program) };
 `;
 
-function configurationText(engineerKey: string, targetPort: number, targetKey: string): string {
+function configurationText(
+  engineerKey: string,
+  targetPort: number,
+  targetKey: string,
+  workers: number,
+): string {
   return `gateway:
   listen: { host: 127.0.0.1, port: 0 }
   proxyId: bench
   eventSource: ssh-proxy.example.com
+  workers: ${workers}
   maxSessions: 20000
   maxConnectionsPerSource: 20000
   maxStartsPerSourcePerMinute: 1000000

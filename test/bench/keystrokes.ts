@@ -110,14 +110,14 @@ async function type(ssh: SshPaths, paths: readonly PathName[]): Promise<Echoes> 
 }
 
 /** A program on a raw terminal that gives every key back. */
-async function openTerminal(ssh: SshPaths, path: PathName): Promise<ChildProcessWithoutNullStreams> {
+export async function openTerminal(ssh: SshPaths, path: PathName): Promise<ChildProcessWithoutNullStreams> {
   const child = ssh.start(path, ['-tt'], 'stty raw -echo; printf R; exec cat');
   child.stderr.resume();
   await next(child, path);
   return child;
 }
 
-async function press(terminal: ChildProcessWithoutNullStreams): Promise<number> {
+export async function press(terminal: ChildProcessWithoutNullStreams): Promise<number> {
   const echo = next(terminal, 'the terminal');
   const started = performance.now();
   terminal.stdin.write('k');

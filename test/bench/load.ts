@@ -35,13 +35,13 @@ const openDeadlineMs = 1_200_000;
 /** Logins on their way at once. */
 export const inFlight = 16;
 
-export async function openLoad(workbench: Workbench): Promise<Load> {
+export async function openLoad(workbench: Workbench, workers = 1): Promise<Load> {
   const premises = await preparePremises(workbench);
   const hostKey = generatePrivateKey('ed25519');
   const hostKeyFile = join(workbench.folder, 'target_key');
   writeSecret(hostKeyFile, formatPrivateKey(hostKey, 'target'));
   const target = await startedFor(workbench, 'target-process.ts', hostKeyFile);
-  const gateway = await startGatewayProcess(workbench, premises, { port: target.port, hostKey });
+  const gateway = await startGatewayProcess(workbench, premises, { port: target.port, hostKey }, workers);
   const client = await startedFor(workbench, 'load-process.ts', premises.engineerKeyFile);
   const login = userInfo().username;
   let beside: Promise<Ssh2Proxy> | undefined;

@@ -5,6 +5,7 @@ import { BenchError } from './bench-error.ts';
 import { coldStart } from './cold-start.ts';
 import { connections } from './connections.ts';
 import { type Figure, figureJson } from './figure.ts';
+import { hostile } from './hostile.ts';
 import { keystrokes } from './keystrokes.ts';
 import { memory, memory10k } from './memory.ts';
 import { million } from './million.ts';
@@ -14,6 +15,7 @@ import { sessionStarts } from './session-starts.ts';
 import { tableLines } from './table.ts';
 import { throughput } from './throughput.ts';
 import { type Family, type OpenWorkbench, openWorkbench } from './workbench.ts';
+import { workerStarts } from './worker-starts.ts';
 
 const families: readonly Family[] = [
   throughput,
@@ -24,6 +26,8 @@ const families: readonly Family[] = [
   revocation,
   queryable,
   coldStart,
+  workerStarts,
+  hostile,
   memory10k,
   million,
 ];

@@ -26,16 +26,23 @@ export function cpuWithChildren(pid: number): number | undefined {
 
 /** Whether any process has this one for a parent; false where the system does not tell. */
 export function hasChildren(pid: number): boolean {
-  if (!existsSync('/proc/self/stat')) return false;
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return parseStat(readFileSync(`/proc/${name}/stat`, 'utf8')).parent === pid;
-    } catch {
-      // It ended between the listing and the reading.
-      return false;
-    }
-  });
+  return childrenOf(pid).length > 0;
+}
+
+/** Processes that have this one for a parent; none where the system does not tell. */
+export function childrenOf(pid: number): readonly number[] {
+  if (!existsSync('/proc/self/stat')) return [];
+  return readdirSync('/proc')
+    .filter((name) => {
+      if (!/^\d+$/.test(name)) return false;
+      try {
+        return parseStat(readFileSync(`/proc/${name}/stat`, 'utf8')).parent === pid;
+      } catch {
+        // It ended between the listing and the reading.
+        return false;
+      }
+    })
+    .map(Number);
 }
 
 /** proc_pid_stat(5): fields 4 and 14 to 17. The second field may hold any character, so counting starts behind its last parenthesis. */

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { userInfo } from 'node:os';
+import { startStalledLoad } from '../support/stalled-load.ts';
+import { startChild } from './child.ts';
+import type { Figure } from './figure.ts';
+import { targetName } from './gateway.ts';
+import { openTerminal, press } from './keystrokes.ts';
+import { endProcess, openSshPaths, type SshPaths } from './ssh-paths.ts';
+import { percentile } from './statistics.ts';
+import type { Family } from './workbench.ts';
+
+const keys = 500;
+const pauseMs = 4;
+const stalledPerStep = 1000;
+const logins = 10;
+const attacks = ['ignored-windows', 'global-requests', 'never-reading', 'hundred-thousand-channels'];
+
+export const hostile: Family = {
+  name: 'hostile',
+  about: `${keys} keys of a session beside each kind of hostile peer, and stock logins beside ${10 * stalledPerStep} connections that stop half-way`,
+  onRequest: true,
+  async measure(workbench) {
+    const ssh = await openSshPaths(workbench);
+    const figures: Figure[] = [];
+    for (const attack of attacks) {
+      const attacker = await startChild('hostile-process.ts', [
+        `${ssh.gateway.port}`,
+        `${userInfo().username}@${targetName}`,
+        ssh.premises.engineerKeyFile,
+        attack,
+      ]);
+      const echoes = await type(ssh);
+      await attacker.stop();
+      workbench.progress(`hostile: beside ${attack} p99 ${percentile(echoes, 0.99).toFixed(2)} ms`);
+      figures.push(figureOf(`keystroke-beside-${attack}`, 'ms', echoes, 10));
+    }
+    const load = await startStalledLoad(ssh.gateway.port, stalledPerStep);
+    workbench.defer(() => load.stop());
+    workbench.progress(`hostile: ${load.held} of ${10 * stalledPerStep} stalled connections hold a place`);
+    const seconds: number[] = [];
+    for (let count = 0; count < logins; count += 1) seconds.push(await logIn(ssh));
+    figures.push(figureOf('login-beside-stalled', 's', seconds, 1));
+    return figures;
+  },
+};
+
+function figureOf(name: string, unit: string, values: readonly number[], limit: number): Figure {
+  return {
+    name,
+    unit,
+    measured: { kind: 'percentiles', p50: percentile(values, 0.5), p99: percentile(values, 0.99) },
+    against: { kind: 'promise', bound: { direction: 'at-most', limit } },
+  };
+}
+
+async function type(ssh: SshPaths): Promise<readonly number[]> {
+  const terminal = await openTerminal(ssh, 'sshtrail');
+  const echoes: number[] = [];
+  for (let key = 0; key < keys; key += 1) {
+    echoes.push(await press(terminal));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  await endProcess(terminal);
+  return echoes;
+}
+
+async function logIn(ssh: SshPaths): Promise<number> {
+  const started = performance.now();
+  const child = spawn('ssh', [...ssh.arguments('sshtrail'), 'true'], { stdio: 'ignore' });
+  await once(child, 'close');
+  return (performance.now() - started) / 1000;
+}
