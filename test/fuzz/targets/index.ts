@@ -1,0 +1,12 @@
+import type { FuzzTarget } from '../fuzz-target.ts';
+import { coreTargets } from './core-targets.ts';
+import { keyTargets } from './key-targets.ts';
+import { messageTargets } from './message-targets.ts';
+import { packetTargets } from './packet-targets.ts';
+
+export const targets: readonly FuzzTarget[] = [
+  ...packetTargets,
+  ...messageTargets,
+  ...keyTargets,
+  ...coreTargets,
+];
