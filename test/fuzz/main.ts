@@ -9,7 +9,7 @@ import { keepSeed } from './seeds.ts';
 import { targets } from './targets/index.ts';
 
 /** An input that takes longer hangs. */
-const hangMs = 10_000;
+const hangMs = 20_000;
 const maxHeapMib = 1024;
 
 try {

@@ -8,16 +8,14 @@ import {
 import {
   formatPrivateKey,
   formatPublicKeyLine,
-  generatePrivateKey,
   KeyError,
   parsePrivateKey,
   parsePublicKey,
   parsePublicKeyLine,
 } from '../../../ssh/keys/index.ts';
-import { WireWriter } from '../../../ssh/wire/index.ts';
 import { expectThat, type FuzzTarget, parserTarget } from '../fuzz-target.ts';
 import { hostCertificate, nowSeconds, userCertificate } from './fixed-certificate.ts';
-import { authorityKey, hostKey, userKey } from './fixed-keys.ts';
+import { authorityKey, ecdsaKey, hostKey, publicKeyBlobs, userKey } from './fixed-keys.ts';
 
 const signed = Buffer.from('what was signed');
 const keyTypes = [
@@ -33,17 +31,11 @@ const keyTypes = [
   'ssh-ed25519-cert-v01@openssh.com',
   'ssh:',
 ];
-const blobs = (): readonly Buffer[] => [
-  userKey.publicKey.blob,
-  ...(['ecdsa-p256', 'rsa-3072'] as const).map((type) => generatePrivateKey(type).publicKey.blob),
-  securityKeyBlob('sk-ssh-ed25519@openssh.com'),
-];
-
 export const keyTargets: readonly FuzzTarget[] = [
   parserTarget({
     name: 'public-key',
     about: 'key blobs (RFC 4253 §6.6), and signatures that are noise to them',
-    starts: blobs,
+    starts: () => publicKeyBlobs,
     tokens: keyTypes,
     family: [KeyError],
     parse: (input) => parsePublicKey(input),
@@ -87,7 +79,8 @@ export const keyTargets: readonly FuzzTarget[] = [
   parserTarget({
     name: 'public-key-line',
     about: 'lines of authorized_keys and .pub files',
-    starts: () => blobs().map((blob) => Buffer.from(formatPublicKeyLine(parsePublicKey(blob), 'somebody'))),
+    starts: () =>
+      publicKeyBlobs.map((blob) => Buffer.from(formatPublicKeyLine(parsePublicKey(blob), 'somebody'))),
     tokens: [...keyTypes, 'AAAA', '==', ' ', '\t', '#'],
     family: [KeyError],
     parse: (input) => parsePublicKeyLine(input.toString('latin1')),
@@ -106,7 +99,7 @@ export const keyTargets: readonly FuzzTarget[] = [
     about: "private keys in OpenSSH's form and in PEM",
     starts: () => [
       Buffer.from(formatPrivateKey(hostKey, 'host')),
-      Buffer.from(formatPrivateKey(generatePrivateKey('ecdsa-p256'), 'host')),
+      Buffer.from(formatPrivateKey(ecdsaKey, 'host')),
     ],
     tokens: [
       '-----BEGIN OPENSSH PRIVATE KEY-----',
@@ -125,8 +118,7 @@ export const keyTargets: readonly FuzzTarget[] = [
   parserTarget({
     name: 'private-key-body',
     about: "the inside of OpenSSH's private key form, which is base64 in a file",
-    starts: () =>
-      [hostKey, generatePrivateKey('ecdsa-p256')].map((key) => bodyOf(formatPrivateKey(key, 'host'))),
+    starts: () => [hostKey, ecdsaKey].map((key) => bodyOf(formatPrivateKey(key, 'host'))),
     tokens: [...keyTypes, 'openssh-key-v1', 'none', 'bcrypt', 'aes256-ctr'],
     family: [KeyError],
     parse: (input) =>
@@ -135,11 +127,6 @@ export const keyTargets: readonly FuzzTarget[] = [
       ),
   }),
 ];
-
-function securityKeyBlob(type: string): Buffer {
-  const raw = userKey.publicKey.blob.subarray(-32);
-  return new WireWriter().string(type).string(raw).string('ssh:').finish();
-}
 
 function bodyOf(text: string): Buffer {
   return Buffer.from(text.split('\n').slice(1, -2).join(''), 'base64');

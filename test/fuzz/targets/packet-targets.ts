@@ -99,7 +99,7 @@ function sealedTarget(cipher: string, mac: string): FuzzTarget {
     name: `packets-${cipher}${mac === 'implicit' ? '' : `-${mac}`}`.replaceAll('@openssh.com', ''),
     about: `packets under ${cipher}${mac === 'implicit' ? '' : ` and ${mac}`}; the first byte says in what pieces they come`,
     starts: () => [
-      Buffer.concat([Buffer.of(7), sealedStream(sealerNamed(cipher, mac, fixedSecrets), genuine)]),
+      Buffer.concat([Buffer.of(0), sealedStream(sealerNamed(cipher, mac, fixedSecrets), genuine)]),
     ],
     tokens: ['\0\0\0\x0c', '\0\x04\0\0'],
     run(input) {
@@ -117,7 +117,7 @@ const plain: FuzzTarget = {
   about: 'packets before there are keys; the first byte says in what pieces they come',
   starts: () => [
     Buffer.concat([
-      Buffer.of(7),
+      Buffer.of(0),
       sealedStream(
         plainSealer,
         payloads.map((payload) => plainOf(payload, plainSealer)),
