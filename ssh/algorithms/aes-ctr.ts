@@ -25,7 +25,7 @@ const BLOCK_BYTES = 16;
 /** AES in counter mode (RFC 4344) with an HMAC. The counter runs on from packet to packet. */
 export function ctrSealer(name: CtrName, mac: MacAlgorithm, secrets: DirectionSecrets): PacketSealer {
   const cipher = createCipheriv(name, createSecretKey(secrets.key), secrets.iv);
-  const tagOf = hmac(mac, createSecretKey(secrets.macKey));
+  const tagOf = packetMac(mac, createSecretKey(secrets.macKey));
   return {
     blockBytes: BLOCK_BYTES,
     lengthAligned: !mac.encryptThenMac,
@@ -57,7 +57,7 @@ export function ctrOpener(name: CtrName, mac: MacAlgorithm, secrets: DirectionSe
 
 function encryptThenMacOpener(name: CtrName, mac: MacAlgorithm, secrets: DirectionSecrets): PacketOpener {
   const decipher = createDecipheriv(name, createSecretKey(secrets.key), secrets.iv);
-  const tagOf = hmac(mac, createSecretKey(secrets.macKey));
+  const tagOf = packetMac(mac, createSecretKey(secrets.macKey));
   return {
     blockBytes: BLOCK_BYTES,
     lengthAligned: false,
@@ -76,7 +76,7 @@ function encryptThenMacOpener(name: CtrName, mac: MacAlgorithm, secrets: Directi
 /** The length is encrypted, so the first block is decrypted before anything is authenticated (RFC 4253 §6). */
 function encryptAndMacOpener(name: CtrName, mac: MacAlgorithm, secrets: DirectionSecrets): PacketOpener {
   const decipher = createDecipheriv(name, createSecretKey(secrets.key), secrets.iv);
-  const tagOf = hmac(mac, createSecretKey(secrets.macKey));
+  const tagOf = packetMac(mac, createSecretKey(secrets.macKey));
   let head: Buffer = Buffer.alloc(0);
   return {
     blockBytes: BLOCK_BYTES,
@@ -98,7 +98,11 @@ function encryptAndMacOpener(name: CtrName, mac: MacAlgorithm, secrets: Directio
   };
 }
 
-function hmac(mac: MacAlgorithm, key: KeyObject): (sequence: number, packet: Buffer) => Buffer {
+/** The MAC of packets: over the packet number and the packet (RFC 4253 §6.4). */
+export function packetMac(
+  mac: Pick<MacAlgorithm, 'hash'>,
+  key: KeyObject,
+): (sequence: number, packet: Buffer) => Buffer {
   const counter = Buffer.allocUnsafeSlow(4);
   return (sequence, packet) => {
     counter.writeUInt32BE(sequence, 0);

@@ -1,4 +1,4 @@
-import { createECDH, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createECDH, diffieHellman, type ECDH, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { rawBytesOf, rawPublicKey } from '../keys/index.ts';
 import { WireWriter } from '../wire/index.ts';
 import { AlgorithmError } from './algorithm-error.ts';
@@ -26,17 +26,17 @@ export const curve25519: KeyExchangeMethod = {
 };
 
 /** RFC 5656 §4: ecdh over a NIST curve; points travel uncompressed. */
-export function nistCurve(curve: string, pointBytes: number, hash: 'sha256' | 'sha384' | 'sha512') {
-  const secretFrom = (own: ReturnType<typeof createECDH>, peerValue: Buffer): Buffer => {
-    if (peerValue.length !== pointBytes || peerValue[0] !== 0x04)
+export function nistCurve(
+  curve: string,
+  pointBytes: number,
+  hash: 'sha256' | 'sha384' | 'sha512',
+): KeyExchangeMethod {
+  const secretFrom = (own: ECDH, peerValue: Buffer): Buffer => {
+    if (peerValue.length !== pointBytes)
       throw new AlgorithmError('bad-public-value', `the peer's ${curve} point is not ${pointBytes} bytes`);
-    try {
-      return asMpint(own.computeSecret(peerValue));
-    } catch (cause) {
-      throw new AlgorithmError('bad-public-value', `the peer's point is not on ${curve}`, { cause });
-    }
+    return asMpint(nistSecret(own, peerValue));
   };
-  const method: KeyExchangeMethod = {
+  return {
     hash,
     initiate() {
       const own = createECDH(curve);
@@ -47,7 +47,17 @@ export function nistCurve(curve: string, pointBytes: number, hash: 'sha256' | 's
       return { publicValue: own.generateKeys(), secret: secretFrom(own, peerValue) };
     },
   };
-  return method;
+}
+
+/** @throws AlgorithmError where the point is compressed, at infinity or not on the curve. */
+export function nistSecret(own: ECDH, peerValue: Buffer): Buffer {
+  if (peerValue[0] !== 0x04)
+    throw new AlgorithmError('bad-public-value', "the peer's point is not an uncompressed one");
+  try {
+    return own.computeSecret(peerValue);
+  } catch (cause) {
+    throw new AlgorithmError('bad-public-value', "the peer's point is not on its curve", { cause });
+  }
 }
 
 export function x25519KeyPair(): { readonly privateKey: KeyObject; readonly publicValue: Buffer } {

@@ -56,7 +56,8 @@ function encapsulated(key: Buffer): { readonly sharedKey: Buffer; readonly ciphe
   }
 }
 
-function decapsulated(privateKey: KeyObject, ciphertext: Buffer): Buffer {
+/** A wrong ciphertext of the right length gives another secret, not an error (FIPS 203, implicit rejection). */
+export function decapsulated(privateKey: KeyObject, ciphertext: Buffer): Buffer {
   try {
     return decapsulate(privateKey, ciphertext);
   } catch (cause) {

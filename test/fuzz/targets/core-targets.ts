@@ -16,7 +16,8 @@ export const coreTargets: readonly FuzzTarget[] = [
     family: [],
     parse: (input) => parseLoginName(input.toString('utf8')),
     expect(name) {
-      if (name.kind === 'malformed') return;
+      if (name.kind === 'jump') expectThat(/^[\w.$-]{1,64}$/.test(name.user), 'a user is no account name');
+      if (name.kind !== 'login-at-target') return;
       expectThat(/^[\w.$-]{1,64}$/.test(name.login), 'a login is no account name');
       expectThat(/^[a-z0-9._-]{1,128}$/.test(name.target), 'a target is no name');
     },
