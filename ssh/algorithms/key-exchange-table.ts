@@ -2,10 +2,14 @@ import { AlgorithmError } from './algorithm-error.ts';
 import { curve25519, nistCurve } from './elliptic-curve.ts';
 import { finiteField } from './finite-field.ts';
 import type { KeyExchangeMethod } from './key-exchange-method.ts';
-import { mlkem768x25519 } from './mlkem768x25519.ts';
+import { mlKem768 } from './ml-kem-768.ts';
+import { sntrup761 } from './sntrup761.ts';
+import { x25519Hybrid } from './x25519-hybrid.ts';
 
 const methods: ReadonlyMap<string, KeyExchangeMethod> = new Map([
-  ['mlkem768x25519-sha256', mlkem768x25519],
+  ['mlkem768x25519-sha256', x25519Hybrid(mlKem768, 'sha256')],
+  ['sntrup761x25519-sha512', x25519Hybrid(sntrup761, 'sha512')],
+  ['sntrup761x25519-sha512@openssh.com', x25519Hybrid(sntrup761, 'sha512')],
   ['curve25519-sha256', curve25519],
   ['curve25519-sha256@libssh.org', curve25519],
   ['ecdh-sha2-nistp256', nistCurve('prime256v1', 65, 'sha256')],

@@ -9,7 +9,14 @@ export type AlgorithmProfile = {
 
 export type ProfileName = 'modern' | 'compatible' | 'fips';
 
-const keyExchange = ['mlkem768x25519-sha256', 'curve25519-sha256', 'curve25519-sha256@libssh.org'] as const;
+const keyExchange = [
+  'mlkem768x25519-sha256',
+  // The only post-quantum one of OpenSSH 8.5 to 9.8.
+  'sntrup761x25519-sha512',
+  'sntrup761x25519-sha512@openssh.com',
+  'curve25519-sha256',
+  'curve25519-sha256@libssh.org',
+] as const;
 const nistExchange = ['ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'ecdh-sha2-nistp521'] as const;
 const groupExchange = ['diffie-hellman-group16-sha512', 'diffie-hellman-group14-sha256'] as const;
 const gcm = ['aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'] as const;

@@ -7,6 +7,8 @@ import { errorOf } from '../transport/linked-transports.ts';
 
 const methods = [
   'mlkem768x25519-sha256',
+  'sntrup761x25519-sha512',
+  'sntrup761x25519-sha512@openssh.com',
   'curve25519-sha256',
   'curve25519-sha256@libssh.org',
   'ecdh-sha2-nistp256',

@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { packetMac } from '../../../ssh/algorithms/aes-ctr.ts';
 import { nistSecret, x25519Secret } from '../../../ssh/algorithms/elliptic-curve.ts';
 import { type PacketSealer, sealerNamed } from '../../../ssh/algorithms/index.ts';
-import { decapsulated } from '../../../ssh/algorithms/mlkem768x25519.ts';
+import { decapsulated } from '../../../ssh/algorithms/ml-kem-768.ts';
 import { privateKeyFromKeyObject } from '../../../ssh/keys/private-key.ts';
 import { WireReader } from '../../../ssh/wire/index.ts';
 import ciphers from '../../vectors/ssh-algorithms/ciphers.json' with { type: 'json' };
