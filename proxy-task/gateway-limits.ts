@@ -16,9 +16,18 @@ export function limitsOf(
     maxConnectionsPerSource: gateway.maxConnectionsPerSource,
     maxStartsPerSourcePerMinute: gateway.maxStartsPerSourcePerMinute,
     maxStartups: gateway.maxStartups,
+    keepalive: {
+      intervalMs: gateway.keepalive.seconds * 1000,
+      maxUnanswered: gateway.keepalive.maxUnanswered,
+    },
     maxChannelsPerConnection: gateway.maxChannelsPerConnection,
     rekeyBytes: gateway.rekeyBytes,
     rekeyIntervalMs: gateway.rekeySeconds * 1000,
     ...(gateway.banner === undefined ? {} : { banner: gateway.banner }),
   } satisfies Partial<GatewaySettings>;
+}
+
+/** Whether the sides of a session are asked if they are there. */
+export function keepaliveOf({ keepalive }: GatewaySettings) {
+  return keepalive.intervalMs === 0 ? {} : { keepalive };
 }

@@ -19,6 +19,8 @@ export type GatewaySettings = {
   readonly maxStartsPerSourcePerMinute: number;
   /** Connections that have not authenticated. */
   readonly maxStartups: StartupLimits;
+  /** Silence after which a side of a session is asked whether it is there; 0 asks nobody. */
+  readonly keepalive: { readonly intervalMs: number; readonly maxUnanswered: number };
   readonly maxChannelsPerConnection: number;
   readonly rekeyBytes: number;
   readonly rekeyIntervalMs: number;

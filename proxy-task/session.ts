@@ -10,6 +10,7 @@ import {
 } from '#core/event';
 import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
+import { keepaliveOf } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
@@ -73,6 +74,8 @@ export class Session {
         },
       },
       limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection },
+      hostKeys: this.#parts.hostKeys.map(({ privateKey }) => privateKey),
+      ...keepaliveOf(this.#parts.settings),
     });
     accept();
   }

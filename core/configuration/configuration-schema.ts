@@ -105,6 +105,18 @@ const gateway = z
       .describe(
         'Connections not yet authenticated: from begin on, a new one costs the oldest of the busiest source its place, with ratePercent at first and always at full.',
       ),
+    keepalive: z
+      .strictObject({
+        seconds: z
+          .int()
+          .min(0)
+          .max(300)
+          .default(60)
+          .describe('Silence after which the gateway asks whether a side is there; 0 never asks.'),
+        maxUnanswered: z.int().min(1).max(100).default(3).describe('Then the session ends.'),
+      })
+      .prefault({})
+      .describe('Of engineers and of targets, once a session stands.'),
     maxChannelsPerConnection: z.int().min(1).max(1000).default(100),
     rekeyBytes: z
       .int()

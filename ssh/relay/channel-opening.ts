@@ -80,14 +80,14 @@ export class ChannelOpening {
   #waits(leg: Leg, number: number, handle: () => void): boolean {
     const lingering = this.#table.lingering(leg.side, number);
     if (lingering === undefined) return false;
-    leg.transport.hold();
+    leg.hold();
     lingering.whenOver = () => {
       try {
         if (!this.#overseer.isOver) handle();
       } catch (cause) {
         this.#overseer.fail(leg, cause);
       } finally {
-        leg.transport.release();
+        leg.release();
       }
     };
     return true;

@@ -60,7 +60,8 @@ export class ChannelRequests {
     const channel = this.#table.addressed(leg.side, recipient);
     const replies = channel.replies[leg.other.side];
     const request = replies.settle();
-    if (request === undefined)
+    // We ask nothing on channels.
+    if (request === undefined || request === 'ours')
       throw new RelayError(
         'unexpected-reply',
         `the ${leg.side} answered a request on channel ${recipient} that was not made`,

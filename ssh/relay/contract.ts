@@ -1,4 +1,5 @@
 import type { ChannelOpen, ChannelRequest, GlobalRequest, Side } from '../connection/contract.ts';
+import type { PrivateKey } from '../keys/contract.ts';
 import type { Transport } from '../transport/contract.ts';
 
 /**
@@ -73,6 +74,13 @@ export type RelayLimits = {
   readonly noticeReserveBytes: number;
 };
 
+export type KeepaliveSettings = {
+  /** Silence of a peer after which it is asked whether it is there (keepalive@openssh.com), and between two such questions. */
+  readonly intervalMs: number;
+  /** Unanswered questions after which the relay ends. */
+  readonly maxUnanswered: number;
+};
+
 export type RelayOptions = {
   /** The engineer's connection: we are the server, authentication has succeeded. */
   readonly client: Transport;
@@ -81,6 +89,10 @@ export type RelayOptions = {
   readonly gates: RelayGates;
   readonly taps: RelayTaps;
   readonly limits?: Partial<RelayLimits>;
+  /** Absent: no peer is asked. */
+  readonly keepalive?: KeepaliveSettings;
+  /** What the client is told of our host keys and may have proved (OpenSSH PROTOCOL §2.5); nothing where absent. */
+  readonly hostKeys?: readonly PrivateKey[];
 };
 
 export type RelayEnd = {

@@ -28,7 +28,7 @@ export function decide(
     apply(verdict);
     return;
   }
-  leg.transport.hold();
+  leg.hold();
   // Owned here: every outcome is applied or ends the relay, and nothing rejects.
   void applyLater(leg, overseer, verdict, apply);
 }
@@ -45,7 +45,7 @@ async function applyLater(
   } catch (cause) {
     overseer.fail(leg, cause);
   } finally {
-    leg.transport.release();
+    leg.release();
   }
 }
 

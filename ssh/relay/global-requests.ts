@@ -6,6 +6,7 @@ import {
 } from '../connection/index.ts';
 import type { Answer, RelayGates, RelayTaps, Verdict } from './contract.ts';
 import { decide, type Overseer } from './decision.ts';
+import { type HostKeyRotation, hostKeysProofRequest, hostKeysRequest } from './host-key-rotation.ts';
 import type { Leg } from './leg.ts';
 import { RelayError } from './relay-error.ts';
 import { isClientOnly, isForwardRequest, type TargetPermissions } from './target-permissions.ts';
@@ -16,8 +17,16 @@ export class GlobalRequests {
   readonly #gates: RelayGates;
   readonly #taps: RelayTaps;
   readonly #overseer: Overseer;
+  readonly #hostKeys: HostKeyRotation;
 
-  constructor(permissions: TargetPermissions, gates: RelayGates, taps: RelayTaps, overseer: Overseer) {
+  constructor(
+    permissions: TargetPermissions,
+    gates: RelayGates,
+    taps: RelayTaps,
+    overseer: Overseer,
+    hostKeys: HostKeyRotation,
+  ) {
+    this.#hostKeys = hostKeys;
     this.#permissions = permissions;
     this.#gates = gates;
     this.#taps = taps;
@@ -32,8 +41,8 @@ export class GlobalRequests {
         `the ${leg.side} has too many unanswered global requests`,
         leg.side,
       );
-    if (this.#isOursToRefuse(leg, request)) {
-      refuse(leg, request);
+    if (this.#isOursToAnswer(leg, request)) {
+      respond(leg, request, this.#ourAnswer(leg, request));
       return;
     }
     const apply = (verdict: Verdict) => this.#apply(leg, request, verdict, plain, payloadLength);
@@ -49,13 +58,22 @@ export class GlobalRequests {
         `the ${leg.side} answered a global request that was not made`,
         leg.side,
       );
+    if (request === 'ours') {
+      this.#answerDue(leg.other);
+      return;
+    }
     const boundPort =
       answer === 'success' && choosesPort(request)
         ? decodeBoundPort(plain.subarray(1, 1 + payloadLength))
         : undefined;
     this.#answered(request, answer, boundPort);
     leg.other.transport.forward(plain, payloadLength);
-    for (let due = replies.due(); due !== undefined; due = replies.due()) leg.other.answer(due);
+    this.#answerDue(leg.other);
+  }
+
+  #answerDue(leg: Leg): void {
+    const { replies } = leg;
+    for (let due = replies.due(); due !== undefined; due = replies.due()) leg.answer(due);
   }
 
   /** The legs are gone: what `leg` asked stays unanswered. */
@@ -67,16 +85,22 @@ export class GlobalRequests {
    * Host key proofs are bound to a leg's own session identifier and host key, so they mean nothing on the other leg
    * (OpenSSH PROTOCOL §2.5).
    */
-  #isOursToRefuse(leg: Leg, request: GlobalRequest): boolean {
-    if (request.type === 'hostkeys-00@openssh.com' || request.type === 'hostkeys-prove-00@openssh.com')
-      return true;
+  #isOursToAnswer(leg: Leg, request: GlobalRequest): boolean {
+    if (request.type === hostKeysRequest || request.type === hostKeysProofRequest) return true;
     if (leg.side === 'target') return isClientOnly(request);
     return isNewForward(request) && this.#permissions.forwardsExhausted;
   }
 
+  #ourAnswer(leg: Leg, request: GlobalRequest): Buffer {
+    const { detail, type, wantReply } = request;
+    const asksProof = leg.side === 'client' && type === hostKeysProofRequest && detail.kind === 'other';
+    const proof = asksProof && wantReply ? this.#hostKeys.prove(detail.data, leg.transport) : undefined;
+    return proof ?? encodeRequestFailure();
+  }
+
   #apply(leg: Leg, request: GlobalRequest, verdict: Verdict, plain: Buffer, payloadLength: number): void {
     if (verdict.kind !== 'pass') {
-      refuse(leg, request);
+      respond(leg, request, encodeRequestFailure());
       return;
     }
     // Binding from here on whatever the target says of it: it is the client that asked.
@@ -93,10 +117,9 @@ export class GlobalRequests {
   }
 }
 
-function refuse(leg: Leg, request: GlobalRequest): void {
-  if (!request.wantReply) return;
-  const failure = encodeRequestFailure();
-  if (leg.replies.answer(failure)) leg.answer(failure);
+/** In its turn: answers of the other end to earlier requests come first. */
+function respond(leg: Leg, request: GlobalRequest, answer: Buffer): void {
+  if (request.wantReply && leg.replies.answer(answer)) leg.answer(answer);
 }
 
 function isNewForward(request: GlobalRequest): boolean {

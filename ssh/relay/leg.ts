@@ -6,13 +6,16 @@ import { ReplyQueue } from './reply-queue.ts';
 export class Leg {
   readonly side: Side;
   readonly transport: Transport;
-  /** Global requests of this leg's peer that want a reply. */
+  /** Global requests of this leg's peer that want a reply, and ours to the other leg's: both get their answers there. */
   readonly replies: ReplyQueue<GlobalRequest>;
   /** Our output to this peer is over the transport's high mark. */
   #congested = false;
   /** We answered this peer in place of the other although it was not reading: its own requests feed its backlog. */
   #answeredUnread = false;
   #paused = false;
+  #holds = 0;
+  /** Since the last look this peer's messages were, for a while at least, not taken. */
+  #wasUnread = false;
   #other: Leg | undefined;
 
   constructor(side: Side, transport: Transport, maxPendingRequests: number) {
@@ -32,6 +35,31 @@ export class Leg {
     target.#other = client;
     client.#watchBacklog();
     target.#watchBacklog();
+  }
+
+  /** The transport's, counted here, too: what is held back is not the peer's silence. */
+  hold(): void {
+    this.#holds += 1;
+    this.#wasUnread = true;
+    this.transport.hold();
+  }
+
+  release(): void {
+    this.#holds -= 1;
+    this.transport.release();
+  }
+
+  /** Whether this peer was not read at all times since the last call, or is not now. */
+  takeUnread(): boolean {
+    const unread = this.#wasUnread;
+    this.#wasUnread = this.#paused || this.#holds > 0;
+    return unread;
+  }
+
+  /** Asks this peer a question of ours; the answer comes in turn with those to what was passed on. */
+  ask(request: Buffer): void {
+    this.other.replies.expectOurs();
+    this.transport.send(request);
   }
 
   /** Sends an answer of ours to something this peer sent. */
@@ -55,6 +83,7 @@ export class Leg {
     const paused = this.other.#congested || this.#answeredUnread;
     if (paused === this.#paused) return;
     this.#paused = paused;
+    this.#wasUnread ||= paused;
     this.transport.setReadPaused(paused);
   }
 }

@@ -1,6 +1,6 @@
 import { ConnectionError, type Side } from '../connection/index.ts';
 import type { TransportEnd } from '../transport/contract.ts';
-import { MessageNumber, OpenFailureReason } from '../wire/index.ts';
+import { DisconnectReason, MessageNumber, OpenFailureReason } from '../wire/index.ts';
 import type { Channel } from './channel.ts';
 import { ChannelOpening } from './channel-opening.ts';
 import { ChannelRequests } from './channel-requests.ts';
@@ -9,6 +9,8 @@ import { ChannelTraffic } from './channel-traffic.ts';
 import type { Relay, RelayChannel, RelayEnd, RelayLimits, RelayOptions, RelayTaps } from './contract.ts';
 import type { Overseer } from './decision.ts';
 import { GlobalRequests } from './global-requests.ts';
+import { HostKeyRotation } from './host-key-rotation.ts';
+import { Keepalive } from './keepalive.ts';
 import { Leg } from './leg.ts';
 import { writeNotice } from './notice.ts';
 import { endOfFault, endOfLeg, type Farewell } from './relay-end.ts';
@@ -33,11 +35,12 @@ class MessageRelay implements Relay, Overseer {
   readonly #globals: GlobalRequests;
   readonly #traffic: ChannelTraffic;
   readonly #taps: RelayTaps;
+  readonly #keepalives: readonly Keepalive[];
   #legsLeft = 2;
   /** Set once the relay is ending; from then on nothing is passed. */
   #end: RelayEnd | undefined;
 
-  constructor({ client, target, gates, taps, limits: given }: RelayOptions) {
+  constructor({ client, target, gates, taps, limits: given, keepalive, hostKeys = [] }: RelayOptions) {
     const limits: RelayLimits = { ...defaultLimits, ...given };
     const ended = Promise.withResolvers<RelayEnd>();
     this.ended = ended.promise;
@@ -51,13 +54,24 @@ class MessageRelay implements Relay, Overseer {
     this.#table = new ChannelTable(limits);
     this.#opening = new ChannelOpening(this.#table, permissions, gates, taps, this);
     this.#requests = new ChannelRequests(this.#table, permissions, gates, taps, this);
-    this.#globals = new GlobalRequests(permissions, gates, taps, this);
+    const rotation = new HostKeyRotation(hostKeys);
+    this.#globals = new GlobalRequests(permissions, gates, taps, this, rotation);
     this.#traffic = new ChannelTraffic(this.#table, gates, taps);
     Leg.pair(this.#legs.client, this.#legs.target);
     target.hold();
     this.#takeOver(this.#legs.target);
     this.#takeOver(this.#legs.client);
-    setImmediate(() => target.release());
+    setImmediate(() => {
+      const announcement = rotation.announcement();
+      if (announcement !== undefined && this.#end === undefined) client.send(announcement);
+      target.release();
+    });
+    this.#keepalives =
+      keepalive === undefined
+        ? []
+        : [this.#legs.client, this.#legs.target].map(
+            (leg) => new Keepalive(leg, keepalive, () => this.#gone(leg)),
+          );
   }
 
   get channels(): ReadonlyMap<number, RelayChannel> {
@@ -158,10 +172,21 @@ class MessageRelay implements Relay, Overseer {
     if (this.#legsLeft === 0) this.#settle();
   }
 
+  #gone(leg: Leg): void {
+    const farewell = {
+      code: DisconnectReason.connectionLost,
+      description: `the ${leg.side} does not answer`,
+    };
+    if (!this.#begin({ by: leg.side, ...farewell })) return;
+    leg.transport.cut(farewell.code, farewell.description);
+    leg.other.transport.disconnect(farewell.code, farewell.description);
+  }
+
   /** The first reason to end is the one that is told. Returns whether this is it. */
   #begin(end: RelayEnd): boolean {
     if (this.#end !== undefined) return false;
     this.#end = end;
+    for (const keepalive of this.#keepalives) keepalive.stop();
     return true;
   }
 

@@ -35,6 +35,7 @@ describe('a good configuration of the AWS form', () => {
           maxConnectionsPerSource: 100,
           maxStartsPerSourcePerMinute: 300,
           maxStartups: { begin: 200, ratePercent: 30, full: 1000 },
+          keepalive: { seconds: 60, maxUnanswered: 3 },
           maxChannelsPerConnection: 100,
           rekeyBytes: 1_073_741_824,
           rekeySeconds: 3600,

@@ -12,6 +12,7 @@ import {
   type GlobalRequestDetail,
   type Side,
 } from '../../../ssh/connection/index.ts';
+import type { RelayOptions } from '../../../ssh/relay/contract.ts';
 import {
   createRelay,
   type Relay,
@@ -73,6 +74,8 @@ export type RigOptions = {
   readonly gates?: Partial<RelayGates>;
   readonly taps?: RelayTaps;
   readonly limits?: Partial<RelayLimits>;
+  readonly keepalive?: RelayOptions['keepalive'];
+  readonly hostKeys?: RelayOptions['hostKeys'];
   readonly backlogHighBytes?: number;
   /** The engineer's connection, where it is not a fresh one. */
   readonly engineer?: MemoryTransports;
@@ -101,6 +104,8 @@ export function relayRig(options: RigOptions = {}): Rig {
     },
     taps: options.taps ?? logTaps(log),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.keepalive === undefined ? {} : { keepalive: options.keepalive }),
+    ...(options.hostKeys === undefined ? {} : { hostKeys: options.hostKeys }),
   });
   onTestFinished(() => relay.cut(11, 'the test is over'));
   return { relay, client, target, clientLeg: engineer.server, targetLeg: server.client, log };
