@@ -1,5 +1,6 @@
 import type { ErrorCode, Target } from '#core/contract';
 import {
+  type AuthenticationOutcome,
   authenticateTarget,
   authenticateUser,
   type ConnectionFacts,
@@ -31,6 +32,8 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import { type LoginName, parseInnerName, parseLoginName } from './login-name.ts';
+import type { SecurityKeyCounters } from './security-key-counters.ts';
+import { securityKeyMessages } from './security-key-refusal.ts';
 import { Session } from './session.ts';
 import { createSessionAccess, factsOf, identityFacts, type SessionAccess } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
@@ -42,6 +45,7 @@ export type ConnectionContext = {
   readonly parts: GatewayParts;
   readonly sessions: SessionRegistry;
   readonly secondFactor: SecondFactor;
+  readonly securityKeyCounters: SecurityKeyCounters;
   readonly link: ByteLink;
   readonly source: { readonly ip: string; readonly port: number };
   /** Set on the connection inside a jump. */
@@ -132,7 +136,7 @@ async function openJumpFor(
   const { parts, hostCertificates, serveInner, onJump } = context;
   const attempt = attemptOf(engineer, connection);
   onJump(transport);
-  await parts.journal.record(authenticateUser(attempt, parts.now(), { kind: 'success' }));
+  await parts.journal.record(authenticateUser(attempt, parts.now(), successOf(engineer)));
   await serveJump({ parts, hostCertificates, transport, user, engineer, attempt, serve: serveInner });
 }
 
@@ -149,7 +153,7 @@ async function openForEngineer(
     const { refusal, facts } = admitted;
     const who = facts ?? attemptOf(engineer, connection, context.passage);
     await Promise.all([
-      parts.journal.record(authenticateUser(who, parts.now(), { kind: 'success' })),
+      parts.journal.record(authenticateUser(who, parts.now(), successOf(engineer))),
       parts.journal.record(denyAccess(who, parts.now(), refusal)),
     ]);
     refuse(transport, connection.sessionId, refusal.message);
@@ -167,7 +171,7 @@ async function openForEngineer(
   context.sessions.set(facts.sessionId, session);
   try {
     await bothOrThrow(
-      parts.journal.record(authenticateUser(session.facts, parts.now(), { kind: 'success' })),
+      parts.journal.record(authenticateUser(session.facts, parts.now(), successOf(engineer))),
       session.open(),
     );
     return await dialAndJoin(parts, session, transport, user, admitted);
@@ -304,11 +308,12 @@ function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
 ): EngineerAuthenticator {
-  const { parts, secondFactor, source, passage } = context;
+  const { parts, secondFactor, securityKeyCounters, source, passage } = context;
   return createEngineerAuthenticator({
     ...(passage === undefined ? {} : { outer: passage.engineer }),
     identities: parts.identities,
     secondFactor,
+    counters: securityKeyCounters,
     sourceAddress: source.ip,
     now: parts.now,
     wantsCode: async (engineer) => {
@@ -326,6 +331,17 @@ function authenticatorFor(
           }),
         );
       },
+      securityKeyRefused: async (engineer, why) => {
+        await parts.journal.record(
+          authenticateUser(attemptOf(engineer, connection(), passage), parts.now(), {
+            kind: 'failure',
+            errorCode: 'AuthenticationFailed',
+            reason: why,
+            message: securityKeyMessages[why],
+            securityKey: engineer.assertion,
+          }),
+        );
+      },
       codeRefused: async (engineer, why) => {
         await parts.journal.record(
           challengeMfa(attemptOf(engineer, connection(), passage), parts.now(), {
@@ -337,6 +353,10 @@ function authenticatorFor(
       },
     },
   });
+}
+
+function successOf({ assertion }: ProvenEngineer): AuthenticationOutcome {
+  return { kind: 'success', securityKey: assertion };
 }
 
 function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target): TargetWitness {

@@ -3,9 +3,12 @@ import type {
   MethodVerdict,
   OfferedKey,
   ProvenKey,
+  SecurityKeyAssertion,
   ServerAuthenticator,
 } from '#ssh';
-import type { Identity, IdentityDirectory } from './identity-directory.ts';
+import type { Claim, Identity, IdentityDirectory } from './identity-directory.ts';
+import type { SecurityKeyCounters } from './security-key-counters.ts';
+import type { SecurityKeyRefusal } from './security-key-refusal.ts';
 
 /** A second factor, looked at once per code. */
 export type SecondFactor = {
@@ -19,6 +22,8 @@ export type ProvenEngineer = {
   readonly identity: Identity;
   readonly authMethod: 'publickey' | 'certificate' | 'security-key';
   readonly keyFingerprint: string;
+  /** Of a security key, or a certificate of one. */
+  readonly assertion?: SecurityKeyAssertion;
   readonly forceCommand?: string;
   readonly mfa: { readonly verified: boolean; readonly method: string; readonly atMs?: number };
 };
@@ -26,6 +31,7 @@ export type ProvenEngineer = {
 /** What is told to the events while somebody authenticates. */
 export type AuthenticationWitness = {
   challenged(engineer: ProvenEngineer): Promise<void>;
+  securityKeyRefused(engineer: ProvenEngineer, why: SecurityKeyRefusal): Promise<void>;
   codeRefused(engineer: ProvenEngineer, why: string): Promise<void>;
 };
 
@@ -44,6 +50,7 @@ export type EngineerAuthenticator = ServerAuthenticator & {
 export type EngineerAuthenticatorOptions = {
   readonly identities: IdentityDirectory;
   readonly secondFactor: SecondFactor;
+  readonly counters: SecurityKeyCounters;
   readonly witness: AuthenticationWitness;
   readonly sourceAddress: string;
   /** Who proved the connection that this one is inside of: nobody else is let in, and what they proved there counts here. */
@@ -57,10 +64,12 @@ const maxFingerprints = 8;
 
 /** The decisions of the engineer's side of authentication: a key first, then a code where the identity has a second factor. */
 export function createEngineerAuthenticator(options: EngineerAuthenticatorOptions): EngineerAuthenticator {
-  const { identities, secondFactor, witness, sourceAddress, outer, now, wantsCode } = options;
+  const { identities, secondFactor, counters, witness, sourceAddress, outer, now, wantsCode } = options;
   const failures = { count: 0, user: '', last: '', fingerprints: [] as string[] };
   let withKey: ProvenEngineer | undefined;
   let engineer: ProvenEngineer | undefined;
+  /** The refusal that comes next has an event of its own already. */
+  let told = false;
 
   function claim(key: OfferedKey) {
     const claimed = identities.claimedBy(key, sourceAddress, Math.floor(now() / 1000));
@@ -72,19 +81,23 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
     const claimed = claim(key.offered);
     if (claimed.kind === 'nobody') return { kind: 'failure' };
     const { assertion } = key;
-    if (assertion !== undefined && claimed.touchRequired && !assertion.userPresent)
-      return { kind: 'failure' };
-    if (claimed.verifyRequired && assertion?.userVerified !== true) return { kind: 'failure' };
-
-    const verifiedByKey = assertion?.userVerified === true;
-    withKey = {
+    const candidate: ProvenEngineer = {
       user,
       identity: claimed.identity,
       authMethod: methodOf(key),
       keyFingerprint: key.offered.publicKey.fingerprint,
-      mfa: provedMfa(verifiedByKey, claimed.mfa ?? provedOutside(outer), now()),
+      mfa: provedMfa(assertion?.userVerified === true, claimed.mfa ?? provedOutside(outer), now()),
+      ...(assertion === undefined ? {} : { assertion }),
       ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
     };
+    const refusal = await securityKeyRefusal(claimed, candidate, counters);
+    if (refusal !== undefined) {
+      // What the gateway vouches for ends with the signature: nothing else of this login counts as proved.
+      await witness.securityKeyRefused({ ...candidate, mfa: { verified: false, method: 'none' } }, refusal);
+      told = true;
+      return { kind: 'failure' };
+    }
+    withKey = candidate;
     const hasCode = !withKey.mfa.verified && claimed.identity.totpSecret !== undefined;
     if (hasCode && (await wantsCode(withKey)))
       return { kind: 'partial', continueWith: ['keyboard-interactive'] };
@@ -127,6 +140,10 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
     startInteractive,
     continueInteractive,
     async attemptFailed(user, method, why) {
+      if (told) {
+        told = false;
+        return;
+      }
       failures.count += 1;
       failures.user = user;
       failures.last = `${method}: ${why}`;
@@ -138,6 +155,18 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       return failures;
     },
   };
+}
+
+async function securityKeyRefusal(
+  claimed: Extract<Claim, { readonly kind: 'identity' }>,
+  { assertion, keyFingerprint }: ProvenEngineer,
+  counters: SecurityKeyCounters,
+): Promise<SecurityKeyRefusal | undefined> {
+  if (claimed.verifyRequired && assertion?.userVerified !== true) return 'security-key-user-not-verified';
+  if (assertion === undefined) return undefined;
+  if (claimed.touchRequired && !assertion.userPresent) return 'security-key-not-touched';
+  const outcome = await counters.check(keyFingerprint, assertion.counter);
+  return outcome === 'accepted' ? undefined : `security-key-counter-${outcome}`;
 }
 
 function provedOutside(outer: ProvenEngineer | undefined) {

@@ -19,6 +19,7 @@ import { createHostCertificates, type HostCertificates } from './host-certificat
 import type { JumpOptions, JumpPassage } from './jump.ts';
 import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import { createTotpFactor } from './second-factor.ts';
+import { createSecurityKeyCounters, type SecurityKeyCounters } from './security-key-counters.ts';
 import type { Session } from './session.ts';
 import { createStartups, type Startups } from './startups.ts';
 
@@ -94,6 +95,7 @@ class GatewayServer {
   readonly #connections = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #secondFactor: SecondFactor;
+  readonly #securityKeyCounters: SecurityKeyCounters;
   readonly #admission: Admission;
   readonly #startups: Startups;
   readonly #refusals: RefusalTally;
@@ -110,6 +112,7 @@ class GatewayServer {
       now,
       randomBytes: parts.randomBytes,
     });
+    this.#securityKeyCounters = createSecurityKeyCounters(control, now);
     this.#admission = createAdmission(
       {
         maxConnections: settings.maxSessions,
@@ -248,6 +251,7 @@ class GatewayServer {
         parts: this.#parts,
         sessions: this.#sessions,
         secondFactor: this.#secondFactor,
+        securityKeyCounters: this.#securityKeyCounters,
         link,
         source,
         ...(passage === undefined ? {} : { passage }),

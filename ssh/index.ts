@@ -48,6 +48,7 @@ export {
   privateKeyAsRemoteSigner,
   type RemoteSigner,
   remoteSigner,
+  type SecurityKeyAssertion,
 } from './keys/index.ts';
 export {
   createRelay,

@@ -3,6 +3,7 @@ export type ControlData = {
   session: LiveSession;
   revocation: Revocation;
   totp: TotpState;
+  counter: SecurityKeyCounter;
   finding: Finding;
   action: ActionTaken;
   writer: AuditWriter;
@@ -47,6 +48,16 @@ export type TotpState = {
   readonly failures: number;
   /** No code is looked at before this time. */
   readonly lockedUntilMs: number;
+};
+
+/** What a security key's signatures counted. The id is the key's fingerprint. */
+export type SecurityKeyCounter = {
+  /** The highest number seen; 0 for a key that never counted. */
+  readonly highest: number;
+  /** Of the 32 numbers below it, those that were seen: bit 0 is `highest - 1`. */
+  readonly seen: number;
+  /** When it last changed. */
+  readonly atMs: number;
 };
 
 /** A row a runbook's query returned. The id is `<runbook>:<key>`. */

@@ -3,6 +3,7 @@ import type { ControlData, ControlKind } from '#core/contract';
 
 const text = z.string();
 const timeMs = z.number().int().nonnegative();
+const uint32 = z.number().int().nonnegative().max(0xffffffff);
 
 /** Every field of the kind, so that one added to the contract is not forgotten here. */
 type FieldsOf<Kind extends ControlKind> = z.ZodObject<{
@@ -30,6 +31,7 @@ const schemas = {
     failures: z.number().int().nonnegative(),
     lockedUntilMs: timeMs,
   }),
+  counter: z.strictObject({ highest: uint32, seen: uint32, atMs: timeMs }),
   finding: z.strictObject({
     runbookId: text,
     key: text,

@@ -2,7 +2,14 @@ import type { AuditDraft } from '#core/contract';
 import { draft, isoTime } from './draft.ts';
 import { actorOf, type LoginAttempt, type SessionFacts, targetFields } from './facts.ts';
 
-export type AuthenticationOutcome =
+/** What the security key asserted with its signature. */
+export type SecurityKeyFacts = {
+  readonly counter: number;
+  readonly userPresent: boolean;
+  readonly userVerified: boolean;
+};
+
+export type AuthenticationOutcome = (
   | { readonly kind: 'success' }
   | {
       readonly kind: 'failure';
@@ -10,7 +17,8 @@ export type AuthenticationOutcome =
       /** E.g. `unknown-key`, `expired-certificate`, `wrong-code`. */
       readonly reason: string;
       readonly message: string;
-    };
+    }
+) & { readonly securityKey?: SecurityKeyFacts | undefined };
 
 export function authenticateUser(
   who: SessionFacts | LoginAttempt,
@@ -20,6 +28,11 @@ export function authenticateUser(
   return draft('AuthenticateUser', atMs, actorOf(who, atMs), {
     request: targetFields(who),
     response: { outcome: outcome.kind },
+    additional: {
+      securityKeyCounter: outcome.securityKey?.counter,
+      securityKeyTouched: outcome.securityKey?.userPresent,
+      securityKeyUserVerified: outcome.securityKey?.userVerified,
+    },
     refusal:
       outcome.kind === 'success'
         ? undefined

@@ -6,6 +6,7 @@ import type {
   ControlStore,
   WatchOptions,
 } from '../../core/contract/index.ts';
+import { createSecurityKeyCounters } from '../../proxy-task/security-key-counters.ts';
 
 export const revocation: ControlData['revocation'] = {
   sessionId: 's-0123456789abcdef0123456789abcdef',
@@ -91,6 +92,29 @@ export function controlStoreConformance(name: string, create: () => Promise<Cont
 
       expect(outcomes.filter((version) => version === 1)).toHaveLength(1);
       expect(outcomes.filter((version) => version === undefined)).toHaveLength(2);
+    });
+
+    it('lets gateways agree on the counter of a security key', async () => {
+      const stores = await create();
+      stores.setNow(1000);
+      const users = await Promise.all([stores.open(), stores.open(), stores.open()]);
+      const gateways = users.map((store) => createSecurityKeyCounters(store, () => 1000));
+      const fingerprint = 'SHA256:2VxQzPb3kKqjY0tGZ5o3mT1w8hR4uC7sN6dLf/eAa+c';
+      const checkEverywhere = (counter: number) =>
+        Promise.all(gateways.map((gateway) => gateway.check(fingerprint, counter)));
+
+      const first = await checkEverywhere(7);
+      const behind = await checkEverywhere(6);
+      const ahead = await checkEverywhere(107);
+
+      for (const outcomes of [first, behind, ahead])
+        expect(outcomes.toSorted()).toEqual(['accepted', 'repeated', 'repeated']);
+      expect(await checkEverywhere(70)).toEqual(['behind', 'behind', 'behind']);
+      expect((await users[0]?.get('counter', fingerprint))?.data).toEqual({
+        highest: 107,
+        seen: 0,
+        atMs: 1000,
+      });
     });
 
     it('counts what expired as absent', async () => {

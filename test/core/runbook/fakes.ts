@@ -24,6 +24,7 @@ export function memoryControlStore(clock: Clock): ControlStore {
     session: new Map(),
     revocation: new Map(),
     totp: new Map(),
+    counter: new Map(),
     writer: new Map(),
     delivery: new Map(),
     gateway: new Map(),

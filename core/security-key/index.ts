@@ -1,0 +1,1 @@
+export { type CounterVerdict, judgeCounter } from './judge-counter.ts';
