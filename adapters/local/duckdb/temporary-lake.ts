@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditRecord, QueryEngine } from '#core/contract';
-import { openDuckDbEngine } from './duckdb-engine.ts';
+import { openDuckDbEngine } from './open-engine.ts';
 
 export type TemporaryLake = {
   readonly engine: QueryEngine;
