@@ -15,7 +15,7 @@ import {
   storeChunk,
   storeManifest,
 } from '#core/recording';
-import { createOutputBuffer, type TimedEvent } from './output-buffer.ts';
+import { OutputBuffer, type TimedEvent } from './output-buffer.ts';
 import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
 
 const coalesceMs = 5;
@@ -58,13 +58,7 @@ type OpenChunk = {
 };
 
 export function startChannelRecorder(shared: RecorderShared, start: RecordingStart): ChannelRecorder {
-  const recording = new ChannelRecording(shared, start);
-  return {
-    output: (data, stream) => recording.output(data, stream),
-    resize: (columns, rows) => recording.event({ code: 'r', columns, rows }),
-    marker: (label) => recording.event({ code: 'm', label }),
-    finish: (exit, putOnRecord) => recording.finish(exit, putOnRecord),
-  };
+  return new ChannelRecording(shared, start);
 }
 
 /**
@@ -72,14 +66,14 @@ export function startChannelRecorder(shared: RecorderShared, start: RecordingSta
  * appends that to the open chunk in the spool; a chunk that is full or old is closed, and the sealer compresses and stores it and
  * removes it from the spool. Writer and sealer are one async loop each, so order needs no locks.
  */
-class ChannelRecording {
+class ChannelRecording implements ChannelRecorder {
   readonly #shared: RecorderShared;
   readonly #start: RecordingStart;
   readonly #head: SpoolHead;
   readonly #prefix: string;
   readonly #maxBytes: number;
   readonly #encoder: CastEncoder;
-  readonly #buffer;
+  readonly #buffer: OutputBuffer;
   #encoded: EncodedText[] = [];
   #encodedBytes = 0;
   #chunk: OpenChunk = emptyChunk(0);
@@ -116,7 +110,7 @@ class ChannelRecording {
     this.#prefix = recordingPrefix(startedAtMs, sessionId, channel);
     this.#maxBytes = kind === 'shell' ? shared.limits.maxShellBytes : shared.limits.maxExecBytes;
     this.#encoder = createCastEncoder(castHeader(this.#head));
-    this.#buffer = createOutputBuffer(shared.pool, coalesceMs);
+    this.#buffer = new OutputBuffer(shared.pool, coalesceMs);
     this.#keep(this.#encoder.header);
     this.#begun = shared.spool.begin(this.#head).catch((cause: unknown) => this.#fail(spoolError(cause)));
     this.#arm();
@@ -132,17 +126,25 @@ class ChannelRecording {
     this.#moreToEncode();
   }
 
-  event(event: CastInput): void {
-    if (!this.#recording()) return;
-    this.#recordedBytes += eventBytes;
-    this.#buffer.appendEvent(this.#elapsedMs(), event);
-    if (this.#recordedBytes > this.#maxBytes) this.#truncate();
-    this.#moreToEncode();
+  resize(columns: number, rows: number): void {
+    this.#event({ code: 'r', columns, rows });
+  }
+
+  marker(label: string): void {
+    this.#event({ code: 'm', label });
   }
 
   finish(exit?: RecordingExit, putOnRecord?: PutOnRecord): Promise<StoredRecording> {
     this.#finishing ??= this.#finish(exit, putOnRecord);
     return this.#finishing;
+  }
+
+  #event(event: CastInput): void {
+    if (!this.#recording()) return;
+    this.#recordedBytes += eventBytes;
+    this.#buffer.appendEvent(this.#elapsedMs(), event);
+    if (this.#recordedBytes > this.#maxBytes) this.#truncate();
+    this.#moreToEncode();
   }
 
   #recording(): boolean {

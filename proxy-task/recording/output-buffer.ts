@@ -19,17 +19,6 @@ export function createBlockPool(): BlockPool {
   };
 }
 
-/** Output from the relay's hot path: each byte is copied once, into a block. */
-export type OutputBuffer = {
-  readonly bytes: number;
-  readonly events: number;
-  appendOutput(atMs: number, stream: OutputStream, data: Uint8Array): void;
-  appendEvent(atMs: number, event: CastInput): void;
-  /** Hands over the oldest events, at most a block's; their data is gone when `use` returns. False where there were none. */
-  takeOldest(use: (events: readonly TimedEvent[]) => void): boolean;
-  clear(): void;
-};
-
 type OutputEvent = { kind: 'output'; atMs: number; stream: OutputStream; start: number; end: number };
 type Filling = {
   readonly block: Buffer;
@@ -39,76 +28,88 @@ type Filling = {
 
 const maxEventsPerBlock = 4096;
 
-/** Output of one stream within `coalesceMs` of an event's first byte joins that event. */
-export function createOutputBuffer(pool: BlockPool, coalesceMs: number): OutputBuffer {
-  const filled: Filling[] = [];
-  let current: Filling | undefined;
-  let bytes = 0;
-  let events = 0;
-  const room = (): Filling => {
-    if (current !== undefined && current.used < blockBytes && current.events.length < maxEventsPerBlock)
-      return current;
-    if (current !== undefined) filled.push(current);
-    current = { block: pool.take(), used: 0, events: [] };
-    return current;
-  };
-  const appendOutput = (atMs: number, stream: OutputStream, data: Uint8Array): void => {
+/**
+ * Output from the relay's hot path: each byte is copied once, into a block. Output of one stream within `coalesceMs` of an event's
+ * first byte joins that event.
+ */
+export class OutputBuffer {
+  readonly #pool: BlockPool;
+  readonly #coalesceMs: number;
+  readonly #filled: Filling[] = [];
+  #current: Filling | undefined;
+  #bytes = 0;
+  #events = 0;
+
+  constructor(pool: BlockPool, coalesceMs: number) {
+    this.#pool = pool;
+    this.#coalesceMs = coalesceMs;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  appendOutput(atMs: number, stream: OutputStream, data: Uint8Array): void {
     let from = 0;
     while (from < data.length) {
-      const filling = room();
-      const length = Math.min(data.length - from, blockBytes - filling.used);
+      const filling = this.#room();
+      const { events, used } = filling;
+      const length = Math.min(data.length - from, blockBytes - used);
       filling.block.set(
         from === 0 && length === data.length ? data : data.subarray(from, from + length),
-        filling.used,
+        used,
       );
-      const last = filling.events.at(-1);
-      if (last?.kind === 'output' && last.stream === stream && atMs - last.atMs < coalesceMs)
+      const last = events.at(-1);
+      if (last?.kind === 'output' && last.stream === stream && atMs - last.atMs < this.#coalesceMs)
         last.end += length;
       else {
-        filling.events.push({
-          kind: 'output',
-          atMs,
-          stream,
-          start: filling.used,
-          end: filling.used + length,
-        });
-        events += 1;
+        events.push({ kind: 'output', atMs, stream, start: used, end: used + length });
+        this.#events += 1;
       }
       filling.used += length;
-      bytes += length;
+      this.#bytes += length;
       from += length;
     }
-  };
-  return {
-    get bytes() {
-      return bytes;
-    },
-    get events() {
-      return events;
-    },
-    appendOutput,
-    appendEvent: (atMs, event) => {
-      room().events.push({ kind: 'event', atMs, event });
-      events += 1;
-    },
-    takeOldest: (use) => {
-      const oldest = filled.shift() ?? current;
-      if (oldest === undefined) return false;
-      if (oldest === current) current = undefined;
-      bytes -= oldest.used;
-      events -= oldest.events.length;
-      use(oldest.events.map((event) => timedEvent(oldest.block, event)));
-      pool.give(oldest.block);
-      return true;
-    },
-    clear: () => {
-      for (const filling of filled.splice(0)) pool.give(filling.block);
-      if (current !== undefined) pool.give(current.block);
-      current = undefined;
-      bytes = 0;
-      events = 0;
-    },
-  };
+  }
+
+  appendEvent(atMs: number, event: CastInput): void {
+    this.#room().events.push({ kind: 'event', atMs, event });
+    this.#events += 1;
+  }
+
+  /** Hands over the oldest events, at most a block's; their data is gone when `use` returns. False where there were none. */
+  takeOldest(use: (events: readonly TimedEvent[]) => void): boolean {
+    const oldest = this.#filled.shift() ?? this.#current;
+    if (oldest === undefined) return false;
+    if (oldest === this.#current) this.#current = undefined;
+    this.#bytes -= oldest.used;
+    this.#events -= oldest.events.length;
+    use(oldest.events.map((event) => timedEvent(oldest.block, event)));
+    this.#pool.give(oldest.block);
+    return true;
+  }
+
+  clear(): void {
+    for (const filling of this.#filled.splice(0)) this.#pool.give(filling.block);
+    if (this.#current !== undefined) this.#pool.give(this.#current.block);
+    this.#current = undefined;
+    this.#bytes = 0;
+    this.#events = 0;
+  }
+
+  #room(): Filling {
+    const current = this.#current;
+    if (current !== undefined) {
+      if (current.used < blockBytes && current.events.length < maxEventsPerBlock) return current;
+      this.#filled.push(current);
+    }
+    this.#current = { block: this.#pool.take(), used: 0, events: [] };
+    return this.#current;
+  }
 }
 
 function timedEvent(block: Buffer, event: Filling['events'][number]): TimedEvent {

@@ -29,5 +29,7 @@ export function adoptConnection(accepted: net.Socket): net.Socket {
 
 /** A reset before the link opens is no more than a closed connection, which the link sees. */
 function ignoreErrors(socket: net.Socket): void {
-  socket.on('error', () => undefined);
+  socket.on('error', ignore);
 }
+
+function ignore(): void {}

@@ -4,11 +4,11 @@ import { TransportError } from './transport-error.ts';
 /** What the monitor watches. */
 export interface BacklogSource {
   /** Output that the peer's host has not taken. */
-  backlogBytes(): number;
+  readonly backlogBytes: number;
   /** Bytes taken so far. */
-  takenBytes(): number;
+  readonly takenBytes: number;
   /** Whether the backlog waits for the layer above rather than for the peer. */
-  excused(): boolean;
+  readonly excused: boolean;
   onCongestion(congested: boolean): void;
   /** The backlog must end now. */
   onExhausted(error: TransportError): void;
@@ -29,7 +29,7 @@ export class BacklogMonitor {
 
   /** To be called whenever output was added or taken. */
   check(): void {
-    const backlog = this.#source.backlogBytes();
+    const backlog = this.#source.backlogBytes;
     if (backlog > this.#limits.backlogLimitBytes) {
       this.#source.onExhausted(
         new TransportError('backlog-exceeded', `the peer left ${backlog} bytes of output untaken`),
@@ -52,14 +52,14 @@ export class BacklogMonitor {
   }
 
   #watch(): void {
-    this.#takenBytes = this.#source.takenBytes();
+    this.#takenBytes = this.#source.takenBytes;
     this.#timer = setTimeout(() => this.#judge(), this.#limits.writeStallMs).unref();
   }
 
   #judge(): void {
     this.#timer = undefined;
-    if (this.#source.backlogBytes() === 0) return;
-    if (this.#source.excused() || this.#source.takenBytes() !== this.#takenBytes) return this.#watch();
+    if (this.#source.backlogBytes === 0) return;
+    if (this.#source.excused || this.#source.takenBytes !== this.#takenBytes) return this.#watch();
     this.#source.onExhausted(
       new TransportError('write-stalled', `the peer took no output for ${this.#limits.writeStallMs} ms`),
     );

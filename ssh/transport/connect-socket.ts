@@ -29,6 +29,9 @@ export function connectSocket(target: ConnectTarget): Promise<net.Socket> {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       socket.off('connect', onConnect);
+      // An error between the connection and its link must not go unheard; the link sees 'close'.
+      socket.on('error', ignore);
+      socket.off('error', onError);
     };
     const fail = (error: TransportError): void => {
       settle();
@@ -37,6 +40,8 @@ export function connectSocket(target: ConnectTarget): Promise<net.Socket> {
     };
     const onAbort = (): void =>
       fail(new TransportError('aborted', 'the connection attempt was given up', { cause: signal?.reason }));
+    const onError = (cause: Error): void =>
+      fail(new TransportError('connect-failed', describe(cause), { cause }));
     const onConnect = (): void => {
       settle();
       resolve(socket);
@@ -47,10 +52,12 @@ export function connectSocket(target: ConnectTarget): Promise<net.Socket> {
     );
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('connect', onConnect);
-    // Stays on: an error between the connection and its link must not go unheard; the link sees 'close'.
-    socket.on('error', (cause) => fail(new TransportError('connect-failed', describe(cause), { cause })));
+    socket.on('error', onError);
   });
 }
+
+/** One for all, so that a connection keeps nothing of the attempt. */
+function ignore(): void {}
 
 function describe(error: Error): string {
   if (error instanceof AggregateError && error.message === '')

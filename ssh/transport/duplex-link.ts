@@ -9,17 +9,13 @@ export function linkFromDuplex(duplex: Duplex): ByteLink {
 
 class DuplexLink implements ByteLink {
   readonly #duplex: Duplex;
-  readonly #timer: EndTimer;
+  readonly #timer = new EndTimer();
   #events: ByteLinkEvents | undefined;
   #ending = false;
   #error: Error | undefined;
 
   constructor(duplex: Duplex) {
     this.#duplex = duplex;
-    this.#timer = new EndTimer(
-      () => this.pendingBytes,
-      () => duplex.destroy(),
-    );
     duplex.on('error', (error) => {
       this.#error = error;
     });
@@ -73,7 +69,11 @@ class DuplexLink implements ByteLink {
     this.#ending = true;
     this.resume();
     this.#duplex.end();
-    this.#timer.start(graceMs);
+    this.#timer.start(
+      graceMs,
+      () => this.pendingBytes,
+      () => this.#duplex.destroy(),
+    );
   }
 
   destroy(): void {

@@ -1,21 +1,14 @@
 /** Forces the end of a closing stream once it made no progress for a while. */
 export class EndTimer {
-  readonly #pendingBytes: () => number;
-  readonly #force: () => void;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pendingBytes: () => number, force: () => void) {
-    this.#pendingBytes = pendingBytes;
-    this.#force = force;
-  }
-
-  start(graceMs: number): void {
-    const pending = this.#pendingBytes();
+  start(graceMs: number, pendingBytes: () => number, force: () => void): void {
+    const pending = pendingBytes();
     this.clear();
     this.#timer = setTimeout(() => {
-      const now = this.#pendingBytes();
-      if (now > 0 && now < pending) this.start(graceMs);
-      else this.#force();
+      const now = pendingBytes();
+      if (now > 0 && now < pending) this.start(graceMs, pendingBytes, force);
+      else force();
     }, graceMs).unref();
   }
 

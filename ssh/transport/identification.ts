@@ -10,8 +10,17 @@ const MAX_BANNER_BYTES = 8192;
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Our identification line without its end. @throws TransportError `bad-options`. */
+/** The last one made, since every connection of a process says the same. */
+let own: { readonly softwareVersion: string; readonly line: Buffer } | undefined;
+
+/** Our identification line without its end, not to be written to. @throws TransportError `bad-options`. */
 export function ownIdentification(softwareVersion: string): Buffer {
+  if (own?.softwareVersion !== softwareVersion)
+    own = { softwareVersion, line: identificationOf(softwareVersion) };
+  return own.line;
+}
+
+function identificationOf(softwareVersion: string): Buffer {
   const line = `SSH-2.0-${softwareVersion}`;
   if (!/^[\x21-\x2c\x2e-\x7e]+( [\x20-\x7e]*)?$/.test(softwareVersion) || line.length > MAX_LINE_BYTES - 2)
     throw new TransportError(

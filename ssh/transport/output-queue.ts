@@ -1,10 +1,11 @@
 import type { ByteLink } from './contract.ts';
+import type { Flushable } from './flush-turn.ts';
 import { OUTPUT_BUFFER_BYTES, returnOutputBuffer, takeOutputBuffer } from './output-buffer-pool.ts';
 
 /** Sealed packets on their way to the link, gathered so that a turn's packets leave in one write. */
 export class OutputQueue {
   readonly #link: ByteLink;
-  readonly #onTaken: () => void;
+  readonly #owner: Flushable;
   #current: Buffer | undefined;
   #length = 0;
   #full: { readonly buffer: Buffer; readonly length: number }[] = [];
@@ -12,10 +13,10 @@ export class OutputQueue {
   #inFlight = 0;
   #handedBytes = 0;
 
-  /** `onTaken` is called when a write that the link could not take at once was taken. */
-  constructor(link: ByteLink, onTaken: () => void) {
+  /** `owner` is to flush when a write that the link could not take at once was taken. */
+  constructor(link: ByteLink, owner: Flushable) {
     this.#link = link;
-    this.#onTaken = onTaken;
+    this.#owner = owner;
   }
 
   /** Bytes not yet handed to the link. */
@@ -75,7 +76,7 @@ export class OutputQueue {
     this.#link.write(buffer.subarray(0, length), () => {
       returnOutputBuffer(buffer);
       this.#inFlight -= 1;
-      if (!within) this.#onTaken();
+      if (!within) this.#owner.flush();
     });
     within = false;
   }

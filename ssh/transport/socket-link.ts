@@ -10,7 +10,7 @@ export function linkFromSocket(socket: net.Socket): ByteLink {
 
 class SocketLink implements ByteLink {
   readonly #socket: net.Socket;
-  readonly #timer: EndTimer;
+  readonly #timer = new EndTimer();
   #events: ByteLinkEvents | undefined;
   #paused = false;
   #ending = false;
@@ -18,10 +18,6 @@ class SocketLink implements ByteLink {
 
   constructor(socket: net.Socket) {
     this.#socket = socket;
-    this.#timer = new EndTimer(
-      () => this.pendingBytes,
-      () => socket.destroy(),
-    );
     socket.on('error', (error) => {
       this.#error = error;
     });
@@ -86,7 +82,11 @@ class SocketLink implements ByteLink {
     // Unread bytes would turn the close into a reset, which takes our last words with it.
     this.resume();
     this.#socket.end();
-    this.#timer.start(graceMs);
+    this.#timer.start(
+      graceMs,
+      () => this.pendingBytes,
+      () => this.#socket.destroy(),
+    );
   }
 
   destroy(): void {

@@ -1,19 +1,20 @@
 import { giveBack } from '../algorithms/index.ts';
 import { MessageNumber } from '../wire/index.ts';
-import { BacklogMonitor } from './backlog-monitor.ts';
+import { BacklogMonitor, type BacklogSource } from './backlog-monitor.ts';
 import type {
   ByteLink,
+  ByteLinkEvents,
   NegotiatedAlgorithms,
   Role,
   Transport,
   TransportEnd,
   TransportOptions,
 } from './contract.ts';
-import { ExchangeDriver } from './exchange-driver.ts';
+import { ExchangeDriver, type ExchangeEvents } from './exchange-driver.ts';
 import { clientExtensionInfo, parseExtensionInfo, serverExtensionInfo } from './extension-info.ts';
 import { enterTurn, type Flushable, flushLater, leaveTurn } from './flush-turn.ts';
 import { IdentificationReader } from './identification.ts';
-import { type MessageHandler, MessageInlet } from './message-inlet.ts';
+import { type InletEvents, type MessageHandler, MessageInlet } from './message-inlet.ts';
 import { OutputQueue } from './output-queue.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketWriter } from './packet-writer.ts';
@@ -41,7 +42,13 @@ export function createTransport(link: ByteLink, options: TransportOptions): Tran
 // What is left to write after a fault or the peer's own DISCONNECT gets this long without progress.
 const LAST_WORDS_MS = 500;
 
-class SshTransport implements Transport, Flushable {
+/**
+ * What only the parts of a transport call is public here and not in `Transport`. They are given the transport itself: functions that
+ * speak for it would take a kilobyte of every idle connection.
+ */
+class SshTransport
+  implements Transport, Flushable, ByteLinkEvents, BacklogSource, InletEvents, ExchangeEvents
+{
   readonly role: Role;
   readonly ready: Promise<void>;
   readonly ended: Promise<TransportEnd>;
@@ -80,7 +87,7 @@ class SshTransport implements Transport, Flushable {
     this.#settings = settings;
     this.role = settings.options.role;
     this.#link = link;
-    this.#output = new OutputQueue(link, () => this.flush());
+    this.#output = new OutputQueue(link, this);
     this.#writer = new PacketWriter(this.#output);
     this.#gate = new ReadingGate(link);
     this.#identification = new IdentificationReader(this.role);
@@ -88,9 +95,9 @@ class SshTransport implements Transport, Flushable {
     this.ended = this.#ending.promise;
     // `ended` tells the same; nobody has to listen to both.
     this.ready.catch(() => undefined);
-    this.#inlet = this.#messageInlet();
-    this.#backlog = this.#backlogMonitor();
-    this.#exchange = this.#exchangeDriver();
+    this.#inlet = new MessageInlet(this.#reader, this.#gate, settings.limits.turnBytes, this);
+    this.#backlog = new BacklogMonitor(this, settings.limits);
+    this.#exchange = new ExchangeDriver(settings, this.#reader, this.#writer, this);
   }
 
   open(): void {
@@ -100,11 +107,7 @@ class SshTransport implements Transport, Flushable {
     out.write('\r\n', this.#output.offset + line.length, 'latin1');
     this.#output.commit(line.length + 2);
     this.#markDirty();
-    this.#link.open({
-      onBytes: (chunk) => this.#onBytes(chunk),
-      onDrained: () => undefined,
-      onClosed: (error) => this.#onClosed(error),
-    });
+    this.#link.open(this);
   }
 
   get remoteIdentification(): string {
@@ -133,6 +136,14 @@ class SshTransport implements Transport, Flushable {
 
   get backlogBytes(): number {
     return this.#queue.bytes + this.#output.waitingBytes + this.#link.pendingBytes;
+  }
+
+  get takenBytes(): number {
+    return this.#output.takenBytes;
+  }
+
+  get excused(): boolean {
+    return this.#inlet.held;
   }
 
   get onMessage(): MessageHandler | undefined {
@@ -237,7 +248,7 @@ class SshTransport implements Transport, Flushable {
     }
   }
 
-  #onBytes(chunk: Buffer): void {
+  onBytes(chunk: Buffer): void {
     enterTurn();
     try {
       this.#take(chunk);
@@ -246,6 +257,51 @@ class SshTransport implements Transport, Flushable {
     } finally {
       leaveTurn();
     }
+  }
+
+  onHandled(): void {
+    if (this.#exchange.isDue) this.#markDirty();
+    if (this.#peerClosed && !this.#inlet.held) this.#finish(closedEnd(undefined));
+  }
+
+  onFault(error: unknown): void {
+    this.#fail(error);
+  }
+
+  onCongestion(congested: boolean): void {
+    this.onBacklog?.(congested);
+  }
+
+  onExhausted(error: TransportError): void {
+    this.#finish(faultEnd(error));
+    this.#link.destroy();
+  }
+
+  onStarted(): void {
+    this.#markDirty();
+    this.#gate.set('exchanging', true);
+  }
+
+  onSendingAgain(greet: boolean): void {
+    const { serverSignatureAlgorithms } = this.#settings.options;
+    if (greet)
+      this.#writer.writePayload(
+        this.role === 'server' ? serverExtensionInfo(serverSignatureAlgorithms) : clientExtensionInfo(),
+      );
+    this.#bytesOut += this.#queue.bytes;
+    this.#queue.writeTo(this.#writer);
+    if (this.#phase === 'closing') this.#sayGoodbye(this.#goodbyeMs);
+  }
+
+  onDone(): void {
+    this.#reader.maxLength = MAX_PACKET_LENGTH;
+    this.#gate.set('exchanging', false);
+    this.#readiness.resolve();
+  }
+
+  onTimeout(): void {
+    if (this.#inlet.held) this.#exchange.watch();
+    else this.#fail(new TransportError('key-exchange-timed-out', 'the key exchange took too long'));
   }
 
   #take(chunk: Buffer): void {
@@ -262,7 +318,7 @@ class SshTransport implements Transport, Flushable {
     this.#inlet.take(bytes);
   }
 
-  #handle(plain: Buffer): void {
+  onPacket(plain: Buffer): void {
     const payloadLength = plain.length - 1 - (plain[0] ?? 0);
     const number = plain[1] ?? 0;
     if (this.#exchange.ready) this.#bytesIn += payloadLength;
@@ -316,7 +372,9 @@ class SshTransport implements Transport, Flushable {
     this.#finish(end);
   }
 
-  #onClosed(error: Error | undefined): void {
+  onDrained(): void {}
+
+  onClosed(error?: Error): void {
     this.#linkClosed = true;
     clearTimeout(this.#deadline);
     this.#output.discard();
@@ -383,61 +441,6 @@ class SshTransport implements Transport, Flushable {
     if (value === undefined)
       throw new TransportError('not-ready', 'this is known after the first key exchange; await ready');
     return value;
-  }
-
-  #messageInlet(): MessageInlet {
-    return new MessageInlet(this.#reader, this.#gate, this.#settings.limits.turnBytes, {
-      onPacket: (plain) => this.#handle(plain),
-      onHandled: () => {
-        if (this.#exchange.isDue) this.#markDirty();
-        if (this.#peerClosed && !this.#inlet.held) this.#finish(closedEnd(undefined));
-      },
-      onFault: (error) => this.#fail(error),
-    });
-  }
-
-  #backlogMonitor(): BacklogMonitor {
-    return new BacklogMonitor(
-      {
-        backlogBytes: () => this.backlogBytes,
-        takenBytes: () => this.#output.takenBytes,
-        excused: () => this.#inlet.held,
-        onCongestion: (congested) => this.onBacklog?.(congested),
-        onExhausted: (error) => {
-          this.#finish(faultEnd(error));
-          this.#link.destroy();
-        },
-      },
-      this.#settings.limits,
-    );
-  }
-
-  #exchangeDriver(): ExchangeDriver {
-    return new ExchangeDriver(this.#settings, this.#reader, this.#writer, {
-      onStarted: () => {
-        this.#markDirty();
-        this.#gate.set('exchanging', true);
-      },
-      onSendingAgain: (greet) => {
-        const { serverSignatureAlgorithms } = this.#settings.options;
-        if (greet)
-          this.#writer.writePayload(
-            this.role === 'server' ? serverExtensionInfo(serverSignatureAlgorithms) : clientExtensionInfo(),
-          );
-        this.#bytesOut += this.#queue.bytes;
-        this.#queue.writeTo(this.#writer);
-        if (this.#phase === 'closing') this.#sayGoodbye(this.#goodbyeMs);
-      },
-      onDone: () => {
-        this.#reader.maxLength = MAX_PACKET_LENGTH;
-        this.#gate.set('exchanging', false);
-        this.#readiness.resolve();
-      },
-      onTimeout: () => {
-        if (this.#inlet.held) this.#exchange.watch();
-        else this.#fail(new TransportError('key-exchange-timed-out', 'the key exchange took too long'));
-      },
-    });
   }
 }
 

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createBlockPool, createOutputBuffer } from '../../../proxy-task/recording/output-buffer.ts';
+import { createBlockPool, OutputBuffer } from '../../../proxy-task/recording/output-buffer.ts';
 
 type Taken = { readonly atMs: number; readonly stream: string; readonly text: string };
 
-function takeAll(buffer: ReturnType<typeof createOutputBuffer>): readonly Taken[] {
+function takeAll(buffer: OutputBuffer): readonly Taken[] {
   const taken: Taken[] = [];
   const keep = ({ atMs, event }: Parameters<Parameters<typeof buffer.takeOldest>[0]>[0][number]): void => {
     if (event.code === 'o')
@@ -15,9 +15,9 @@ function takeAll(buffer: ReturnType<typeof createOutputBuffer>): readonly Taken[
   return taken;
 }
 
-describe('createOutputBuffer', () => {
+describe('the buffer of output', () => {
   it('joins output of one stream within 5 ms, and nothing else', () => {
-    const buffer = createOutputBuffer(createBlockPool(), 5);
+    const buffer = new OutputBuffer(createBlockPool(), 5);
     buffer.appendOutput(0, 'stdout', Buffer.from('a'));
     buffer.appendOutput(4, 'stdout', Buffer.from('b'));
     buffer.appendOutput(5, 'stdout', Buffer.from('c'));
@@ -38,7 +38,7 @@ describe('createOutputBuffer', () => {
     const write = fc.record({ fill: fc.nat(255), size: fc.nat(50_000), take: fc.boolean() });
     fc.assert(
       fc.property(fc.array(write, { maxLength: 12 }), (writes) => {
-        const buffer = createOutputBuffer(createBlockPool(), 5);
+        const buffer = new OutputBuffer(createBlockPool(), 5);
         const given: Buffer[] = [];
         const taken: Buffer[] = [];
         const take = (): boolean =>
@@ -64,8 +64,8 @@ describe('createOutputBuffer', () => {
 
   it('holds no block when it is empty, and shares those it gave back', () => {
     const pool = createBlockPool();
-    const first = createOutputBuffer(pool, 5);
-    const second = createOutputBuffer(pool, 5);
+    const first = new OutputBuffer(pool, 5);
+    const second = new OutputBuffer(pool, 5);
     first.appendOutput(0, 'stdout', Buffer.alloc(100_000));
     takeAll(first);
 

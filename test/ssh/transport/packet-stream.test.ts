@@ -37,7 +37,7 @@ function collectingWriter(firstSequence = 0, packets = 0): { writer: PacketWrite
     end: () => undefined,
     destroy: () => undefined,
   };
-  const output = new OutputQueue(link, () => undefined);
+  const output = new OutputQueue(link, { flush: () => undefined });
   return {
     writer: new PacketWriter(output, firstSequence, packets),
     bytes() {

@@ -30,7 +30,7 @@ export class ScriptedPeer {
   constructor(stream: Duplex, peerVersion: string, options: ScriptedPeerOptions) {
     this.#stream = stream;
     this.#options = options;
-    this.#output = new OutputQueue(linkTo(stream), () => undefined);
+    this.#output = new OutputQueue(linkTo(stream), { flush: () => undefined });
     this.#writer = new PacketWriter(this.#output);
     const own = Buffer.from('SSH-2.0-scripted');
     const other = Buffer.from(`SSH-2.0-${peerVersion}`);
