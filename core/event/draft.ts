@@ -72,7 +72,8 @@ export function draft(
 /** `<name>Escaped` and `<name>Truncated` stand beside a value that could not be kept as it was. */
 function flatStrings(fields: Fields): FlatStrings {
   const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name in fields) {
+    const value = fields[name];
     if (value === undefined) continue;
     if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
       flat[name] = String(value);

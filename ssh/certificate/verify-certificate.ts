@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { PublicKey } from '../keys/index.ts';
 import type { Certificate, CertificateKind, CertificateRefusal } from './contract.ts';
 import { isSourceAllowed } from './source-address.ts';
@@ -59,10 +60,26 @@ function signatureRefusal(
   // The configured key judges, not its copy in the certificate: it keeps its KeyObject between connections.
   const authority = authorities.find((each) => each.blob.equals(signatureKey.blob));
   if (authority === undefined) return 'untrusted-authority';
+  // One login asks two or three times, and hosts show theirs at each connection.
+  const proof = `${authority.fingerprint} ${hash('sha256', blob, 'base64')}`;
+  if (proven.has(proof)) return undefined;
   const signed = blob.subarray(0, blob.length - signature.length - 4);
   const verification = authority.verify(signed, signature);
   if (!verification.valid || verification.assertion?.userPresent === false) return 'bad-signature';
+  remember(proof);
   return undefined;
+}
+
+/** Certificates whose signature was found good, by the keys that signed them and their SHA-256. Says nothing of time or trust. */
+const proven = new Set<string>();
+const maxProven = 4096;
+
+function remember(proof: string): void {
+  if (proven.size >= maxProven) {
+    const [oldest] = proven;
+    if (oldest !== undefined) proven.delete(oldest);
+  }
+  proven.add(proof);
 }
 
 function validityRefusal(certificate: Certificate, nowSeconds: number): CertificateRefusal | undefined {

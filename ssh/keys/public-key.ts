@@ -11,7 +11,7 @@ import { rawBytesOf } from './raw-public-key.ts';
  * @throws KeyError `unsupported-type` (certificates too), `malformed` or `weak`.
  */
 export function parsePublicKey(blob: Buffer): PublicKey {
-  return fromOwnBlob(slowCopy(blob));
+  return provenKeys.get(blob.toString('latin1')) ?? fromOwnBlob(slowCopy(blob));
 }
 
 /**
@@ -73,6 +73,23 @@ function ecdsaFromKeyObject(key: KeyObject): PublicKey {
   return fromOwnBlob(blob.finish(), key);
 }
 
+/**
+ * Keys that a signature was good for, by their blobs: the same few hosts and engineers come again and again, and reading and importing
+ * a key costs a quarter of a verification with it. Whoever holds no key that is asked for can put nothing in here.
+ */
+const provenKeys = new Map<string, PublicKey>();
+const maxProvenKeys = 1024;
+
+function rememberProven(key: PublicKey): void {
+  const name = key.blob.toString('latin1');
+  if (provenKeys.has(name)) return;
+  if (provenKeys.size >= maxProvenKeys) {
+    const [oldest] = provenKeys.keys();
+    if (oldest !== undefined) provenKeys.delete(oldest);
+  }
+  provenKeys.set(name, key);
+}
+
 /** `blob` is kept; it must be memory of its own. */
 function fromOwnBlob(blob: Buffer, known?: KeyObject): PublicKey {
   try {
@@ -110,6 +127,7 @@ class SshPublicKey implements PublicKey {
   readonly #fields: KeyFields;
   #keyObject: KeyObject | undefined;
   #fingerprint: string | undefined;
+  #proven = false;
 
   constructor(blob: Buffer, family: KeyFamily, fields: KeyFields) {
     this.blob = blob;
@@ -140,7 +158,12 @@ class SshPublicKey implements PublicKey {
       const name = reader.string().toString('latin1');
       const algorithm = this.algorithms.find((each) => each === name);
       if (algorithm === undefined || !allowed.includes(algorithm)) return { valid: false };
-      return this.#family.verify(this.#fields, algorithm, data, reader);
+      const verification = this.#family.verify(this.#fields, algorithm, data, reader);
+      if (verification.valid && !this.#proven) {
+        this.#proven = true;
+        rememberProven(this);
+      }
+      return verification;
     } catch {
       // Whatever the bytes made the reader or OpenSSL say, nothing was proved.
       return { valid: false };

@@ -1,7 +1,7 @@
-import { randomFillSync } from 'node:crypto';
 import { isAuthenticatedCipher } from '../algorithms/index.ts';
 import { MessageNumber, WireReader, WireWriter } from '../wire/index.ts';
 import type { AlgorithmPreferences, NegotiatedAlgorithms, Role } from './contract.ts';
+import { fillRandom } from './random-padding.ts';
 import { TransportError } from './transport-error.ts';
 
 /** SSH_MSG_KEXINIT, RFC 4253 §7.1. */
@@ -26,12 +26,33 @@ const announcements: { readonly [role in Role]: { readonly extInfo: string; read
 
 /** Our KEXINIT payload. The announcements go into the first only. */
 export function kexInitPayload(role: Role, preferences: AlgorithmPreferences, first: boolean): Buffer {
+  const template = kexInitTemplate(role, preferences, first);
+  const payload = Buffer.allocUnsafeSlow(template.length);
+  template.copy(payload);
+  fillRandom(payload, 1, 1 + COOKIE_BYTES);
+  return payload;
+}
+
+const COOKIE_BYTES = 16;
+
+/** All but the cookie is the same for as long as the preferences are. */
+const templates = new WeakMap<AlgorithmPreferences, Map<string, Buffer>>();
+
+function kexInitTemplate(role: Role, preferences: AlgorithmPreferences, first: boolean): Buffer {
+  const name = `${role} ${first}`;
+  const known = templates.get(preferences);
+  const made = known?.get(name) ?? writeKexInit(role, preferences, first);
+  if (known === undefined) templates.set(preferences, new Map([[name, made]]));
+  else known.set(name, made);
+  return made;
+}
+
+function writeKexInit(role: Role, preferences: AlgorithmPreferences, first: boolean): Buffer {
   const own = announcements[role];
-  const cookie = randomFillSync(Buffer.allocUnsafe(16));
   const compression = ['none'];
   return new WireWriter(1024)
     .byte(MessageNumber.kexInit)
-    .raw(cookie)
+    .raw(Buffer.alloc(COOKIE_BYTES))
     .nameList(first ? [...preferences.keyExchange, own.extInfo, own.strict] : preferences.keyExchange)
     .nameList(preferences.hostKey)
     .nameList(preferences.cipher)
@@ -49,10 +70,28 @@ export function kexInitPayload(role: Role, preferences: AlgorithmPreferences, fi
 
 /** @throws WireError. */
 export function parseKexInit(payload: Buffer): KexInit {
+  if (payload.length > MAX_REMEMBERED_BYTES) return { ...parseLists(payload), payload };
+  const afterCookie = payload.toString('latin1', 1 + COOKIE_BYTES);
+  const known = parsedLists.get(afterCookie);
+  if (known !== undefined) return { ...known, payload };
+  const lists = parseLists(payload);
+  if (parsedLists.size >= MAX_REMEMBERED) {
+    const [oldest] = parsedLists.keys();
+    if (oldest !== undefined) parsedLists.delete(oldest);
+  }
+  parsedLists.set(afterCookie, lists);
+  return { ...lists, payload };
+}
+
+/** Peers of one version say the same at each connection. */
+const parsedLists = new Map<string, Omit<KexInit, 'payload'>>();
+const MAX_REMEMBERED = 64;
+const MAX_REMEMBERED_BYTES = 4096;
+
+function parseLists(payload: Buffer): Omit<KexInit, 'payload'> {
   const reader = new WireReader(payload, 1);
-  reader.raw(16);
+  reader.raw(COOKIE_BYTES);
   const init = {
-    payload,
     keyExchange: reader.nameList(),
     hostKey: reader.nameList(),
     cipherToServer: reader.nameList(),

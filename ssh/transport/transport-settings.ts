@@ -4,7 +4,7 @@ import {
   isAuthenticatedCipher,
   keyExchangeNamed,
 } from '../algorithms/index.ts';
-import type { AlgorithmPreferences, TransportLimits, TransportOptions } from './contract.ts';
+import type { AlgorithmPreferences, HostKey, TransportLimits, TransportOptions } from './contract.ts';
 import { presentableAlgorithms } from './host-key-proof.ts';
 import { ownIdentification } from './identification.ts';
 import { TransportError } from './transport-error.ts';
@@ -22,13 +22,13 @@ export type TransportSettings = {
 /** @throws TransportError `bad-options`. */
 export function settingsFrom(options: TransportOptions): TransportSettings {
   const { role, algorithms, hostKeys = [], verifyHostKey } = options;
-  expectKnown(algorithms);
+  if (!knownAlgorithms.has(algorithms)) {
+    expectKnown(algorithms);
+    knownAlgorithms.add(algorithms);
+  }
   if (role === 'client' && verifyHostKey === undefined)
     throw new TransportError('bad-options', 'a client must judge host keys; pass verifyHostKey');
-  const preferences =
-    role === 'client'
-      ? algorithms
-      : { ...algorithms, hostKey: presentableAlgorithms(algorithms.hostKey, hostKeys) };
+  const preferences = role === 'client' ? algorithms : presentable(algorithms, hostKeys);
   for (const [list, names] of Object.entries(preferences)) {
     if (names.length === 0)
       throw new TransportError(
@@ -42,6 +42,20 @@ export function settingsFrom(options: TransportOptions): TransportSettings {
     preferences,
     limits: { ...defaultLimits, ...options.limits },
   };
+}
+
+// A gateway's connections share both objects: what follows from them is worked out once.
+const knownAlgorithms = new WeakSet<AlgorithmPreferences>();
+const reduced = new WeakMap<readonly HostKey[], WeakMap<AlgorithmPreferences, AlgorithmPreferences>>();
+
+/** The preferences reduced to what these host keys can be presented under; both must stay as they are. */
+function presentable(algorithms: AlgorithmPreferences, hostKeys: readonly HostKey[]): AlgorithmPreferences {
+  const known = reduced.get(hostKeys)?.get(algorithms);
+  if (known !== undefined) return known;
+  const made = { ...algorithms, hostKey: presentableAlgorithms(algorithms.hostKey, hostKeys) };
+  const forKeys = reduced.get(hostKeys) ?? new WeakMap<AlgorithmPreferences, AlgorithmPreferences>();
+  reduced.set(hostKeys, forKeys.set(algorithms, made));
+  return made;
 }
 
 function expectKnown(algorithms: AlgorithmPreferences): void {

@@ -56,6 +56,17 @@ describe('a certificate is refused', () => {
     }
   });
 
+  test('though it was good before, once its time is over or nobody trusts its authority any more', async () => {
+    const blob = await mint({ validAfter: 1000n, validBefore: 2000n });
+    expect(outcome(blob, { nowSeconds: 1500 })).toBe('good');
+
+    expect(outcome(blob, { nowSeconds: 2000 })).toBe('expired');
+    expect(outcome(blob, { nowSeconds: 1500, authorities: [impostor.publicKey] })).toBe(
+      'untrusted-authority',
+    );
+    expect(outcome(blob, { nowSeconds: 1500, principal: 'somebody-else' })).toBe('principal-not-listed');
+  });
+
   test('for a principal it does not list letter by letter', async () => {
     const blob = await mint({ principals: ['engineer'] });
 

@@ -383,3 +383,29 @@ function p256Signature(number: Buffer): Buffer {
   const body = new WireWriter().mpint(number).mpint(number).finish();
   return new WireWriter().string('ecdsa-sha2-nistp256').string(body).finish();
 }
+
+describe('a key that has verified a signature', () => {
+  test('is not read again when it comes again, nor changed by whoever wrote over its bytes', () => {
+    const privateKey = generatePrivateKey('ed25519');
+    const data = Buffer.from('signed');
+    const bytes = Buffer.from(privateKey.publicKey.blob);
+    const first = parsePublicKey(bytes);
+    expect(first.verify(data, privateKey.sign(data, 'ssh-ed25519')).valid).toBe(true);
+
+    const again = parsePublicKey(Buffer.from(privateKey.publicKey.blob));
+    bytes.fill(0);
+
+    expect(again).toBe(first);
+    expect(again.blob).toEqual(privateKey.publicKey.blob);
+    expect(again.verify(Buffer.from('other'), privateKey.sign(data, 'ssh-ed25519')).valid).toBe(false);
+  });
+
+  test('is kept apart from one that was only offered or signed wrongly', () => {
+    const privateKey = generatePrivateKey('ed25519');
+    const { blob } = privateKey.publicKey;
+    const offered = parsePublicKey(blob);
+    offered.verify(Buffer.from('other'), privateKey.sign(Buffer.from('signed'), 'ssh-ed25519'));
+
+    expect(parsePublicKey(blob)).not.toBe(offered);
+  });
+});
