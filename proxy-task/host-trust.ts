@@ -1,10 +1,12 @@
 import type { HostTrust } from '#core/contract';
 import {
+  type AlgorithmPreferences,
   isCertificateType,
   type PublicKey,
   parseCertificate,
   parsePublicKey,
   parsePublicKeyLine,
+  targetAlgorithms,
   verifyCertificate,
 } from '#ssh';
 
@@ -18,8 +20,28 @@ export type HostVerdict =
     }
   | { readonly trusted: false; readonly fingerprint: string; readonly type: string; readonly why: string };
 
-/** Host key algorithms worth offering: those under which the target can present what the inventory pins. */
-export function hostKeyAlgorithms(trust: HostTrust, offered: readonly string[]): readonly string[] {
+/** What is worth offering to a target: host key algorithms under which it can present what the inventory pins. */
+export function algorithmsFor(trust: HostTrust): AlgorithmPreferences {
+  const known = offers.get(trust);
+  if (known !== undefined) return known;
+  const offer = { ...targetAlgorithms, hostKey: hostKeyAlgorithms(trust, targetAlgorithms.hostKey) };
+  offers.set(trust, offer);
+  return offer;
+}
+
+// Worked out once for a target: an inventory hands out the same trust for as long as nothing about it changes.
+const offers = new WeakMap<HostTrust, AlgorithmPreferences>();
+const parsed = new WeakMap<HostTrust, readonly PublicKey[]>();
+
+function keysOf(trust: HostTrust): readonly PublicKey[] {
+  const known = parsed.get(trust);
+  if (known !== undefined) return known;
+  const keys = trust.keys.map((line) => parsePublicKeyLine(line).publicKey);
+  parsed.set(trust, keys);
+  return keys;
+}
+
+function hostKeyAlgorithms(trust: HostTrust, offered: readonly string[]): readonly string[] {
   if (trust.kind === 'authority') return offered.filter(isCertificateType);
   const types = new Set(trust.keys.map((line) => line.split(/\s+/, 1)[0] ?? ''));
   return offered.filter(
@@ -30,14 +52,14 @@ export function hostKeyAlgorithms(trust: HostTrust, offered: readonly string[]):
 /** Judges the host key blob of a finished key exchange against the inventory. Pure; `nowSeconds` since the epoch. */
 export function judgeHostKey(blob: Buffer, type: string, trust: HostTrust, nowSeconds: number): HostVerdict {
   return trust.kind === 'pinned'
-    ? judgePinned(blob, trust.keys)
+    ? judgePinned(blob, keysOf(trust))
     : judgeCertified(blob, type, trust, nowSeconds);
 }
 
-function judgePinned(blob: Buffer, lines: readonly string[]): HostVerdict {
-  const { fingerprint, type } = parsePublicKey(blob);
-  const known = lines.some((line) => parsePublicKeyLine(line).publicKey.blob.equals(blob));
-  if (known) return { trusted: true, fingerprint, type, by: 'pinned' };
+function judgePinned(blob: Buffer, pinned: readonly PublicKey[]): HostVerdict {
+  const known = pinned.find((key) => key.blob.equals(blob));
+  const { fingerprint, type } = known ?? parsePublicKey(blob);
+  if (known !== undefined) return { trusted: true, fingerprint, type, by: 'pinned' };
   return { trusted: false, fingerprint, type, why: 'the host key is not one of those the inventory pins' };
 }
 
@@ -58,7 +80,7 @@ function judgeCertified(
   }
   const certificate = parseCertificate(blob);
   const { fingerprint } = certificate.publicKey;
-  const authorities: readonly PublicKey[] = trust.keys.map((line) => parsePublicKeyLine(line).publicKey);
+  const authorities = keysOf(trust);
   const refusals = trust.principals.map((principal) =>
     verifyCertificate(certificate, { kind: 'host', authorities, principal, nowSeconds }),
   );

@@ -4,7 +4,7 @@ import {
   AuthenticationError,
   authenticateToTarget,
   type ByteLink,
-  type Certificate,
+  type CertificateSpec,
   connectSocket,
   createTransport,
   formatPublicKeyLine,
@@ -13,18 +13,16 @@ import {
   linkFromSocket,
   mintCertificate,
   type PrivateKey,
-  parseCertificate,
   type RemoteSigner,
   type Transport,
-  targetAlgorithms,
   userExtensions,
 } from '#ssh';
-import { type HostVerdict, hostKeyAlgorithms, judgeHostKey } from './host-trust.ts';
+import { algorithmsFor, type HostVerdict, judgeHostKey } from './host-trust.ts';
 
 /** What is on record before each step is taken; a rejected promise stops the connection there. */
 export type TargetWitness = {
   hostKeyJudged(verdict: HostVerdict): Promise<void>;
-  certificateIssued(certificate: Certificate): Promise<void>;
+  certificateIssued(certificate: CertificateSpec): Promise<void>;
   authenticated(egress: { readonly address: string; readonly port: number }): Promise<void>;
 };
 
@@ -79,10 +77,7 @@ export async function connectTarget(options: TargetConnectionOptions): Promise<T
   const transport = createTransport(dialled.link, {
     role: 'client',
     softwareVersion: options.softwareVersion,
-    algorithms: {
-      ...targetAlgorithms,
-      hostKey: hostKeyAlgorithms(target.hostTrust, targetAlgorithms.hostKey),
-    },
+    algorithms: algorithmsFor(target.hostTrust),
     verifyHostKey: (blob, algorithm) => {
       verdict = judgeHostKey(blob, algorithm, target.hostTrust, Math.floor(options.now() / 1000));
       return verdict.trusted ? { accepted: true } : { accepted: false, reason: verdict.why };
@@ -131,16 +126,11 @@ async function logIn(
       message: `${target.name} shows a host key that is not the one on record (${judged.fingerprint}); do not work around it, tell whoever runs the inventory`,
     };
   }
-  const judged = verdict();
-  if (judged !== undefined) await witness.hostKeyJudged(judged);
-
-  const credential = await credentialFor(options);
+  const credential = await credentialOnRecord(options, verdict());
   if ('refused' in credential) {
     transport.cut(11, 'no credential for the target');
     return { ok: false, errorCode: 'TargetRefused', message: credential.refused };
   }
-  if (credential.certificate !== undefined)
-    await witness.certificateIssued(parseCertificate(credential.certificate));
   try {
     await authenticateToTarget(transport, {
       user: login,
@@ -180,18 +170,24 @@ async function dial({ target, reach, timeoutMs, signal }: TargetConnectionOption
   };
 }
 
-function credentialFor(options: TargetConnectionOptions): Promise<Credential | { readonly refused: string }> {
-  const { target, privateKey, forceCommand } = options;
-  const certified = privateKey === undefined && target.instance?.auth !== 'instance-connect';
+/** The host key and the certificate go on record together; the target is shown nothing before both are. */
+async function credentialOnRecord(
+  options: TargetConnectionOptions,
+  judged: HostVerdict | undefined,
+): Promise<Credential | { readonly refused: string }> {
+  const { target, privateKey, forceCommand, witness } = options;
+  const hostKeyOnRecord = judged === undefined ? Promise.resolve() : witness.hostKeyJudged(judged);
+  if (privateKey === undefined && target.instance?.auth !== 'instance-connect') {
+    const [credential] = await Promise.all([mintOnRecord(options), hostKeyOnRecord]);
+    return credential;
+  }
+  await hostKeyOnRecord;
   // Only a certificate tells the target of it.
-  if (forceCommand !== undefined && !certified)
-    return Promise.resolve({
+  if (forceCommand !== undefined)
+    return {
       refused: `your certificate permits one command only, and ${target.name} takes no certificates, so it could not be held to that`,
-    });
-  if (privateKey !== undefined) return Promise.resolve({ privateKey });
-  return target.instance?.auth === 'instance-connect'
-    ? pushedKey(target.instance.id, options)
-    : mintSessionCertificate(options);
+    };
+  return privateKey === undefined ? pushedKey(target.instance?.id ?? '', options) : { privateKey };
 }
 
 type Credential = { readonly privateKey: PrivateKey; readonly certificate?: Buffer };
@@ -212,28 +208,25 @@ async function pushedKey(
   return { privateKey };
 }
 
-async function mintSessionCertificate(
-  options: TargetConnectionOptions,
-): Promise<Credential & { readonly certificate: Buffer }> {
+async function mintOnRecord(options: TargetConnectionOptions): Promise<Credential> {
   const privateKey = generatePrivateKey('ed25519');
   const nowSeconds = BigInt(Math.floor(options.now() / 1000));
-  const certificate = await mintCertificate(
-    {
-      kind: 'user',
-      publicKey: privateKey.publicKey,
-      keyId: options.keyId,
-      serial: options.randomBytes(8).readBigUInt64BE(),
-      principals: [options.login],
-      validAfter: nowSeconds - BigInt(options.certificateBackdateSeconds),
-      validBefore: nowSeconds + BigInt(options.certificateSeconds),
-      extensions: userExtensions,
-      nonce: options.randomBytes(32),
-      ...(options.forceCommand === undefined
-        ? {}
-        : { criticalOptions: new Map([['force-command', options.forceCommand]]) }),
-    },
-    options.authority,
-  );
+  const spec: CertificateSpec = {
+    kind: 'user',
+    publicKey: privateKey.publicKey,
+    keyId: options.keyId,
+    serial: options.randomBytes(8).readBigUInt64BE(),
+    principals: [options.login],
+    validAfter: nowSeconds - BigInt(options.certificateBackdateSeconds),
+    validBefore: nowSeconds + BigInt(options.certificateSeconds),
+    extensions: userExtensions,
+    nonce: options.randomBytes(32),
+    ...(options.forceCommand === undefined
+      ? {}
+      : { criticalOptions: new Map([['force-command', options.forceCommand]]) }),
+  };
+  const certificate = await mintCertificate(spec, options.authority);
+  await options.witness.certificateIssued(spec);
   return { privateKey, certificate };
 }
 

@@ -20,6 +20,7 @@ export {
   type Certificate,
   CertificateError,
   type CertificateRefusal,
+  type CertificateSpec,
   formatCertificateLine,
   isCertificateType,
   mintCertificate,
@@ -60,6 +61,7 @@ export {
   type Verdict,
 } from './relay/index.ts';
 export {
+  type AlgorithmPreferences,
   adoptConnection,
   type ByteLink,
   connectSocket,

@@ -32,7 +32,7 @@ export class MutatingPeer {
   deaf = false;
   readonly #setting: PeerSetting;
   readonly #packed: Buffer[] = [];
-  readonly #output = new OutputQueue(collectingLink(this.#packed), () => undefined);
+  readonly #output = new OutputQueue(collectingLink(this.#packed), { flush: () => undefined });
   readonly #writer = new PacketWriter(this.#output);
   readonly #reader = new PacketReader();
   #identified = false;
