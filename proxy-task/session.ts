@@ -74,7 +74,9 @@ export class Session {
         },
       },
       limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection },
-      hostKeys: this.#parts.hostKeys.map(({ privateKey }) => privateKey),
+      // Inside a jump the gateway answers as the target: its own keys are not for that name.
+      hostKeys:
+        this.facts.jumpId === undefined ? this.#parts.hostKeys.map(({ privateKey }) => privateKey) : [],
       ...keepaliveOf(this.#parts.settings),
     });
     accept();
