@@ -1,6 +1,5 @@
 import { enterTurn, leaveTurn } from './flush-turn.ts';
 import type { PacketReader } from './packet-reader.ts';
-import { ReadPacer } from './read-pacer.ts';
 import type { ReadingGate } from './reading-gate.ts';
 
 export type MessageHandler = (plain: Buffer, payloadLength: number) => void;
@@ -17,7 +16,7 @@ export interface InletEvents {
 export class MessageInlet {
   readonly #reader: PacketReader;
   readonly #gate: ReadingGate;
-  readonly #pacer: ReadPacer;
+  readonly #turnLimit: number;
   readonly #events: InletEvents;
   /** `dropping`: key exchanges go on, nothing is delivered any more. */
   #state: 'delivering' | 'dropping' | 'stopped' = 'delivering';
@@ -27,11 +26,12 @@ export class MessageInlet {
   #undelivered: Buffer | undefined;
   #parsing = false;
   #resumeScheduled = false;
+  #turnBytes = 0;
 
   constructor(reader: PacketReader, gate: ReadingGate, turnLimit: number, events: InletEvents) {
     this.#reader = reader;
     this.#gate = gate;
-    this.#pacer = new ReadPacer(gate, turnLimit);
+    this.#turnLimit = turnLimit;
     this.#events = events;
   }
 
@@ -66,7 +66,7 @@ export class MessageInlet {
   /** Takes packet bytes, valid during the call. */
   take(bytes: Buffer): void {
     if (this.#state === 'stopped') return;
-    this.#pacer.count(bytes.length);
+    this.#countTurn(bytes.length);
     if (this.held) {
       // Reading stops only when more comes: most holds are over before.
       this.#reader.append(bytes);
@@ -143,5 +143,14 @@ export class MessageInlet {
     } finally {
       leaveTurn();
     }
+  }
+
+  /** After its share of bytes a connection waits until the others had theirs. */
+  #countTurn(bytes: number): void {
+    this.#turnBytes += bytes;
+    if (this.#turnBytes < this.#turnLimit) return;
+    this.#turnBytes = 0;
+    this.#gate.set('yielding', true);
+    setImmediate(() => this.#gate.set('yielding', false));
   }
 }
