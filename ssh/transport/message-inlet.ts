@@ -12,6 +12,9 @@ export interface InletEvents {
   onFault(error: unknown): void;
 }
 
+/** Messages handled per turn of the event loop: the dearest of them together take a millisecond or two. */
+const TURN_MESSAGES = 128;
+
 /** The way in: from bytes to the layer above's messages, which may be held at any message. */
 export class MessageInlet {
   readonly #reader: PacketReader;
@@ -27,6 +30,9 @@ export class MessageInlet {
   #parsing = false;
   #resumeScheduled = false;
   #turnBytes = 0;
+  #turnMessages = 0;
+  /** What was read already waits for its next turn. */
+  #yielding = false;
 
   constructor(reader: PacketReader, gate: ReadingGate, turnLimit: number, events: InletEvents) {
     this.#reader = reader;
@@ -44,9 +50,10 @@ export class MessageInlet {
     if (handler !== undefined) this.#resumeLater();
   }
 
-  /** Whether messages wait for the layer above. */
+  /** Whether messages wait, for the layer above or for their turn. */
   get held(): boolean {
-    return this.#state === 'delivering' && (this.#holds > 0 || this.#undelivered !== undefined);
+    const waits = this.#holds > 0 || this.#undelivered !== undefined || this.#yielding;
+    return this.#state === 'delivering' && waits;
   }
 
   get hasUnhandled(): boolean {
@@ -67,7 +74,7 @@ export class MessageInlet {
   take(bytes: Buffer): void {
     if (this.#state === 'stopped') return;
     this.#countTurn(bytes.length);
-    if (this.held) {
+    if (this.held || this.#yielding) {
       // Reading stops only when more comes: most holds are over before.
       this.#reader.append(bytes);
       this.#gate.set('piledUp', true);
@@ -106,10 +113,11 @@ export class MessageInlet {
   #parse(): void {
     this.#parsing = true;
     try {
-      while (this.#state !== 'stopped' && !this.held) {
+      while (this.#state !== 'stopped' && !this.held && !this.#yielding) {
         const plain = this.#reader.next();
         if (plain === undefined) break;
         this.#events.onPacket(plain);
+        this.#countMessage();
       }
     } finally {
       this.#parsing = false;
@@ -128,7 +136,7 @@ export class MessageInlet {
 
   #resume(): void {
     this.#resumeScheduled = false;
-    if (this.#parsing || this.#state === 'stopped') return;
+    if (this.#parsing || this.#yielding || this.#state === 'stopped') return;
     if (this.#state === 'delivering' && this.#holds > 0) return;
     enterTurn();
     try {
@@ -143,6 +151,18 @@ export class MessageInlet {
     } finally {
       leaveTurn();
     }
+  }
+
+  /** A read may hold thousands of small messages: the others have their turn in the middle of it. */
+  #countMessage(): void {
+    this.#turnMessages += 1;
+    if (this.#turnMessages < TURN_MESSAGES || this.#reader.unreadBytes === 0) return;
+    this.#turnMessages = 0;
+    this.#yielding = true;
+    setImmediate(() => {
+      this.#yielding = false;
+      this.#resume();
+    });
   }
 
   /** After its share of bytes a connection waits until the others had theirs. */
