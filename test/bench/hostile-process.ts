@@ -32,19 +32,19 @@ const attacks: Readonly<Record<string, (transport: Transport) => Promise<void>>>
   },
 };
 
-let stopped = false;
+const stopping = new AbortController();
 const attack = attacks[what];
 if (attack === undefined) throw new Error(`no attack is called ${what}`);
 obey(
   () => undefined,
   async () => {
-    stopped = true;
+    stopping.abort();
     for (const transport of connected) transport.cut(11, 'the benchmark has seen enough');
   },
 );
 answer({ kind: 'ready', port: 0 });
 // Who is cut off comes again.
-while (!stopped) {
+while (!stopping.signal.aborted) {
   const transport = await connectLoggedIn(Number(port), user, privateKey);
   connected.add(transport);
   await attack(transport).catch(() => undefined);

@@ -48,16 +48,15 @@ export function parserTarget<T>(spec: ParserSpec<T>): FuzzTarget {
     tokens,
     run(input) {
       const given = Buffer.from(input);
-      let value: T;
-      try {
-        value = spec.parse(input);
-      } catch (error) {
+      const parsed = outcomeOf(() => spec.parse(input));
+      if (!given.equals(input)) throw new Breach('the input was changed');
+      if ('error' in parsed) {
+        const { error } = parsed;
         if (!spec.family.some((kind) => error instanceof kind))
           throw new Breach(`an error of another family: ${describe(error)}`, { cause: error });
         return;
-      } finally {
-        if (!given.equals(input)) throw new Breach('the input was changed');
       }
+      const { value } = parsed;
       const weight = weigh(value);
       if (weight > weightBesides + input.length * weightPerByte)
         throw new Breach(`${input.length} bytes became a value that weighs ${weight}`);
@@ -87,4 +86,12 @@ function weigh(value: unknown, seen = new Set<object>()): number {
   const items = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : undefined;
   const held = items ?? Object.values(value);
   return held.reduce((sum: number, item) => sum + weigh(item, seen), 32);
+}
+
+function outcomeOf<T>(parse: () => T): { readonly value: T } | { readonly error: unknown } {
+  try {
+    return { value: parse() };
+  } catch (error) {
+    return { error };
+  }
 }

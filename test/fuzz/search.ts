@@ -37,8 +37,8 @@ export const currentBytes = 4 * currentHead + 65_536;
 const shortestTurnMs = 200;
 const longestTurnMs = 5000;
 
-if (parentPort !== null)
-  await search(workerData as SearchOrder, (message) => parentPort?.postMessage(message));
+const port = parentPort;
+if (port !== null) await search(workerData as SearchOrder, (message) => port.postMessage(message, []));
 
 async function search(order: SearchOrder, tell: (message: SearchMessage) => void): Promise<void> {
   const chosen = targets.filter(({ name }) => order.targets.includes(name));

@@ -6,6 +6,11 @@ import { parseLoginName } from '../../../proxy-task/login-name.ts';
 import { transferOf } from '../../../proxy-task/transfer-command.ts';
 import { expectThat, type FuzzTarget, parserTarget } from '../fuzz-target.ts';
 
+/** ESC, and the introducers: what acts on a terminal, which a regular expression names by its code alone. */
+const escape = String.fromCharCode(0x1b);
+const enquiry = String.fromCharCode(0x05);
+const acting = new RegExp(`${escape}(?:[P\\]X^_]|\\[[0-9;?>= $]*[cnpqtx])|[\\u0080-\\u009f${enquiry}]`);
+
 /** The rest of what takes bytes from strangers: names they type, commands they run, what their programs print. */
 export const coreTargets: readonly FuzzTarget[] = [
   parserTarget({
@@ -87,10 +92,7 @@ export const coreTargets: readonly FuzzTarget[] = [
     },
     expect(text) {
       // What makes a terminal answer, or takes a string: DA, DSR, DECRQM and the like, OSC, DCS, APC, PM, SOS. A soft reset draws.
-      expectThat(
-        !/\u001b(?:[P\]X^_]|\[[0-9;?>= $]*[cnpqtx])|[\u0080-\u009f\u0005]/.test(text),
-        'a sequence that acts came through',
-      );
+      expectThat(!acting.test(text), 'a sequence that acts came through');
     },
   }),
   parserTarget({

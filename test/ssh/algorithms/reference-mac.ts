@@ -10,7 +10,7 @@ export function poly1305(key: Buffer, data: Buffer): Buffer {
     sum = ((sum + littleEndian(block)) * r) % prime;
   }
   const tag = (sum + littleEndian(key.subarray(16))) % 2n ** 128n;
-  return Buffer.from(tag.toString(16).padStart(32, '0'), 'hex').reverse();
+  return Buffer.from(Buffer.from(tag.toString(16).padStart(32, '0'), 'hex').toReversed());
 }
 
 /** The tag of AES-GCM as NIST SP 800-38D §7.1 defines it, bit by bit, for an IV of 96 bits. */
@@ -51,7 +51,7 @@ function timesInGcmField(left: bigint, right: bigint): bigint {
 }
 
 function littleEndian(bytes: Buffer): bigint {
-  return bigEndian(Buffer.from(bytes).reverse());
+  return bigEndian(Buffer.from(bytes.toReversed()));
 }
 
 function bigEndian(bytes: Buffer): bigint {

@@ -1,11 +1,4 @@
-import {
-  createCipheriv,
-  createECDH,
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  createSecretKey,
-} from 'node:crypto';
+import { createCipheriv, createECDH, createPrivateKey, createPublicKey, createSecretKey } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packetMac } from '../../../ssh/algorithms/aes-ctr.ts';
