@@ -41,6 +41,8 @@ export type GatewayRunOptions = {
   readonly worker?: number;
   /** Opens the journal; of use where a disk that fails is wanted. */
   readonly journal?: (options: JournalOptions) => Promise<OpenedJournal>;
+  /** Puts other parts in place; of use where one that fails is wanted. */
+  readonly parts?: (parts: GatewayParts) => GatewayParts;
 };
 
 /** A look at a local file costs nothing. */
@@ -72,7 +74,8 @@ async function startOn(
   const startedAtMs = now();
   const proxy = { proxyId: writer.proxyId, version };
   await closeLost(writer, stores, options);
-  const gateway = await startGateway(partsOf(options, stores), auditFailure);
+  const parts = partsOf(options, stores);
+  const gateway = await startGateway(options.parts?.(parts) ?? parts, auditFailure);
   await journal.record(
     startProxy(proxy, now(), {
       listen: [`${gateway.address.host}:${gateway.address.port}`],
@@ -125,6 +128,7 @@ function settingsOf({ installation, listen, writer }: WriterRunOptions): Gateway
     version,
     listen,
     ...limitsOf(gateway),
+    proxiedFrom: gateway.proxyProtocol?.from ?? [],
     targetTimeoutMs: 10_000,
     certificateSeconds: userAuthority.validForSeconds,
     certificateBackdateSeconds: userAuthority.backdateSeconds,

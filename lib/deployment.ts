@@ -79,6 +79,11 @@ const deploymentSchema = z.strictObject({
       sshPort: z.int().min(1).max(65_535).default(22),
       /** How long sessions hold up a deployment. CloudFormation gives up after 180. */
       maxDrainMinutes: z.int().min(0).max(150).default(60),
+      /**
+       * The load balancer says by PROXY protocol version 2 who connects, instead of keeping the client's address: for clients that come
+       * by PrivateLink or from a peered network, whose address it cannot keep.
+       */
+      proxyProtocol: z.boolean().default(false),
       /** `build` makes it from proxy-task/Dockerfile at `cdk deploy`; otherwise an image in a registry, by digest or tag. */
       image: z
         .union([z.literal('build'), z.strictObject({ fromRegistry: z.string().min(3) })])

@@ -57,6 +57,8 @@ type Network = {
   readonly vpc: IVpc;
   readonly publicSubnets: readonly ISubnet[];
   readonly taskSubnets: readonly ISubnet[];
+  /** Where the load balancer's own addresses are. */
+  readonly balancerRanges: readonly string[];
   readonly assignPublicIp: boolean;
   /** Of the interface endpoints, where there are some. */
   readonly endpointGroup?: SecurityGroup;
@@ -105,8 +107,9 @@ export class ProxyStack extends Stack {
       port: sshPort,
       protocol: Protocol.TCP,
       targetType: TargetType.IP,
-      // Events carry the engineer's address.
-      preserveClientIp: true,
+      // Events carry the engineer's address: as that of the connection, or told by the balancer. Never both.
+      preserveClientIp: !deployment.gateway.proxyProtocol,
+      proxyProtocolV2: deployment.gateway.proxyProtocol,
       deregistrationDelay: Duration.seconds(120),
       connectionTermination: true,
       healthCheck: {
@@ -171,6 +174,7 @@ export class ProxyStack extends Stack {
       // The library's class is not its own interface where optional properties are exact; so is Cluster below.
       vpc: vpc as IVpc,
       publicSubnets: vpc.publicSubnets,
+      balancerRanges: vpc.publicSubnets.map((subnet) => subnet.ipv4CidrBlock),
       taskSubnets: nat ? vpc.privateSubnets : isolated ? vpc.isolatedSubnets : vpc.publicSubnets,
       assignPublicIp: !nat && !isolated,
       ...(endpointGroup === undefined ? {} : { endpointGroup }),
@@ -216,6 +220,8 @@ export class ProxyStack extends Stack {
       vpc,
       publicSubnets: subnets('Public', network.publicSubnetIds),
       taskSubnets: subnets('Task', network.taskSubnetIds),
+      // The security groups let nobody but the balancer reach the tasks.
+      balancerRanges: [network.cidr],
       assignPublicIp: network.assignPublicIp,
     };
   }
@@ -256,6 +262,7 @@ export class ProxyStack extends Stack {
       SSHTRAIL_ENGINEER_AUTHORITY_KEY: control.engineerAuthority.keyArn,
       SSHTRAIL_SSH_PORT: String(sshPort),
       SSHTRAIL_HEALTH_PORT: String(healthPort),
+      SSHTRAIL_PROXY_PROTOCOL_RANGES: gateway.proxyProtocol ? network.balancerRanges.join(',') : '',
       SSHTRAIL_MAX_DRAIN_MINUTES: String(gateway.maxDrainMinutes),
       SSHTRAIL_METRICS_NAMESPACE: 'sshtrail',
     };

@@ -1,19 +1,29 @@
+import { sourceBlock } from './source-block.ts';
+
 /** Why a connection is not taken; a closed list. */
-export type AdmissionRefusal = 'too-many-connections' | 'too-many-from-source' | 'starting-too-fast';
+export type AdmissionRefusal = 'starting-too-fast' | 'too-many-from-source';
 
 export type AdmissionLimits = {
-  /** Connections at once, whatever their state. */
-  readonly maxConnections: number;
+  /** Connections that proved who they are, at once. */
+  readonly maxSessions: number;
   readonly maxConnectionsPerSource: number;
   readonly maxStartsPerSourcePerMinute: number;
 };
 
-/** Counts connections by source address. Memory is bounded: sources that went quiet are forgotten. */
+/** One connection's place. Every function may be called more than once. */
+export type Place = {
+  /** The peer proved who it is, so that its place is a session's from now on; says why not where there is none left. */
+  authenticated(): 'too-many-sessions' | undefined;
+  leave(): void;
+};
+
+/**
+ * Counts connections by source. Only who proved an identity takes one of the sessions' places, so that a flood that stalls keeps nobody out.
+ * Memory is bounded: sources that went quiet are forgotten.
+ */
 export type Admission = {
-  /** Takes a place, which `leave` gives back, or says why there is none. */
-  enter(source: string): AdmissionRefusal | undefined;
-  leave(source: string): void;
-  readonly connections: number;
+  enter(address: string): { readonly place: Place } | { readonly refusal: AdmissionRefusal };
+  readonly sessions: number;
 };
 
 type Source = { open: number; tokens: number; refilledAtMs: number };
@@ -23,34 +33,45 @@ const maxSources = 10_000;
 
 export function createAdmission(limits: AdmissionLimits, now: () => number): Admission {
   const sources = new Map<string, Source>();
-  let connections = 0;
+  let sessions = 0;
 
-  function enter(address: string): AdmissionRefusal | undefined {
-    if (connections >= limits.maxConnections) return 'too-many-connections';
-    const source = refill(address);
-    if (source.open >= limits.maxConnectionsPerSource) return 'too-many-from-source';
-    if (source.tokens < 1) return 'starting-too-fast';
+  function enter(address: string): ReturnType<Admission['enter']> {
+    const source = refill(sourceBlock(address));
+    if (source.open >= limits.maxConnectionsPerSource) return { refusal: 'too-many-from-source' };
+    if (source.tokens < 1) return { refusal: 'starting-too-fast' };
     source.tokens -= 1;
     source.open += 1;
-    connections += 1;
-    return undefined;
+    return { place: placeOf(source) };
   }
 
-  function leave(address: string): void {
-    const source = sources.get(address);
-    if (source === undefined || source.open === 0) return;
-    source.open -= 1;
-    connections -= 1;
+  function placeOf(source: Source): Place {
+    let state: 'unauthenticated' | 'session' | 'left' = 'unauthenticated';
+    return {
+      authenticated() {
+        if (state !== 'unauthenticated') return undefined;
+        if (sessions >= limits.maxSessions) return 'too-many-sessions';
+        state = 'session';
+        sessions += 1;
+        return undefined;
+      },
+      leave() {
+        if (state === 'left') return;
+        if (state === 'session') sessions -= 1;
+        state = 'left';
+        source.open -= 1;
+      },
+    };
   }
 
   /** A token bucket of one minute's starts: a burst is fine, a flood is not. */
-  function refill(address: string): Source {
+  function refill(block: string): Source {
     const at = now();
-    const known = sources.get(address);
+    const known = sources.get(block);
     if (known === undefined) {
       if (sources.size >= maxSources) forgetQuiet();
-      const fresh = { open: 0, tokens: limits.maxStartsPerSourcePerMinute, refilledAtMs: at };
-      sources.set(address, fresh);
+      const tokens = limits.maxStartsPerSourcePerMinute;
+      const fresh = { open: 0, tokens, refilledAtMs: at };
+      sources.set(block, fresh);
       return fresh;
     }
     const earned = ((at - known.refilledAtMs) / 60_000) * limits.maxStartsPerSourcePerMinute;
@@ -61,17 +82,16 @@ export function createAdmission(limits: AdmissionLimits, now: () => number): Adm
 
   /** Makes room for a tenth of the map at once, oldest first, so that a flood of addresses does not pay for a scan each. */
   function forgetQuiet(): void {
-    for (const [address, source] of sources) {
+    for (const [block, source] of sources) {
       if (sources.size <= maxSources * 0.9) return;
-      if (source.open === 0) sources.delete(address);
+      if (source.open === 0) sources.delete(block);
     }
   }
 
   return {
     enter,
-    leave,
-    get connections() {
-      return connections;
+    get sessions() {
+      return sessions;
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   authenticateTarget,
   authenticateUser,
   type ConnectionFacts,
+  type ConnectionRefusal,
   challengeMfa,
   denyAccess,
   issueCertificate,
@@ -28,10 +29,12 @@ import {
   type ProvenEngineer,
   type SecondFactor,
 } from './engineer-authenticator.ts';
+import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import { type LoginName, parseInnerName, parseLoginName } from './login-name.ts';
+import { refusalOfPeer } from './peer-refusal.ts';
 import type { SecurityKeyCounters } from './security-key-counters.ts';
 import { securityKeyMessages } from './security-key-refusal.ts';
 import { Session } from './session.ts';
@@ -53,10 +56,12 @@ export type ConnectionContext = {
   readonly hostCertificates: HostCertificates;
   /** Serves a connection inside this one, should it be a jump. */
   readonly serveInner: JumpOptions['serve'];
-  /** Somebody has proved an identity. */
-  readonly onAuthenticated: () => void;
   /** This connection is one to jump from: it ends after those inside. */
   readonly onJump: (transport: Transport) => void;
+  /** Somebody has proved an identity: takes a session's place for them, or says that there is none. */
+  readonly takeSession: () => Refusal | undefined;
+  /** The connection ended for a fault of the peer's, and nobody had tried to prove an identity. */
+  readonly onUnproven: (reason: ConnectionRefusal) => void;
   /** The engineer's transport stands: until a session is joined, a shutdown must reach it. */
   readonly onTransport: (transport: Transport) => void;
 };
@@ -85,7 +90,7 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     algorithms: profile.transport,
     hostKeys: context.passage?.hostKeys ?? parts.hostKeys,
     serverSignatureAlgorithms: profile.userSignatures,
-    limits: { rekeyBytes: parts.settings.rekeyBytes, rekeyIntervalMs: parts.settings.rekeyIntervalMs },
+    limits: engineerTransportLimits(parts.settings),
   });
   context.onTransport(transport);
 
@@ -105,20 +110,23 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
       methods: ['publickey'],
       signatureAlgorithms: profile.userSignatures,
       maxAttempts: parts.settings.maxAuthAttempts,
+      maxKeyQueries: parts.settings.maxKeyOffers,
       graceMs: parts.settings.loginGraceMs,
       ...(parts.settings.banner === undefined ? {} : { banner: parts.settings.banner }),
     });
   } catch (error) {
-    await recordFailedLogin(parts, connection(), authenticator, error);
+    await recordFailedLogin(context, connection(), authenticator, error);
     await transport.ended;
     return undefined;
   }
-  context.onAuthenticated();
   const { engineer } = authenticator;
   if (engineer === undefined) {
     transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');
     return undefined;
   }
+  const full = context.takeSession();
+  if (full !== undefined)
+    return denySession(parts, transport, attemptOf(engineer, connection(), context.passage), engineer, full);
   if (context.passage === undefined && parseLoginName(engineer.user).kind === 'jump') {
     await openJumpFor(context, transport, user, engineer, connection());
     return undefined;
@@ -140,6 +148,22 @@ async function openJumpFor(
   await serveJump({ parts, hostCertificates, transport, user, engineer, attempt, serve: serveInner });
 }
 
+/** Refuses an engineer who is proven; both facts are on record. */
+async function denySession(
+  parts: GatewayParts,
+  transport: Transport,
+  who: SessionFacts | LoginAttempt,
+  engineer: ProvenEngineer,
+  refusal: Refusal,
+): Promise<undefined> {
+  await Promise.all([
+    parts.journal.record(authenticateUser(who, parts.now(), successOf(engineer))),
+    parts.journal.record(denyAccess(who, parts.now(), refusal)),
+  ]);
+  refuse(transport, who.sessionId, refusal.message);
+  await transport.ended;
+}
+
 async function openForEngineer(
   context: ConnectionContext,
   transport: Transport,
@@ -152,13 +176,7 @@ async function openForEngineer(
   if ('refusal' in admitted) {
     const { refusal, facts } = admitted;
     const who = facts ?? attemptOf(engineer, connection, context.passage);
-    await Promise.all([
-      parts.journal.record(authenticateUser(who, parts.now(), successOf(engineer))),
-      parts.journal.record(denyAccess(who, parts.now(), refusal)),
-    ]);
-    refuse(transport, connection.sessionId, refusal.message);
-    await transport.ended;
-    return undefined;
+    return denySession(parts, transport, who, engineer, refusal);
   }
 
   const facts = factsOf(engineer, connection, admitted.target, admitted.login, parts.now());
@@ -216,6 +234,7 @@ async function dialAndJoin(
     certificateBackdateSeconds: parts.settings.certificateBackdateSeconds,
     timeoutMs: parts.settings.targetTimeoutMs,
     softwareVersion: softwareVersion(parts),
+    limits: targetTransportLimits(parts.settings),
     now: parts.now,
     randomBytes: parts.randomBytes,
     ...(parts.reach === undefined ? {} : { reach: parts.reach }),
@@ -417,13 +436,17 @@ function targetRefused(
 
 /** One event for a connection that tried and never got in, however often it tried. */
 async function recordFailedLogin(
-  parts: GatewayParts,
+  { parts, onUnproven }: ConnectionContext,
   connection: ConnectionFacts,
   authenticator: EngineerAuthenticator,
   error: unknown,
 ): Promise<void> {
   const { count, user, last, fingerprints } = authenticator.failures;
-  if (count === 0 && fingerprints.length === 0) return;
+  if (count === 0 && fingerprints.length === 0) {
+    const reason = refusalOfPeer(error);
+    if (reason !== undefined) onUnproven(reason);
+    return;
+  }
   const fingerprint = fingerprints.at(-1);
   const attempt: LoginAttempt = {
     ...connection,

@@ -5,26 +5,63 @@ import type { GatewaySettings } from './gateway-parts.ts';
 export function limitsOf(
   gateway: Omit<
     Configuration['gateway'],
-    'listen' | 'proxyId' | 'eventSource' | 'region' | 'account' | 'workers'
+    'listen' | 'proxyId' | 'eventSource' | 'region' | 'account' | 'workers' | 'proxyProtocol'
   >,
 ) {
   return {
     algorithms: gateway.algorithms,
     loginGraceMs: gateway.loginGraceSeconds * 1000,
     maxAuthAttempts: gateway.maxAuthAttempts,
+    maxKeyOffers: gateway.maxKeyOffers,
+    maxBytesBeforeKeys: gateway.maxBytesBeforeKeys,
+    maxNoiseBeforeKeys: gateway.maxNoiseBeforeKeys,
     maxSessions: gateway.maxSessions,
     maxConnectionsPerSource: gateway.maxConnectionsPerSource,
     maxStartsPerSourcePerMinute: gateway.maxStartsPerSourcePerMinute,
     maxStartups: gateway.maxStartups,
+    maxChannelsPerConnection: gateway.maxChannelsPerConnection,
+    maxForwards: gateway.maxForwards,
+    maxUnansweredRequests: gateway.maxUnansweredRequests,
+    maxUnansweredChannelRequests: gateway.maxUnansweredChannelRequests,
+    maxBacklogBytes: gateway.maxBacklogBytes,
+    writeStallMs: gateway.writeStallSeconds * 1000,
     keepalive: {
       intervalMs: gateway.keepalive.seconds * 1000,
       maxUnanswered: gateway.keepalive.maxUnanswered,
     },
-    maxChannelsPerConnection: gateway.maxChannelsPerConnection,
     rekeyBytes: gateway.rekeyBytes,
     rekeyIntervalMs: gateway.rekeySeconds * 1000,
     ...(gateway.banner === undefined ? {} : { banner: gateway.banner }),
   } satisfies Partial<GatewaySettings>;
+}
+
+/** What an engineer's connection may cost. */
+export function engineerTransportLimits(settings: GatewaySettings) {
+  return {
+    bytesBeforeReady: settings.maxBytesBeforeKeys,
+    noiseBeforeReady: settings.maxNoiseBeforeKeys,
+    ...targetTransportLimits(settings),
+  };
+}
+
+/** What any connection of a session may cost. */
+export function targetTransportLimits(settings: GatewaySettings) {
+  return {
+    rekeyBytes: settings.rekeyBytes,
+    rekeyIntervalMs: settings.rekeyIntervalMs,
+    backlogLimitBytes: settings.maxBacklogBytes,
+    writeStallMs: settings.writeStallMs,
+  };
+}
+
+/** What a session's channels and requests may cost. */
+export function relayLimits(settings: GatewaySettings) {
+  return {
+    maxChannels: settings.maxChannelsPerConnection,
+    maxForwards: settings.maxForwards,
+    maxPendingRequests: settings.maxUnansweredRequests,
+    maxPendingChannelRequests: settings.maxUnansweredChannelRequests,
+  };
 }
 
 /** Whether the sides of a session are asked if they are there. */

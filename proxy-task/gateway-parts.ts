@@ -14,6 +14,11 @@ export type GatewaySettings = {
   readonly algorithms: ProfileName;
   readonly loginGraceMs: number;
   readonly maxAuthAttempts: number;
+  /** Keys that may be asked about before one signs. */
+  readonly maxKeyOffers: number;
+  /** What a peer may send before the first key exchange is done: bytes in all, and messages without meaning. */
+  readonly maxBytesBeforeKeys: number;
+  readonly maxNoiseBeforeKeys: number;
   readonly maxSessions: number;
   readonly maxConnectionsPerSource: number;
   readonly maxStartsPerSourcePerMinute: number;
@@ -22,6 +27,14 @@ export type GatewaySettings = {
   /** Silence after which a side of a session is asked whether it is there; 0 asks nobody. */
   readonly keepalive: { readonly intervalMs: number; readonly maxUnanswered: number };
   readonly maxChannelsPerConnection: number;
+  readonly maxForwards: number;
+  readonly maxUnansweredRequests: number;
+  readonly maxUnansweredChannelRequests: number;
+  /** Output a peer leaves untaken at which its connection is cut, and for how long it may take none. */
+  readonly maxBacklogBytes: number;
+  readonly writeStallMs: number;
+  /** Addresses and ranges of load balancers whose PROXY header says who connects; none are believed where this is empty. */
+  readonly proxiedFrom: readonly string[];
   readonly rekeyBytes: number;
   readonly rekeyIntervalMs: number;
   readonly targetTimeoutMs: number;

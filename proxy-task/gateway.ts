@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addressMatcher } from '#core/configuration';
 import type { Revocation } from '#core/contract';
+import type { Refusal } from '#core/event';
 import {
   adoptConnection,
   algorithmProfiles,
@@ -11,16 +13,20 @@ import {
   presentableAlgorithms,
   type Transport,
 } from '#ssh';
-import { type Admission, createAdmission } from './admission.ts';
+import { type Admission, createAdmission, type Place } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
 import type { SecondFactor } from './engineer-authenticator.ts';
+import { GatewayError } from './gateway-error.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
 import type { JumpOptions, JumpPassage } from './jump.ts';
+import { listen } from './listen.ts';
+import { readProxyHeader } from './proxied-link.ts';
 import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import { createTotpFactor } from './second-factor.ts';
 import { createSecurityKeyCounters, type SecurityKeyCounters } from './security-key-counters.ts';
 import type { Session } from './session.ts';
+import { plainAddress, sourceBlock } from './source-block.ts';
 import { createStartups, type Startups } from './startups.ts';
 
 export type Gateway = {
@@ -36,24 +42,20 @@ export type Gateway = {
   close(reason: string): Promise<void>;
 };
 
-class GatewayError extends Error {
-  override readonly name = 'GatewayError';
-  readonly code: 'port-taken' | 'port-forbidden' | 'cannot-listen' | 'no-host-key';
-
-  constructor(code: GatewayError['code'], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
+type Source = ConnectionContext['source'];
 
 /** TCP keepalive: a peer that is gone without a word is noticed. Milliseconds of silence before the first probe. */
 const keepAliveInitialDelay = 60_000;
-/** How often refused connections are looked at that are not on record yet. */
-const sweepMs = 10_000;
 /** What a connection that was told to end may take before it is destroyed. */
 const drainMs = 5_000;
 /** Frozen sessions see why they end for this long. */
 const freezeMs = 300;
+
+const noSessionLeft: Refusal = {
+  errorCode: 'SessionLimitExceeded',
+  denyReason: 'too-many-sessions',
+  message: 'the gateway has no session left; try again later, or ask who runs sshtrail to raise maxSessions',
+};
 
 /** Listens and serves until closed. The journal's failure ends every session: nothing happens without evidence. */
 export async function startGateway(parts: GatewayParts, auditFailure: Promise<Error>): Promise<Gateway> {
@@ -99,7 +101,8 @@ class GatewayServer {
   readonly #admission: Admission;
   readonly #startups: Startups;
   readonly #refusals: RefusalTally;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #isBalancer: (address: string) => boolean;
+  #headersAwaited = 0;
   #auditFailed = false;
 
   constructor(parts: GatewayParts) {
@@ -113,22 +116,21 @@ class GatewayServer {
       randomBytes: parts.randomBytes,
     });
     this.#securityKeyCounters = createSecurityKeyCounters(control, now);
-    this.#admission = createAdmission(
-      {
-        maxConnections: settings.maxSessions,
-        maxConnectionsPerSource: settings.maxConnectionsPerSource,
-        maxStartsPerSourcePerMinute: settings.maxStartsPerSourcePerMinute,
-      },
-      now,
+    this.#admission = createAdmission(settings, now);
+    this.#isBalancer = addressMatcher(settings.proxiedFrom);
+    // Not Math.random: whose connection goes must not be for a peer to foresee.
+    this.#startups = createStartups(
+      settings.maxStartups,
+      () => parts.randomBytes(4).readUInt32BE() / 2 ** 32,
     );
-    this.#startups = createStartups(settings.maxStartups, Math.random);
     this.#refusals = createRefusalTally({
-      proxyId: settings.proxyId,
-      record: (draft) => parts.journal.record(draft),
+      proxy: settings,
       now,
-      randomBytes: parts.randomBytes,
+      record: (draft) => parts.journal.record(draft),
+      onFault: (error) => {
+        if (!this.#auditFailed) parts.report(`refused connections are not on record: ${reasonOf(error)}`);
+      },
     });
-    this.#sweep = setInterval(() => void this.#flushRefusals('due'), sweepMs).unref();
     this.#server = createServer(
       { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
       (socket) => this.#take(socket),
@@ -181,30 +183,69 @@ class GatewayServer {
     for (const transport of this.#jumps)
       transport.cut(DisconnectReason.byApplication, `sshtrail: ${reason}`, drainMs);
     await over;
-    clearInterval(this.#sweep);
-    await this.#flushRefusals('all');
+    await this.#refusals.close();
   }
 
-  async #flushRefusals(what: 'due' | 'all'): Promise<void> {
+  /** Runs as a listener of the server: what it throws would be nobody's. */
+  #take(socket: Socket): void {
     try {
-      await this.#refusals.flush(what);
+      this.#sort(socket, { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 });
     } catch (error) {
-      if (!this.#auditFailed) this.#parts.report(`refused connections are not on record: ${reasonOf(error)}`);
+      socket.destroy();
+      this.#parts.report(`a connection could not be taken: ${reasonOf(error)}`);
     }
   }
 
-  #take(socket: Socket): void {
-    const source = { ip: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
-    const refusal = this.#auditFailed ? 'audit-unavailable' : this.#admission.enter(source.ip);
-    if (refusal !== undefined) {
+  #sort(socket: Socket, source: Source): void {
+    if (this.#auditFailed) {
       socket.destroy();
-      if (refusal !== 'audit-unavailable') this.#refusals.count(source, refusal);
       return;
     }
+    if (this.#isBalancer(source.ip)) {
+      void this.#own(this.#takeProxied(socket, source));
+      return;
+    }
+    const place = this.#admit(source);
     // Of the accepted socket nothing is kept: its handle serves another one from here on.
-    const work = this.#serve(linkFromSocket(adoptConnection(socket)), source);
+    if (place === undefined) socket.destroy();
+    else void this.#own(this.#serve(linkFromSocket(adoptConnection(socket)), source, place));
+  }
+
+  /** A load balancer's connection: who is behind it, it says first. */
+  async #takeProxied(socket: Socket, balancer: Source): Promise<void> {
+    if (this.#headersAwaited >= this.#parts.settings.maxStartups.full) {
+      socket.destroy();
+      this.#refusals.refused(balancer.ip, 'too-many-unauthenticated');
+      return;
+    }
+    this.#headersAwaited += 1;
+    const read = await readProxyHeader(linkFromSocket(adoptConnection(socket)));
+    this.#headersAwaited -= 1;
+    if (read.kind === 'closed') return;
+    if (read.kind === 'refused') {
+      this.#refusals.refused(balancer.ip, read.reason);
+      return;
+    }
+    const { header, link } = read;
+    const source = header.kind === 'local' ? balancer : { ip: header.address, port: header.port };
+    const stopped = this.#auditFailed || this.#stopping.signal.aborted;
+    const place = stopped ? undefined : this.#admit(source);
+    if (place === undefined) link.destroy();
+    else await this.#serve(link, source, place);
+  }
+
+  #admit(source: Source): Place | undefined {
+    const entry = this.#admission.enter(source.ip);
+    if ('place' in entry) return entry.place;
+    this.#refusals.refused(source.ip, entry.refusal);
+    return undefined;
+  }
+
+  /** A connection's work: its faults are its own, and closing waits for it. */
+  #own(work: Promise<void>): Promise<void> {
     this.#connections.add(work);
     void work.finally(() => this.#connections.delete(work));
+    return work;
   }
 
   async #innerOver(): Promise<void> {
@@ -214,36 +255,37 @@ class GatewayServer {
     await sleep(20);
   }
 
-  #serveInner(source: ConnectionContext['source'], ...[stream, passage]: Parameters<JumpOptions['serve']>) {
-    const refusal = this.#auditFailed ? 'audit-unavailable' : this.#admission.enter(source.ip);
-    if (refusal !== undefined) return { refused: `the gateway takes no more connections now (${refusal})` };
-    const work = this.#serve(linkFromDuplex(stream), source, passage);
-    this.#connections.add(work);
-    void work.finally(() => this.#connections.delete(work));
-    return work;
+  #serveInner(source: Source, ...[stream, passage]: Parameters<JumpOptions['serve']>) {
+    if (this.#auditFailed)
+      return { refused: 'the audit trail cannot be written, so the gateway takes no connection' };
+    const entry = this.#admission.enter(source.ip);
+    if ('place' in entry) return this.#own(this.#serve(linkFromDuplex(stream), source, entry.place, passage));
+    this.#refusals.refused(source.ip, entry.refusal);
+    return { refused: `the gateway takes no more connections from this address now (${entry.refusal})` };
   }
 
-  async #serve(link: ByteLink, source: ConnectionContext['source'], passage?: JumpPassage): Promise<void> {
+  async #serve(link: ByteLink, source: Source, place: Place, passage?: JumpPassage): Promise<void> {
     try {
-      const session = await this.#open(link, source, passage);
+      const session = await this.#open(link, source, place, passage);
       if (session === undefined) return;
       await session.finish().finally(() => this.#sessions.delete(session.facts.sessionId));
     } catch (error) {
       this.#parts.report(`a connection from ${source.ip} ended with a fault: ${reasonOf(error)}`);
       link.destroy();
     } finally {
-      this.#admission.leave(source.ip);
+      place.leave();
     }
   }
 
   async #open(
     link: ByteLink,
-    source: ConnectionContext['source'],
+    source: Source,
+    place: Place,
     passage: JumpPassage | undefined,
   ): Promise<Session | undefined> {
     let opening: Transport | undefined;
-    const started = this.#startups.enter(source.ip, () => {
-      this.#refusals.count(source, 'too-many-startups');
+    const started = this.#startups.enter(sourceBlock(source.ip), () => {
+      this.#refusals.refused(source.ip, 'too-many-unauthenticated');
       link.destroy();
     });
     try {
@@ -257,7 +299,11 @@ class GatewayServer {
         ...(passage === undefined ? {} : { passage }),
         hostCertificates: this.#hostCertificates,
         serveInner: (stream, inner) => this.#serveInner(source, stream, inner),
-        onAuthenticated: started,
+        takeSession() {
+          started();
+          return place.authenticated() === undefined ? undefined : noSessionLeft;
+        },
+        onUnproven: (reason) => this.#refusals.refused(source.ip, reason),
         onJump: (transport) => {
           this.#unjoined.delete(transport);
           this.#jumps.add(transport);
@@ -303,54 +349,6 @@ class GatewayServer {
       session?.stop({ endReason: 'Revoked', message: revocation.message });
     }
   }
-}
-
-async function listen(
-  server: Server,
-  at: { readonly host: string; readonly port: number },
-): Promise<Gateway['address']> {
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException) => reject(listenError(error, at));
-    server.once('error', refuse);
-    server.listen(at.port, at.host, () => {
-      server.removeListener('error', refuse);
-      resolve();
-    });
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string')
-    throw new GatewayError('cannot-listen', 'the system gave no TCP address to listen on');
-  return { host: address.address, port: address.port };
-}
-
-function listenError(
-  error: NodeJS.ErrnoException,
-  at: { readonly host: string; readonly port: number },
-): GatewayError {
-  const where = `${at.host}:${at.port}`;
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new GatewayError(
-        'port-taken',
-        `${where} is taken by another program; choose another port with --ssh-port N`,
-        { cause: error },
-      );
-    case 'EACCES':
-      return new GatewayError(
-        'port-forbidden',
-        `this user may not listen on ${where}; choose a port above 1023 with --ssh-port N`,
-        { cause: error },
-      );
-    default:
-      return new GatewayError('cannot-listen', `cannot listen on ${where}: ${error.message}`, {
-        cause: error,
-      });
-  }
-}
-
-/** A dual-stack socket calls 192.0.2.1 ::ffff:192.0.2.1. */
-function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 function reasonOf(error: unknown): string {

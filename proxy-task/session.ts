@@ -1,5 +1,6 @@
 import { type AuditDraft, type LiveSession, type Revocation, sessionId } from '#core/contract';
 import {
+  denyAccess,
   type EndReason,
   endSession,
   reportAuditLoss,
@@ -10,7 +11,7 @@ import {
 } from '#core/event';
 import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
-import { keepaliveOf } from './gateway-limits.ts';
+import { keepaliveOf, relayLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
@@ -18,6 +19,20 @@ import { type ChannelOwner, createSessionChannels } from './session-channels.ts'
 
 /** Why a session was told to stop, and what its engineer reads. */
 export type StopOrder = { readonly endReason: EndReason; readonly message: string };
+
+const limitRefusals = {
+  channels: {
+    errorCode: 'SessionLimitExceeded',
+    denyReason: 'too-many-channels',
+    message:
+      'a channel was refused; close others first, or ask who runs sshtrail to raise maxChannelsPerConnection',
+  },
+  forwards: {
+    errorCode: 'SessionLimitExceeded',
+    denyReason: 'too-many-forwards',
+    message: 'a forward was refused; cancel others first, or ask who runs sshtrail to raise maxForwards',
+  },
+} as const;
 
 /** One engineer on one target, from StartSession to EndSession. Owns both legs once they stand. */
 export class Session {
@@ -36,6 +51,7 @@ export class Session {
   #recorded = false;
   #closed = false;
   #recordingLost = false;
+  readonly #limitsReached = new Set<keyof typeof limitRefusals>();
 
   constructor(parts: GatewayParts, facts: SessionFacts, access: SessionAccess) {
     this.#parts = parts;
@@ -72,8 +88,9 @@ export class Session {
           this.#channels += 1;
           taps.channelOpened?.(channel);
         },
+        limitReached: (limit) => this.#limitReached(limit),
       },
-      limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection },
+      limits: relayLimits(this.#parts.settings),
       // Inside a jump the gateway answers as the target: its own keys are not for that name.
       hostKeys:
         this.facts.jumpId === undefined ? this.#parts.hostKeys.map(({ privateKey }) => privateKey) : [],
@@ -203,6 +220,14 @@ export class Session {
         endReason: 'AuditUnavailable',
         message: 'the recording cannot be written, so the session ends',
       });
+  }
+
+  /** On record once for each limit: who runs into it again and again must not fill the journal. */
+  #limitReached(limit: keyof typeof limitRefusals): void {
+    if (this.#limitsReached.has(limit)) return;
+    this.#limitsReached.add(limit);
+    const { journal, now } = this.#parts;
+    this.#owe(journal.record(denyAccess(this.facts, now(), limitRefusals[limit])).then(() => undefined));
   }
 
   /** A failure of owed work is a failure of the evidence: the session does not go on without. */

@@ -17,6 +17,7 @@ import {
   type Transport,
   userExtensions,
 } from '#ssh';
+import type { targetTransportLimits } from './gateway-limits.ts';
 import { algorithmsFor, type HostVerdict, judgeHostKey } from './host-trust.ts';
 
 /** What is on record before each step is taken; a rejected promise stops the connection there. */
@@ -51,6 +52,8 @@ export type TargetConnectionOptions = {
   readonly randomBytes: (size: number) => Buffer;
   readonly reach?: InstanceReach;
   readonly witness: TargetWitness;
+  /** Of the connection, as the transport has them. */
+  readonly limits: ReturnType<typeof targetTransportLimits>;
   readonly onBanner: (text: string) => void;
   readonly signal: AbortSignal;
 };
@@ -82,6 +85,7 @@ export async function connectTarget(options: TargetConnectionOptions): Promise<T
       verdict = judgeHostKey(blob, algorithm, target.hostTrust, Math.floor(options.now() / 1000));
       return verdict.trusted ? { accepted: true } : { accepted: false, reason: verdict.why };
     },
+    limits: options.limits,
   });
   const abort = () => transport.cut(11, 'the engineer has gone');
   options.signal.addEventListener('abort', abort, { once: true });

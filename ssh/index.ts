@@ -71,6 +71,7 @@ export {
   linkFromSocket,
   presentableAlgorithms,
   type Transport,
+  TransportError,
   whenEnded,
 } from './transport/index.ts';
 export { DisconnectReason } from './wire/index.ts';

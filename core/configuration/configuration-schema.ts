@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { totpSecretProblem } from '../totp/index.ts';
 import { printable } from '../wording/index.ts';
+import { parseAddressRange } from './address-range.ts';
 import { parseKeyLine } from './key-line.ts';
 
 /** An error text is `what is wrong; what to do`. */
@@ -34,6 +35,16 @@ export function keyLines(allowSecurityKeys: boolean) {
     }),
   );
 }
+
+const addressRange = z
+  .string()
+  .refine(
+    (text) => parseAddressRange(text) !== undefined,
+    say(
+      'is no address or range of addresses',
+      'write 192.0.2.10, 192.0.2.0/24 or 2001:db8::/32, with zeros behind the prefix',
+    ),
+  );
 
 const gateway = z
   .strictObject({
@@ -77,14 +88,32 @@ const gateway = z
         "What engineers' clients are offered: few and strong, also what older clients need, or NIST curves and AES alone.",
       ),
     loginGraceSeconds: z.int().min(5).max(600).default(30).describe('From connection to authentication.'),
-    maxAuthAttempts: z.int().min(1).max(20).default(6),
+    maxAuthAttempts: z.int().min(1).max(20).default(6).describe('Refused attempts of one connection.'),
+    maxKeyOffers: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(20)
+      .describe('Keys that one connection may ask about before it signs with one.'),
+    maxBytesBeforeKeys: z
+      .int()
+      .min(16_384)
+      .max(1_048_576)
+      .default(262_144)
+      .describe('Bytes a peer may send before the first key exchange is done.'),
+    maxNoiseBeforeKeys: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(32)
+      .describe('Messages that mean nothing (IGNORE, DEBUG) before the first key exchange is done.'),
     maxSessions: z.int().min(1).max(100_000).default(1000).describe('Open sessions of this gateway.'),
     maxConnectionsPerSource: z
       .int()
       .min(1)
       .max(100_000)
       .default(100)
-      .describe('Open connections of one address.'),
+      .describe('Open connections of one address; of one /64 network where it is IPv6.'),
     maxStartsPerSourcePerMinute: z
       .int()
       .min(1)
@@ -105,6 +134,32 @@ const gateway = z
       .describe(
         'Connections not yet authenticated: from begin on, a new one costs the oldest of the busiest source its place, with ratePercent at first and always at full.',
       ),
+    maxChannelsPerConnection: z.int().min(1).max(1000).default(100).describe('Open at once.'),
+    maxForwards: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(256)
+      .describe('Ports and sockets forwarded by -R at once.'),
+    maxUnansweredRequests: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(256)
+      .describe('Requests of one side that wait for an answer, of the connection.'),
+    maxUnansweredChannelRequests: z.int().min(1).max(10_000).default(64).describe('The same of one channel.'),
+    maxBacklogBytes: z
+      .int()
+      .min(2_097_152)
+      .max(268_435_456)
+      .default(16_777_216)
+      .describe('Output a peer may leave untaken before its connection is cut.'),
+    writeStallSeconds: z
+      .int()
+      .min(5)
+      .max(3600)
+      .default(60)
+      .describe('How long a peer may take none of its output.'),
     keepalive: z
       .strictObject({
         seconds: z
@@ -117,7 +172,24 @@ const gateway = z
       })
       .prefault({})
       .describe('Of engineers and of targets, once a session stands.'),
-    maxChannelsPerConnection: z.int().min(1).max(1000).default(100),
+    drainSeconds: z
+      .int()
+      .min(0)
+      .max(3600)
+      .default(30)
+      .describe('What sessions get to end by themselves when the gateway is told to stop.'),
+    proxyProtocol: z
+      .strictObject({
+        from: z
+          .array(addressRange)
+          .min(1, say('is empty', 'name the load balancers, or remove proxyProtocol'))
+          .max(100)
+          .describe('Addresses or ranges of load balancers.'),
+      })
+      .optional()
+      .describe(
+        'Load balancers that say by PROXY protocol version 2 who connects. They must say it; others are never believed.',
+      ),
     rekeyBytes: z
       .int()
       .min(1_048_576)

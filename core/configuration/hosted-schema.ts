@@ -62,12 +62,30 @@ const ec2Inventory = z.strictObject({
     .describe('instance-connect pushes a key for a minute, where sshd does not trust the authority.'),
 });
 
+/** ECS kills a task 120 s after it told it to stop; what follows the grace (ends on record, the last segments) has the rest. */
+const maxDrainSeconds = 85;
+
 /** `sshtrail.yaml` on AWS: what the deployment does not give itself. */
 export const hostedConfigurationSchema = z
   .strictObject({
     gateway: shape.gateway
       .unwrap()
-      .omit({ listen: true, proxyId: true, eventSource: true, region: true, account: true })
+      .omit({
+        listen: true,
+        proxyId: true,
+        eventSource: true,
+        region: true,
+        account: true,
+        proxyProtocol: true,
+      })
+      .extend({
+        drainSeconds: z
+          .int()
+          .min(0)
+          .max(maxDrainSeconds)
+          .default(maxDrainSeconds)
+          .describe('What sessions get to end by themselves when the task is told to stop.'),
+      })
       .prefault({}),
     identities: z
       .array(

@@ -1,3 +1,4 @@
+export { addressMatcher } from './address-range.ts';
 export type { Configuration, Identity, KeyFile, RunbookSetting } from './configuration.ts';
 export {
   type AwsIdentity,

@@ -39,6 +39,10 @@ const given: readonly (readonly [path: readonly string[], fix: string])[] = [
   [['gateway', 'proxyId'], 'remove it; each task is named after its own id'],
   [['gateway', 'eventSource'], 'remove it; it is a setting of the stacks'],
   [['gateway', 'region'], 'remove it; it is the region the stacks are deployed to'],
+  [
+    ['gateway', 'proxyProtocol'],
+    'remove it; whether the load balancer says who connects is a setting of the stacks',
+  ],
   [['gateway', 'account'], 'remove it; it is the account the stacks are deployed to'],
   [
     ['userAuthority'],

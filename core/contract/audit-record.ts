@@ -30,6 +30,7 @@ export const eventNames = [
   'VerifyHostKey',
   'IssueCertificate',
   'DenyAccess',
+  'RefuseConnection',
   'ExecuteCommand',
   'CompleteCommand',
   'OpenShell',

@@ -33,6 +33,8 @@ export const deploymentVariables = {
     'SSHTRAIL_ENGINEER_AUTHORITY_KEY',
     'SSHTRAIL_SSH_PORT',
     'SSHTRAIL_HEALTH_PORT',
+    /** Comma-separated ranges of the load balancer, which says by PROXY protocol who connects; empty where it keeps the client's address. */
+    'SSHTRAIL_PROXY_PROTOCOL_RANGES',
     /** Task protection is renewed for no longer than this after a stop was asked for. */
     'SSHTRAIL_MAX_DRAIN_MINUTES',
     /** CloudWatch namespace of the metrics in the log (embedded metric format). */

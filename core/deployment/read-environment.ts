@@ -17,6 +17,7 @@ const mayBeEmpty: ReadonlySet<string> = new Set([
   'SSHTRAIL_EXPOSURE_ALLOWED_GROUPS',
   'SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS',
   'SSHTRAIL_LAKE_CHANNEL_PARAMETER',
+  'SSHTRAIL_PROXY_PROTOCOL_RANGES',
 ]);
 
 /** @throws DeploymentError `missing-variable` that names every variable the stacks should have set. */

@@ -1,6 +1,12 @@
 export * from './activity-events.ts';
 export * from './api-events.ts';
 export { parseAuditRecord, type RecordFrame, toAuditRecord, uuidV7 } from './audit-record.ts';
+export {
+  type ConnectionRefusal,
+  connectionRefusals,
+  type RefusedConnections,
+  refuseConnections,
+} from './connection-events.ts';
 export type { Refusal } from './draft.ts';
 export { bytesOfEvidenceText, type EvidenceText, evidenceText } from './evidence-text.ts';
 export type {

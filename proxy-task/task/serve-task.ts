@@ -116,7 +116,7 @@ export async function serveTask(
   });
   journal.subscribe((record) => meter.count(record));
   const gateway = await startGateway(
-    partsOf(options, clients, installation, stores, journal, { proxyId, port }, report),
+    partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
     failure.promise,
   );
   await journal.record(
@@ -226,6 +226,7 @@ export function originOf(variables: Variables, clients: TaskClients): EventOrigi
 
 function partsOf(
   options: TaskOptions,
+  variables: Variables,
   clients: TaskClients,
   installation: TaskInstallation,
   { evidence, unsealed, remover, control }: TaskStores,
@@ -235,7 +236,7 @@ function partsOf(
 ): GatewayParts {
   const { now, randomBytes } = options;
   return {
-    settings: settingsOf(installation, process, options.version),
+    settings: settingsOf(installation, variables, process, options.version),
     identities: identitiesOf(installation),
     policy: () => installation.policy,
     inventory: taskInventory(installation.configuration, clients, now, report),
@@ -272,6 +273,7 @@ function identitiesOf({ configuration, engineerAuthority }: TaskInstallation): I
 
 function settingsOf(
   { configuration }: TaskInstallation,
+  variables: Variables,
   { proxyId, port }: { readonly proxyId: string; readonly port: number },
   version: string,
 ): GatewaySettings {
@@ -281,6 +283,7 @@ function settingsOf(
     version,
     listen: { host: '0.0.0.0', port },
     ...limitsOf(gateway),
+    proxiedFrom: variables.SSHTRAIL_PROXY_PROTOCOL_RANGES.split(',').filter((range) => range !== ''),
     targetTimeoutMs,
     certificateSeconds: certificate.validForSeconds,
     certificateBackdateSeconds: certificate.backdateSeconds,

@@ -53,6 +53,8 @@ export type ServerAuthenticationOptions = {
   /** Signatures of keys that are taken; all that are known when absent. What `server-sig-algs` announces should be the same. */
   readonly signatureAlgorithms?: readonly SignatureAlgorithm[];
   readonly maxAttempts: number;
+  /** Keys that may be offered without a signature, 20 where absent: agents hold many, a flood holds more. */
+  readonly maxKeyQueries?: number;
   /** From now to USERAUTH_SUCCESS. */
   readonly graceMs: number;
   /**

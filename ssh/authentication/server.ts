@@ -27,8 +27,7 @@ import {
   type UserauthRequest,
 } from './userauth-message.ts';
 
-/** Keys that may be offered without a signature: agents hold many, a flood holds more. */
-const maxKeyQueries = 20;
+const defaultKeyQueries = 20;
 const maxPrompts = 8;
 /** Info requests within one keyboard-interactive exchange. */
 const maxInteractiveRounds = 16;
@@ -274,7 +273,7 @@ class ServerAuthentication {
 
   #countQuery(): void {
     this.#queries += 1;
-    if (this.#queries > maxKeyQueries)
+    if (this.#queries > (this.#options.maxKeyQueries ?? defaultKeyQueries))
       throw new AuthenticationError('too-many-attempts', 'too many keys were offered');
   }
 

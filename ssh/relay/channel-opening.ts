@@ -46,6 +46,7 @@ export class ChannelOpening {
     }
     if (!this.#table.reserve()) {
       refuse(leg, open, OpenFailureReason.resourceShortage, 'too many channels are open');
+      this.#taps.limitReached?.('channels');
       return;
     }
     const apply = (verdict: Verdict) => this.#apply(leg, open, verdict, plain, payloadLength);

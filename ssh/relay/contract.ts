@@ -59,6 +59,8 @@ export interface RelayTaps {
   channelData?(channel: RelayChannel, from: Side, stream: 'data' | 'stderr', data: Buffer): void;
   channelEof?(channel: RelayChannel, from: Side): void;
   channelClosed?(channel: RelayChannel): void;
+  /** Something was refused since as many as the limits allow are open; told each time. */
+  limitReached?(limit: 'channels' | 'forwards'): void;
 }
 
 export type RelayLimits = {

@@ -18,6 +18,8 @@ export class GlobalRequests {
   readonly #taps: RelayTaps;
   readonly #overseer: Overseer;
   readonly #hostKeys: HostKeyRotation;
+  /** Forwards passed on that the target has not answered. */
+  #forwardsAsked = 0;
 
   constructor(
     permissions: TargetPermissions,
@@ -88,7 +90,10 @@ export class GlobalRequests {
   #isOursToAnswer(leg: Leg, request: GlobalRequest): boolean {
     if (request.type === hostKeysRequest || request.type === hostKeysProofRequest) return true;
     if (leg.side === 'target') return isClientOnly(request);
-    return isNewForward(request) && this.#permissions.forwardsExhausted;
+    // Those that wait for the target's answer count, or a client that asks for many in one breath would get them all.
+    if (!isNewForward(request) || this.#permissions.isForwardLeft(this.#forwardsAsked)) return false;
+    this.#taps.limitReached?.('forwards');
+    return true;
   }
 
   #ourAnswer(leg: Leg, request: GlobalRequest): Buffer {
@@ -106,11 +111,16 @@ export class GlobalRequests {
     // Binding from here on whatever the target says of it: it is the client that asked.
     if (request.detail.kind === 'no-more-sessions') this.#permissions.sessionsEnded();
     leg.other.transport.forward(plain, payloadLength);
-    if (request.wantReply) leg.replies.expect(request);
-    else this.#answered(request, 'none');
+    if (!request.wantReply) {
+      this.#answered(request, 'none');
+      return;
+    }
+    leg.replies.expect(request);
+    if (isNewForward(request)) this.#forwardsAsked += 1;
   }
 
   #answered(request: GlobalRequest, answer: Answer, boundPort?: number): void {
+    if (request.wantReply && isNewForward(request)) this.#forwardsAsked -= 1;
     const granted = answer === 'success' || (answer === 'none' && !request.wantReply);
     if (granted && isForwardRequest(request)) this.#permissions.forwardGranted(request, boundPort);
     this.#taps.globalRequestAnswered?.(request, answer, boundPort);

@@ -37,8 +37,9 @@ export class TargetPermissions {
     this.#maxForwards = maxForwards;
   }
 
-  get forwardsExhausted(): boolean {
-    return this.#forwards >= this.#maxForwards;
+  /** Whether one more may be asked for beside those granted and `asked`. */
+  isForwardLeft(asked: number): boolean {
+    return this.#forwards + asked < this.#maxForwards;
   }
 
   /** Why an open cannot be, or undefined where it is a matter of policy. */

@@ -73,6 +73,10 @@ export type TransportLimits = {
   readonly writeStallMs: number;
   /** Bytes handled per turn of the event loop before other connections get theirs. */
   readonly turnBytes: number;
+  /** Everything a peer may send before the first key exchange is done, banner lines included. */
+  readonly bytesBeforeReady: number;
+  /** IGNORE, DEBUG and UNIMPLEMENTED messages before the first key exchange is done. */
+  readonly noiseBeforeReady: number;
   /** From the start to `ready`, and for each later key exchange. Time held by the layer above does not count. */
   readonly keyExchangeTimeoutMs: number;
 };

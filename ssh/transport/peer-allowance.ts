@@ -1,35 +1,36 @@
 import { MessageNumber } from '../wire/index.ts';
+import type { TransportLimits } from './contract.ts';
 import { TransportError } from './transport-error.ts';
-import {
-  MAX_BYTES_BEFORE_READY,
-  MAX_NOISE_BEFORE_READY,
-  MAX_PACKET_LENGTH,
-  MAX_UNTAKEN_REPLY_BYTES,
-} from './transport-limits.ts';
+import { MAX_PACKET_LENGTH, MAX_UNTAKEN_REPLY_BYTES } from './transport-limits.ts';
 
 /** What an unproven peer may cost: bytes and idle talk before the first key exchange is done, answers it does not read. */
 export class PeerAllowance {
+  readonly #limits: TransportLimits;
   #bytesBeforeReady = 0;
   #noiseBeforeReady = 0;
   #replyBytes = 0;
   #takenAtReply = 0;
 
+  constructor(limits: TransportLimits) {
+    this.#limits = limits;
+  }
+
   /** The largest packet_length that is still within the allowance. */
   get maxLengthBeforeReady(): number {
-    return Math.min(MAX_PACKET_LENGTH, MAX_BYTES_BEFORE_READY - this.#bytesBeforeReady);
+    return Math.min(MAX_PACKET_LENGTH, this.#limits.bytesBeforeReady - this.#bytesBeforeReady);
   }
 
   /** @throws TransportError `limit-exceeded`. */
   countBeforeReady(bytes: number): void {
     this.#bytesBeforeReady += bytes;
-    if (this.#bytesBeforeReady > MAX_BYTES_BEFORE_READY) throw tooMuchBeforeReady();
+    if (this.#bytesBeforeReady > this.#limits.bytesBeforeReady) throw tooMuchBeforeReady();
   }
 
   /** IGNORE, UNIMPLEMENTED and DEBUG count. @throws TransportError `limit-exceeded`. */
   countMessageBeforeReady(number: number): void {
     if (number < MessageNumber.ignore || number > MessageNumber.debug) return;
     this.#noiseBeforeReady += 1;
-    if (this.#noiseBeforeReady > MAX_NOISE_BEFORE_READY) throw tooMuchBeforeReady();
+    if (this.#noiseBeforeReady > this.#limits.noiseBeforeReady) throw tooMuchBeforeReady();
   }
 
   /** Counts an answer of the transport's own; the count starts anew when the peer has taken something. @throws TransportError `limit-exceeded`. */

@@ -11,6 +11,8 @@ export const defaultLimits: TransportLimits = {
   backlogLimitBytes: 16 * MIB,
   writeStallMs: 60_000,
   turnBytes: 256 * KIB,
+  bytesBeforeReady: 256 * KIB,
+  noiseBeforeReady: 32,
   keyExchangeTimeoutMs: 30_000,
 };
 
@@ -18,10 +20,6 @@ export const defaultLimits: TransportLimits = {
 export const MAX_PACKET_LENGTH = 256 * KIB;
 /** RFC 4253 §6: a packet has at least 16 bytes, 4 of them its length. */
 export const MIN_PACKET_LENGTH = 12;
-/** Everything a peer may send before the first key exchange is done, banner lines included. */
-export const MAX_BYTES_BEFORE_READY = 256 * KIB;
-/** IGNORE, DEBUG and UNIMPLEMENTED messages before the first key exchange is done. */
-export const MAX_NOISE_BEFORE_READY = 32;
 /** PONG and UNIMPLEMENTED answers owed to a peer that takes none of our output. */
 export const MAX_UNTAKEN_REPLY_BYTES = MIB;
 /** Packets under one key: half of what the 32-bit sequence number can count (RFC 4344 §3.1 allows 2^32). */

@@ -61,7 +61,7 @@ class SshTransport
   readonly #gate: ReadingGate;
   readonly #inlet: MessageInlet;
   readonly #queue = new SendQueue();
-  readonly #allowance = new PeerAllowance();
+  readonly #allowance: PeerAllowance;
   readonly #backlog: BacklogMonitor;
   readonly #exchange: ExchangeDriver;
   readonly #readiness = Promise.withResolvers<void>();
@@ -87,6 +87,7 @@ class SshTransport
     this.#settings = settings;
     this.role = settings.options.role;
     this.#link = link;
+    this.#allowance = new PeerAllowance(settings.limits);
     this.#output = new OutputQueue(link, this);
     this.#writer = new PacketWriter(this.#output);
     this.#gate = new ReadingGate(link);

@@ -119,6 +119,7 @@ function configurationText(
   maxSessions: 20000
   maxConnectionsPerSource: 20000
   maxStartsPerSourcePerMinute: 1000000
+  maxStartups: { begin: 20000, ratePercent: 100, full: 20000 }
 identities:
   - name: engineer
     groups: [engineers]

@@ -35,7 +35,7 @@ test('ten thousand connections that stop at each step of the handshake cost litt
       await load.stop();
     }
     const [first] = await prepared.eventually(
-      "SELECT error_code, source_ip FROM events WHERE deny_reason = 'too-many-startups' ORDER BY chain_seq",
+      "SELECT error_code, source_ip FROM events WHERE event_name = 'RefuseConnection' AND deny_reason = 'too-many-unauthenticated' ORDER BY chain_seq",
     );
     expect(first).toMatchObject({ error_code: 'SessionLimitExceeded' });
     expect(gateway.reports).toEqual([]);

@@ -235,6 +235,17 @@ describe('the API', () => {
   });
 });
 
+function attributesOf(templates: Templates): unknown {
+  const groups = template('proxy', templates).findResources('AWS::ElasticLoadBalancingV2::TargetGroup');
+  return Object.values(groups)[0]?.['Properties'].TargetGroupAttributes;
+}
+
+function rangesOf(templates: Templates): unknown {
+  const tasks = template('proxy', templates).findResources('AWS::ECS::TaskDefinition');
+  const text = JSON.stringify(tasks);
+  return /\{"Name":"SSHTRAIL_PROXY_PROTOCOL_RANGES","Value":"([^"]*)"\}/.exec(text)?.[1];
+}
+
 describe('the gateway', () => {
   it('sees the engineer behind the load balancer, and its sessions end when the balancer lets go', () => {
     const { TargetGroupAttributes } = only('AWS::ElasticLoadBalancingV2::TargetGroup', 'Tasks').Properties;
@@ -247,6 +258,28 @@ describe('the gateway', () => {
       ]),
     );
   });
+
+  it('believes the load balancer about the engineer where the deployment says so, from its subnets alone', () => {
+    const told = templatesOf(defineDeployment({ gateway: { proxyProtocol: true } }));
+    const inVpc = templatesOf({ ...existingVpc, gateway: { ...existingVpc.gateway, proxyProtocol: true } });
+
+    const groups = [told, inVpc].map((templates) => attributesOf(templates));
+    expect(groups).toEqual([
+      expect.arrayContaining([
+        { Key: 'preserve_client_ip.enabled', Value: 'false' },
+        { Key: 'proxy_protocol_v2.enabled', Value: 'true' },
+      ]),
+      expect.arrayContaining([
+        { Key: 'preserve_client_ip.enabled', Value: 'false' },
+        { Key: 'proxy_protocol_v2.enabled', Value: 'true' },
+      ]),
+    ]);
+    expect([told, inVpc, defaults].map((templates) => rangesOf(templates))).toEqual([
+      '10.61.0.0/24,10.61.1.0/24',
+      existingVpc.network.kind === 'existing' ? existingVpc.network.cidr : '',
+      '',
+    ]);
+  }, 240_000);
 
   it('runs as nobody in particular, writes to no disk, and holds no capability', () => {
     const task = only('AWS::ECS::TaskDefinition', 'Task').Properties;

@@ -13,6 +13,7 @@ export type StackOptions = PreparationOptions & {
   /** Targets beside the one of the preparation. */
   readonly extraTargets?: (prepared: PreparedGateway) => readonly Target[];
   readonly journal?: NonNullable<GatewayRunOptions['journal']>;
+  readonly parts?: NonNullable<GatewayRunOptions['parts']>;
 };
 
 /** A gateway with its evidence, a real sshd behind it, and what a stock client needs to get through. */
@@ -50,6 +51,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     installation,
     extraTargets: options.extraTargets?.(prepared) ?? [],
     ...(options.journal === undefined ? {} : { journal: options.journal }),
+    ...(options.parts === undefined ? {} : { parts: options.parts }),
     listen: { host: '127.0.0.1', port: 0 },
     now: Date.now,
     report: (line) => reports.push(line),

@@ -119,6 +119,14 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
   OpenJump: event.openJump(unprovenAttempt, atMs),
   CloseJump: event.closeJump(unprovenAttempt, atMs, { sessions: 2, seconds: 60, reason: 'disconnected' }),
   StopProxy: event.stopProxy(proxy, atMs, { reason: 'signal', seconds: 10 }),
+  RefuseConnection: event.refuseConnections(proxy, atMs, {
+    sourceIp: '203.0.113.9',
+    counts: [
+      { reason: 'login-timeout', count: 2 },
+      { reason: 'starting-too-fast', count: 40 },
+    ],
+    sinceMs: atMs - 60_000,
+  }),
   ReportAuditLoss: event.reportAuditLoss(proxy, atMs, { subject: 'recording', reason: 'disk full' }),
 };
 
@@ -348,6 +356,39 @@ test("a finding's columns are bounded and stay JSON", () => {
   const kept: unknown = JSON.parse(draft.responseElements['columns'] ?? '');
   expect(Buffer.byteLength(draft.responseElements['columns'] ?? '')).toBeLessThanOrEqual(16_384);
   expect(kept).toHaveProperty('c0000');
+});
+
+test('refused connections are one event, named after what happened most', () => {
+  expect(all.RefuseConnection).toMatchObject({
+    sourceIPAddress: '203.0.113.9',
+    userIdentity: { type: 'Unknown' },
+    errorCode: 'SessionLimitExceeded',
+    responseElements: { connections: '42', reasons: 'starting-too-fast=40 login-timeout=2' },
+    additionalEventData: { denyReason: 'starting-too-fast', proxyId: 'p-eu1-a' },
+  });
+});
+
+test('refusals of many sources together name no address', () => {
+  const draft = event.refuseConnections(proxy, atMs, {
+    sourceIp: undefined,
+    counts: [{ reason: 'protocol-error', count: 1 }],
+    sinceMs: atMs,
+  });
+
+  expect(draft).not.toHaveProperty('sourceIPAddress');
+  expect(draft.requestParameters['manySources']).toBe('true');
+  expect(draft.errorMessage).toMatch(/^a connection was refused; /);
+});
+
+test.each(event.connectionRefusals)('a connection refused for %s bears an error code', (reason) => {
+  const draft = event.refuseConnections(proxy, atMs, {
+    sourceIp: '203.0.113.9',
+    counts: [{ reason, count: 1 }],
+    sinceMs: atMs,
+  });
+
+  expect(draft.errorCode).toMatch(/^(SessionLimitExceeded|AuthenticationFailed|ProtocolError)$/);
+  expect(draft.additionalEventData['denyReason']).toBe(reason);
 });
 
 test('docs/events.md describes exactly the events there are', async () => {

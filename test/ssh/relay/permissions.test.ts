@@ -271,6 +271,31 @@ describe('a hostile client', () => {
     expect(await opens(rig, { kind: 'forwarded-streamlocal', path })).toBe(true);
   });
 
+  it('gets no more forwards by asking for all of them in one breath, and those that fail cost none', async () => {
+    const limits: string[] = [];
+    const rig = relayRig({
+      limits: { maxForwards: 2 },
+      taps: { limitReached: (limit) => limits.push(limit) },
+    });
+    const ask = (port: number) => globalMessage({ kind: 'tcpip-forward', host: '', port });
+    rig.client.send(...[8080, 8081, 8082, 8083].map(ask));
+    const passed = await rig.target.take();
+
+    rig.target.send(encodeRequestFailure(), encodeRequestSuccess());
+    const answers = await rig.client.take();
+    rig.client.send(ask(8084), ask(8085));
+
+    expect(passed).toHaveLength(2);
+    expect(answers).toEqual([
+      encodeRequestFailure(),
+      encodeRequestSuccess(),
+      encodeRequestFailure(),
+      encodeRequestFailure(),
+    ]);
+    expect(await rig.target.take()).toHaveLength(1);
+    expect(limits).toEqual(['forwards', 'forwards', 'forwards']);
+  });
+
   it('is refused more forwards than the limit, and may have others for those it takes back', async () => {
     const rig = relayRig({ limits: { maxForwards: 2 } });
     await forward(rig, '', 8080);

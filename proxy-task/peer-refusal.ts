@@ -1,0 +1,38 @@
+import type { ConnectionRefusal } from '#core/event';
+import { AuthenticationError, TransportError } from '#ssh';
+
+/** What a peer that proved nothing did wrong; undefined where it did nothing but leave. */
+export function refusalOfPeer(error: unknown): ConnectionRefusal | undefined {
+  if (!(error instanceof AuthenticationError)) return undefined;
+  switch (error.code) {
+    case 'timeout':
+      return 'login-timeout';
+    case 'too-many-attempts':
+      return 'too-many-attempts';
+    case 'user-changed':
+    case 'protocol':
+      return 'protocol-error';
+    // The decision failed on our side.
+    case 'refused':
+      return undefined;
+    case 'ended':
+      return refusalOfTransport(error.cause);
+  }
+}
+
+function refusalOfTransport(cause: unknown): ConnectionRefusal | undefined {
+  if (!(cause instanceof TransportError)) return undefined;
+  switch (cause.code) {
+    case 'key-exchange-timed-out':
+      return 'login-timeout';
+    case 'limit-exceeded':
+    case 'backlog-exceeded':
+    case 'write-stalled':
+      return 'limit-exceeded';
+    // Ours, too.
+    case 'handler-failed':
+      return undefined;
+    default:
+      return 'protocol-error';
+  }
+}
