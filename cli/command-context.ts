@@ -9,6 +9,8 @@ export type CommandContext = {
   readonly now: () => number;
   /** Aborted on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Aborted when the same comes again: nobody wants to wait. */
+  readonly hurry: AbortSignal;
 };
 
 export type DataOption = { readonly data?: string };

@@ -5,8 +5,7 @@ import { systemErrorCode } from './system-error.ts';
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed with a sentence on standard error, 2 used wrongly. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const stopping = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  const { stopping, hurrying } = signals();
   // A reader such as head(1) that has seen enough is no fault of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -17,6 +16,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     environment: process.env,
     now: Date.now,
     signal: stopping.signal,
+    hurry: hurrying.signal,
   });
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
     command.exitOverride();
@@ -35,6 +35,25 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`sshtrail: ${printableLines(describe(error))}\n`);
     process.exitCode = 1;
   }
+}
+
+/** npm passes on the interrupt that the terminal sent to this process as well: what comes so soon is the same wish. */
+const sameWishMs = 500;
+
+/** The first signal to stop, the second, and from then on what the system does by itself. */
+function signals(): { readonly stopping: AbortController; readonly hurrying: AbortController } {
+  const stopping = new AbortController();
+  const hurrying = new AbortController();
+  let firstAtMs: number | undefined;
+  const take = (): void => {
+    firstAtMs ??= performance.now();
+    stopping.abort();
+    if (performance.now() - firstAtMs < sameWishMs) return;
+    hurrying.abort();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, take);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, take);
+  return { stopping, hurrying };
 }
 
 /** Faults with a stable code are sentences for the reader; anything else is a bug, and its stack helps to report it. */

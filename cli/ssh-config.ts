@@ -43,10 +43,8 @@ export function sshConfigCommand(context: CommandContext): Command {
       else for (const line of options.knownHosts === true ? knownHosts : configuration) output.line(line);
     });
   return withExamples(withJsonOption(withDataOption(command)), [
-    'sshtrail ssh-config --host ssh.example.com:2222 >> ~/.ssh/config',
     'sshtrail ssh-config --known-hosts > ~/.ssh/known_hosts_sshtrail',
-    'ssh root@web-1@gateway        # then either of these',
-    'ssh -J gateway root@web-1',
+    'sshtrail ssh-config --host ssh.example.com:2222 >> ~/.ssh/config   # then ssh root@web-1@gateway, or ssh -J gateway root@web-1',
   ]);
 }
 

@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
+import { drainGateway, onUncaughtFault } from '../proxy-task/index.ts';
 import { CliError } from './cli-error.ts';
 import {
   type CommandContext,
@@ -28,12 +29,20 @@ export type UpOptions = {
   readonly report: (line: string) => void;
 };
 
+/** After a fault that nobody caught: what sessions get, and what ending in order may take. */
+const faultGraceMs = 5_000;
+const faultDeadlineMs = 20_000;
+
 /** The whole product on one machine: gateway, runbooks and, unless told otherwise, a playground. */
 export type Running = {
   readonly running: RunningGateway;
   readonly playground: Playground | undefined;
   readonly scheduler: RunbookScheduler;
   readonly firstRun: boolean;
+  /** What sessions get to end by themselves, by the configuration. */
+  readonly drainSeconds: number;
+  /** Takes no more connections and waits for the sessions; the runbooks go on. */
+  drain(reason: string, graceMs: number, hurry?: AbortSignal): Promise<void>;
   close(reason: string): Promise<void>;
 };
 
@@ -64,18 +73,35 @@ async function up(
 ): Promise<void> {
   const { output, now, signal } = context;
   const data = chosenData(options, context);
+  const report = (line: string) => output.note(`${new Date(now()).toISOString()} ${printable(line)}`);
   const running = await startUp({
     data,
     ...(options.sshPort === undefined ? {} : { sshPort: options.sshPort }),
     playground: options.playground,
     now,
-    report: (line) => output.note(`${new Date(now()).toISOString()} ${printable(line)}`),
+    report,
+  });
+  onUncaughtFault({
+    report,
+    stop: async (reason) => {
+      await running.drain(reason, faultGraceMs);
+      await running.close(reason);
+    },
+    deadlineMs: faultDeadlineMs,
+    exit: (code) => process.exit(code),
   });
   welcome(output, data, running);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+  const { sessionCount } = running.running.gateway;
+  const { drainSeconds } = running;
+  if (sessionCount > 0 && drainSeconds > 0)
+    output.note(
+      `stopping: ${sessionCount} sessions have ${drainSeconds} s to end; stop again to end them now`,
+    );
+  await running.drain('the gateway stops', drainSeconds * 1000, context.hurry);
   output.note('stopping: sessions end, their evidence is sealed');
   await running.close('the gateway stops');
 }
@@ -137,6 +163,9 @@ export async function startUp(options: UpOptions): Promise<Running> {
       playground,
       scheduler,
       firstRun,
+      drainSeconds: installation.configuration.gateway.drainSeconds,
+      drain: (reason, graceMs, hurry) =>
+        drainGateway(running.gateway, { reason, graceMs, ...(hurry === undefined ? {} : { hurry }), now }),
       async close(reason) {
         await scheduler.close();
         withdrawGateway(data);

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { drainGateway } from '../drain.ts';
 import type { Gateway } from '../gateway.ts';
 import { startHealthServer } from './health-server.ts';
 import { openTask, serveTask, type TaskOptions } from './serve-task.ts';
@@ -12,8 +12,11 @@ export type RunningTask = {
   readonly healthPort: number;
   /** The audit trail cannot be written any more: the sessions end, and the task is to be replaced. */
   readonly failed: Promise<Error>;
-  /** Takes no more sessions, gives the others until `graceMs`, ends them, and seals what is open. */
-  stop(reason: string, graceMs: number): Promise<void>;
+  /**
+   * Takes no more sessions, gives the others until `graceMs` (the configured time where absent) or until `hurry` is aborted, ends
+   * them, and seals what is open.
+   */
+  stop(reason: string, options?: { readonly graceMs?: number; readonly hurry?: AbortSignal }): Promise<void>;
 };
 
 /** Starts the gateway of a Fargate task from what the stacks put into its environment: in this process, or in as many as it is configured for. */
@@ -28,6 +31,7 @@ export async function runTask(options: TaskOptions): Promise<RunningTask> {
   const serving =
     count === 1 ? await serveTask(context, proxyId) : await superviseTask(context, proxyId, count);
   const { gateway, control } = serving;
+  const drainMs = installation.configuration.gateway.drainSeconds * 1000;
   let problem: string | undefined;
   void serving.failed.then(() => {
     problem = 'the audit trail cannot be written';
@@ -57,14 +61,18 @@ export async function runTask(options: TaskOptions): Promise<RunningTask> {
     report,
   });
 
-  async function stop(reason: string, graceMs: number): Promise<void> {
+  async function stop(
+    reason: string,
+    { graceMs = drainMs, hurry }: { readonly graceMs?: number; readonly hurry?: AbortSignal } = {},
+  ): Promise<void> {
     const failed = problem !== undefined;
     problem ??= reason;
-    gateway.stopAccepting();
-    gateway.notice(
-      `${reason}: this session ends within ${Math.round(graceMs / 1000)} seconds; connect again`,
-    );
-    if (!failed) await untilNoSession(gateway, now() + graceMs, now);
+    await drainGateway(gateway, {
+      reason,
+      graceMs: failed ? 0 : graceMs,
+      ...(hurry === undefined ? {} : { hurry }),
+      now,
+    });
     try {
       await serving.close(reason);
       await duties.stop();
@@ -74,8 +82,4 @@ export async function runTask(options: TaskOptions): Promise<RunningTask> {
     }
   }
   return { address: gateway.address, healthPort: health.port, failed: serving.failed, stop };
-}
-
-async function untilNoSession(gateway: Gateway, deadlineMs: number, now: () => number): Promise<void> {
-  while (gateway.sessionCount > 0 && now() < deadlineMs) await sleep(200);
 }

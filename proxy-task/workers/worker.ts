@@ -36,7 +36,9 @@ export async function serveAsWorker(options: WorkerOptions): Promise<void> {
       case 'notice':
         return gateway.notice(order.data.text);
       case 'stop-accepting':
-        return gateway.stopAccepting();
+        gateway.stopAccepting();
+        // Whoever waits for the sessions to end waits for those of the last second, too.
+        return void tellSupervisor({ kind: 'alive', sessions: gateway.sessionCount });
       case 'close':
         return over.resolve(order.data.reason);
     }

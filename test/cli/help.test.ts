@@ -8,6 +8,7 @@ const program = buildProgram({
   environment: {},
   now: () => 0,
   signal: new AbortController().signal,
+  hurry: new AbortController().signal,
 });
 
 function allCommands(command: Command, path: readonly string[] = []): readonly [string, Command][] {
