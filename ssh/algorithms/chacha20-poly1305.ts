@@ -1,7 +1,7 @@
 import { createCipheriv, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { poly1305 } from '@noble/ciphers/_poly1305.js';
 import { giveBack } from './give-back.ts';
 import type { DirectionSecrets, PacketOpener, PacketSealer } from './packet-cipher.ts';
+import { poly1305 } from './poly1305.ts';
 
 const TAG_BYTES = 16;
 const LENGTH_BYTES = 4;
