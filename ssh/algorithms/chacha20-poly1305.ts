@@ -11,7 +11,7 @@ const framing = { blockBytes: 8, lengthAligned: false, tagBytes: TAG_BYTES } as 
 /**
  * chacha20-poly1305@openssh.com (OpenSSH PROTOCOL.chacha20poly1305): the first half of the key encrypts packets and makes their
  * Poly1305 keys, the second half encrypts lengths; the nonce of both is the packet's sequence number. ChaCha20 is the one of node:crypto,
- * Poly1305 that of @noble/ciphers, since node:crypto offers it only within the RFC 8439 construction.
+ * Poly1305 our own, since node:crypto offers it only within the RFC 8439 construction.
  */
 export function chachaSealer(secrets: DirectionSecrets): PacketSealer {
   const { packets, lengths } = streamsFrom(secrets);
