@@ -139,16 +139,21 @@ export class MutatingPeer {
   #switchWriter(): void {
     if (this.#outcome === undefined) return;
     const { keys } = this.#outcome;
-    this.#writer.switchTo(keys.sealer, keys.established.strict);
+    this.#writer.switchTo(keys.sealer, this.#isStrict(keys.established));
     this.#exchange.sentNewKeys = true;
   }
 
   #switchReader(): void {
     if (this.#outcome === undefined) throw new Error('NEWKEYS came too early');
     const { keys } = this.#outcome;
-    this.#reader.switchTo(keys.opener, keys.established.strict);
+    this.#reader.switchTo(keys.opener, this.#isStrict(keys.established));
     this.#established = keys.established;
     this.#gotNewKeys = true;
+  }
+
+  /** The exchange looks at the other's proposal only, since its own always asks for it. */
+  #isStrict(established: Established): boolean {
+    return established.strict && this.#setting.strict;
   }
 
   #newExchange(): KeyExchange {

@@ -306,7 +306,7 @@ describe('a login that does not come about', () => {
 
   it('ends when the peer leaves a question unanswered', async () => {
     const leaving = startLogin(authenticationOptions(codeAfterKey()));
-    const silent = startLogin(authenticationOptions(codeAfterKey(), { graceMs: 40 }));
+    const silent = startLogin(authenticationOptions(codeAfterKey(), { graceMs: 500 }));
     for (const login of [leaving, silent]) {
       login.peer.send(interactiveRequest());
       await login.next();
