@@ -18,6 +18,9 @@ export const memoryLayout = {
 /** WebAssembly instructions, as bytes. */
 type Code = readonly number[];
 
+/** The name of the format and version 1. */
+const magic: Code = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+
 const LIMBS = [0, 1, 2, 3, 4] as const;
 const LIMB_BITS = 26n;
 const LIMB_MASK = 2n ** LIMB_BITS - 1n;
@@ -71,16 +74,19 @@ export function poly1305Module(): Uint8Array<ArrayBuffer> {
       ...set(multiplier(limb), load(constantI32(0), memoryLayout.multiplier + 8 * limb)),
       ...set(folded(limb), multiply(get(multiplier(limb)), constant(5n))),
     ]),
-    ...[0x03, 0x40],
+    0x03,
+    0x40,
     ...block(),
     ...set(parameter.start, addI32(get(parameter.start), constantI32(16))),
     ...lessI32(get(parameter.start), get(parameter.end)),
-    ...[0x0d, 0x00, 0x0b],
+    0x0d,
+    0x00,
+    0x0b,
     ...LIMBS.flatMap((limb) => store(memoryLayout.sum + 8 * limb, get(sum(limb)))),
     0x0b,
   ];
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...magic,
     ...section(1, [[0x60, ...vector([[I32], [I32], [I64]]), ...vector([])]]),
     ...section(3, [[0x00]]),
     ...section(5, [[0x00, memoryLayout.pages]]),

@@ -12,15 +12,14 @@ type Exports = {
 };
 
 declare global {
-  /** As much of it as is used here: TypeScript declares it for browsers only. */
+  /** As much of it, and as exact, as is needed here: TypeScript declares it for browsers only. */
   var WebAssembly: {
     readonly Module: new (bytes: Uint8Array) => object;
-    readonly Instance: new <Exported>(module: object) => { readonly exports: Exported };
+    readonly Instance: new (module: object) => { readonly exports: Exports };
   };
 }
 
-const { memory, blocks } = new WebAssembly.Instance<Exports>(new WebAssembly.Module(poly1305Module()))
-  .exports;
+const { memory, blocks } = new WebAssembly.Instance(new WebAssembly.Module(poly1305Module())).exports;
 /** The low half of each 64-bit limb; the high halves stay zero between calls. */
 const words = new Uint32Array(memory.buffer);
 const bytes = new Uint8Array(memory.buffer);

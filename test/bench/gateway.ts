@@ -38,12 +38,16 @@ export type GatewayProcess = ReadyChild & {
   settled(): Promise<void>;
 };
 
-export async function preparePremises({ folder }: Workbench): Promise<Premises> {
-  const data = dataDirectory(join(folder, 'data'));
+/** `like` gives the engineer and the host key to premises of another gateway beside the first, in a data directory of its own. */
+export async function preparePremises(
+  { folder }: Workbench,
+  beside?: { readonly name: string; readonly like: Premises },
+): Promise<Premises> {
+  const data = dataDirectory(join(folder, beside?.name ?? 'data'));
   mkdirSync(data.keys, { recursive: true, mode: 0o700 });
   const authority = remoteSigner(await createFileSigner(data.userAuthorityKey));
-  const gatewayKey = generatePrivateKey('ed25519');
-  const engineerKey = generatePrivateKey('ed25519');
+  const gatewayKey = beside?.like.gatewayKey ?? generatePrivateKey('ed25519');
+  const engineerKey = beside?.like.engineerKey ?? generatePrivateKey('ed25519');
   const engineerKeyFile = join(folder, 'id_engineer');
   writeSecret(data.hostKey, formatPrivateKey(gatewayKey, 'gateway'));
   writeSecret(engineerKeyFile, formatPrivateKey(engineerKey, 'engineer'));

@@ -20,8 +20,9 @@ async function open(order: Order & { readonly kind: 'open' }): Promise<void> {
   const started = performance.now();
   const worker = async (): Promise<void> => {
     while (begun < order.count) {
+      const port = order.ports[begun % order.ports.length] ?? 0;
       begun += 1;
-      await openShell(order.port, order.user);
+      await openShell(port, order.user);
     }
   };
   await Promise.all(Array.from({ length: order.inFlight }, worker));

@@ -17,7 +17,9 @@ import type { Workbench } from './workbench.ts';
 /** Shells in numbers through a gateway to a target that costs little; each of the three is a process of its own. */
 export type Load = {
   readonly premises: Premises;
+  /** The first of them, where there are several. */
   readonly gateway: GatewayProcess;
+  /** CPU time of all gateways. */
   /** Tells of connections that ended unasked. */
   readonly client: Child;
   readonly target: Child;
@@ -57,11 +59,11 @@ export async function openLoad(workbench: Workbench, workers = 1): Promise<Load>
   const destination = async (way: 'gateway' | 'direct' | 'ssh2') => {
     switch (way) {
       case 'gateway':
-        return { port: gateway.port, user: `${login}@${targetName}` };
+        return { ports: [gateway.port], user: `${login}@${targetName}` };
       case 'direct':
-        return { port: target.port, user: login };
+        return { ports: [target.port], user: login };
       case 'ssh2':
-        return { port: (await ssh2()).port, user: login };
+        return { ports: [(await ssh2()).port], user: login };
     }
   };
   return {
@@ -76,7 +78,7 @@ export async function openLoad(workbench: Workbench, workers = 1): Promise<Load>
     },
     async close() {
       await client.ask({ kind: 'close' }, 'closed');
-      await gateway.settled();
+      await Promise.all(all.map((each) => each.settled()));
       if (beside !== undefined) await settled(await beside);
     },
   };

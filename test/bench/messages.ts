@@ -7,7 +7,8 @@ const orderSchema = z.discriminatedUnion('kind', [
   /** Shells to open and keep, so many of them on their way at once. */
   z.object({
     kind: z.literal('open'),
-    port: z.number(),
+    /** Taken in turn. */
+    ports: z.array(z.number()).min(1),
     user: z.string(),
     count: z.number(),
     inFlight: z.number(),

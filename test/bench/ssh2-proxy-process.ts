@@ -76,16 +76,17 @@ function serveSession(session: ssh2.Session, target: ssh2.Client, targetReady: P
     terminal = wanted;
     grant?.();
   });
-  session.on('shell', (grant) => {
-    const channel = grant();
-    targetReady.then(
-      () =>
+  // Granted when the target has granted it, as through a gateway: who counts starts counts whole ones.
+  session.on('shell', (grant, refuse) => {
+    targetReady
+      .then(() =>
         target.shell(terminal ?? {}, (error, far) => {
-          if (error === undefined) join(channel, far);
-          else channel.end();
+          if (error === undefined) join(grant(), far);
+          else refuse?.();
         }),
-      () => channel.end(),
-    );
+      )
+      // The target has gone meanwhile.
+      .catch(() => refuse?.());
   });
   session.on('exec', (grant, _refuse, { command }) => {
     const channel = grant();
