@@ -17,9 +17,7 @@ import type { Workbench } from './workbench.ts';
 /** Shells in numbers through a gateway to a target that costs little; each of the three is a process of its own. */
 export type Load = {
   readonly premises: Premises;
-  /** The first of them, where there are several. */
   readonly gateway: GatewayProcess;
-  /** CPU time of all gateways. */
   /** Tells of connections that ended unasked. */
   readonly client: Child;
   readonly target: Child;
@@ -78,7 +76,7 @@ export async function openLoad(workbench: Workbench, workers = 1): Promise<Load>
     },
     async close() {
       await client.ask({ kind: 'close' }, 'closed');
-      await Promise.all(all.map((each) => each.settled()));
+      await gateway.settled();
       if (beside !== undefined) await settled(await beside);
     },
   };
