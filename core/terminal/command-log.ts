@@ -161,6 +161,7 @@ export class CommandLog {
     if (nowMs < this.#nowMs) return;
     const quietMs = nowMs - Math.max(this.#keyMs, this.#outputMs);
     if (this.#editing && this.#outputMs > this.#keyMs && quietMs >= resyncMs) {
+      if (this.#pressed.length > 0) this.#typed = { ...this.#typed, certain: false };
       this.#pressed = [];
       this.#cooked.settle();
     }
@@ -205,8 +206,8 @@ export class CommandLog {
     this.#cooked.beginEdit();
     const carried = this.#typed;
     this.#forgetLine();
-    // What was typed ahead and not accepted is the beginning of the line that is edited now.
-    this.#typed = carried.typed > 0 ? { ...carried, certain: carried.certain && carried.line !== '' } : nothingTyped;
+    // What was typed ahead and not accepted may be the beginning of the line that is edited now, or was for the program.
+    this.#typed = { ...carried, certain: carried.typed === 0 };
     this.#editing = true;
     this.#feedsWhileEditing = 0;
     this.#start = this.#screen.mark();
@@ -228,21 +229,33 @@ export class CommandLog {
     const fresh = this.#typed.typed === 0 && !this.#cooked.hasCredit;
     if (fresh && this.#start !== undefined) {
       const atStart = this.#start.row() === cursor.row && this.#start.column === cursor.column && cursor.column > 0;
-      if (this.#anchoredAtStart && !atStart) {
-        this.#promptComesFirst = false;
-        this.#dropAnchor();
-      } else if (atStart) this.#promptComesFirst = true;
+      if (atStart) this.#promptComesFirst = true;
+      else if (this.#anchoredAtStart) this.#promptComesFirst = false;
+      // Only now is the right prompt there.
+      if (this.#anchoredAtStart) this.#dropAnchor();
     }
     this.#anchoredAtStart = false;
     if (this.#anchor !== undefined) return;
     const left = this.#screen.text(cursor.row, 0, cursor.column);
     const known = this.#prompts.leading(left);
-    const echoed = known === undefined && !fresh ? echoedLength(left, this.#typed.line) : 0;
-    const column =
-      known !== undefined && known.length < left.length
-        ? this.#screen.columnAfter(cursor.row, known.length)
-        : this.#screen.columnAfter(cursor.row, left.length - echoed);
+    if (known === undefined && !fresh && this.#anchorAtStart()) return;
+    const length = known?.length ?? left.length - (fresh ? 0 : echoedLength(left, this.#typed.line));
+    const column = length < left.length ? this.#screen.columnAfter(cursor.row, length) : cursor.column;
     this.#setAnchor(anchorAt(this.#screen, Math.min(column, cursor.column)));
+  }
+
+  /** Where the prompt was there first, what was typed ahead stands behind the place where the edit began. */
+  #anchorAtStart(): boolean {
+    const start = this.#start;
+    const row = start?.row();
+    if (start === undefined || row === undefined) return false;
+    const prompt = this.#screen.text(row, 0, start.column);
+    if (start.column === 0 || !looksLikePrompt(prompt)) return false;
+    const cursor = this.#screen.cursor();
+    const right = cursor.row === row ? this.#screen.text(row, cursor.column).trimEnd() : '';
+    this.#anchor = { mark: start, prompt, right };
+    this.#start = undefined;
+    return true;
   }
 
   #accept(byte: number, atMs: number): void {
@@ -347,7 +360,7 @@ export class CommandLog {
       confidence = said.sure ? 'exact' : confidence;
     }
     if (text.trim() === '') return;
-    if (reading.found === 'anchor' || reading.found === 'redrawn') this.#prompts.remember(reading.prompt);
+    if (reading.found === 'anchor' || reading.found === 'redrawn' || looksTyped(reading)) this.#prompts.remember(reading.prompt);
     const atMs = next?.atMs ?? credit?.atMs ?? this.#nowMs;
     this.#list.add({ atMs, text, prompt: reading.prompt, kind: this.#cooked.kindOf(reading.prompt), confidence });
   }
@@ -421,11 +434,17 @@ function confidenceOf(
   return looksLikePrompt(reading.prompt) || reading.found === 'anchor' ? 'high' : 'medium';
 }
 
+function looksTyped(reading: Reading): boolean {
+  return reading.found === 'typed' && looksLikePrompt(reading.prompt);
+}
+
 /** How many characters at the end of the row are the beginning of what was typed. */
 function echoedLength(row: string, typed: string): number {
   for (let length = Math.min(row.length, typed.length); length > 0; length -= 1)
     if (row.endsWith(typed.slice(0, length))) return length;
-  return 0;
+  // Completed already.
+  const begun = typed.trim().length >= 2 ? row.lastIndexOf(typed.trim()) : -1;
+  return begun < 0 ? 0 : row.length - begun;
 }
 
 /** `E;<command>[;<nonce>]` with `\\` and `\xHH` escapes (VS Code shell integration). */

@@ -3,7 +3,7 @@ import { type Anchor, anchorAt, joinRows } from './line-reading.ts';
 import type { PromptMemory } from './prompts.ts';
 import { looksLikePrompt } from './prompts.ts';
 import { interpreterOf, isShell } from './running-program.ts';
-import { sameWithoutBlanks } from './reconcile.ts';
+import { sameButReplaced, sameWithoutBlanks } from './reconcile.ts';
 import type { Screen } from './screen.ts';
 import type { CommandKind } from './terminal-events.ts';
 import type { TypedLine } from './typed-line.ts';
@@ -190,7 +190,8 @@ export class CookedLines {
       this.#onHidden(line.atMs, withoutSecret(read.prompt, typed.line));
       return { ...line, state: 'hidden', typed: undefined, text: '', anchor: undefined };
     }
-    if (typed.certain && !sameWithoutBlanks(read.text, typed.line)) return undefined;
+    if (typed.certain && !sameWithoutBlanks(read.text, typed.line) && !sameButReplaced(read.text, typed.line))
+      return undefined;
     if (!typed.certain && read.prompt.trim() === '') return undefined;
     return typed.certain ? { ...shown, text: typed.line.trimEnd() } : shown;
   }

@@ -21,12 +21,13 @@ export type Reading = {
 /** More rows than a line is ever read from. */
 const maxRows = 600;
 
+/** An anchor in the cursor's row, at the cursor or left of it. */
 export function anchorAt(screen: Screen, column: number): Anchor {
-  const { row } = screen.cursor();
+  const cursor = screen.cursor();
   return {
     mark: screen.mark(column),
-    prompt: screen.text(row, 0, column),
-    right: screen.text(row, column).trimEnd(),
+    prompt: screen.text(cursor.row, 0, column),
+    right: screen.text(cursor.row, cursor.column).trimEnd(),
   };
 }
 

@@ -22,6 +22,11 @@ export function reconcile(
   return confirmed ? { text: line, agreed: false, changed: true } : { text, agreed: false, changed: false };
 }
 
+/** Whether a terminal without the characters would show the one for the other. */
+export function sameButReplaced(shown: string, typed: string): boolean {
+  return isReplaced(withoutBlanks(shown), withoutBlanks(typed));
+}
+
 export function sameWithoutBlanks(one: string, other: string): boolean {
   return withoutBlanks(one) === withoutBlanks(other);
 }
