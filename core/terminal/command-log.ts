@@ -359,7 +359,8 @@ export class CommandLog {
       text = said.text;
       confidence = said.sure ? 'exact' : confidence;
     }
-    if (text.trim() === '') return;
+    const onlyEnter = next !== undefined && typed.certain && typed.line.trim() === '';
+    if (text.trim() === '' || (onlyEnter && reading.found === 'guess')) return;
     if (reading.found === 'anchor' || reading.found === 'redrawn' || looksTyped(reading)) this.#prompts.remember(reading.prompt);
     const atMs = next?.atMs ?? credit?.atMs ?? this.#nowMs;
     this.#list.add({ atMs, text, prompt: reading.prompt, kind: this.#cooked.kindOf(reading.prompt), confidence });

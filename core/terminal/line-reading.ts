@@ -45,7 +45,10 @@ export function readAnchored(screen: Screen, anchor: Anchor, end: number, typed:
   const marked = anchor.mark.row();
   const { column } = anchor.mark;
   const first = Math.max(0, marked ?? 0, end - maxRows);
-  const read = (row: number): string => withoutRight(joinRows(screen, { row, column }, end), anchor, screen);
+  const read = (row: number): string =>
+    joinRows(screen, { row, column }, end, (at, start) =>
+      at === row ? withoutRight(screen.text(at, start), anchor.right) : screen.text(at, start),
+    );
   const stands = marked !== undefined && marked <= end && startsWith(screen, marked, anchor.prompt);
   if (anchor.prompt.trim() === '') {
     if (marked === undefined) return { text: '', prompt: '', found: 'gone' };
@@ -99,10 +102,13 @@ export function joinRows(
 ): string {
   let text = '';
   for (let row = from.row; row <= Math.min(end, from.row + maxRows); row += 1) {
-    let part = rowText(row, row === from.row ? from.column : 0);
-    const goesOn = row < end && (screen.wrapped(row + 1) || screen.full(row));
+    const start = row === from.row ? from.column : 0;
+    let part = rowText(row, start);
+    // A right prompt that was cut off may have stood in the last cell.
+    const full = screen.full(row) && part.trimEnd().length === screen.text(row, start).trimEnd().length;
+    const goesOn = row < end && (screen.wrapped(row + 1) || full);
     if (!goesOn) part = `${part.trimEnd()}${row < end ? '\n' : ''}`;
-    else if (!screen.full(row) && isWide(screen, row + 1)) part = part.replace(/ $/, '');
+    else if (!full && isWide(screen, row + 1)) part = part.replace(/ $/, '');
     text += part;
   }
   return text;
@@ -117,15 +123,12 @@ function startsWith(screen: Screen, row: number, prompt: string): boolean {
   return screen.text(row).startsWith(prompt);
 }
 
-/** Without a right prompt, the time in which may have gone on. */
-function withoutRight(text: string, anchor: Anchor, screen: Screen): string {
-  const right = anchor.right.trim();
-  if (right === '') return text;
-  const end = text.indexOf('\n');
-  const row = (end < 0 ? text : text.slice(0, end)).slice(0, screen.columns).trimEnd();
-  const cut = row.slice(0, Math.max(0, row.length - right.length));
-  if (generalised(row.slice(cut.length)) !== generalised(right)) return text;
-  return cut.trimEnd() + (end < 0 ? '' : text.slice(end));
+/** A row without its right prompt, the time in which may have gone on. */
+function withoutRight(row: string, rightPrompt: string): string {
+  const right = rightPrompt.trim();
+  const shown = row.trimEnd();
+  const cut = Math.max(0, shown.length - right.length);
+  return right === '' || generalised(shown.slice(cut)) !== generalised(right) ? row : shown.slice(0, cut);
 }
 
 function sameBut(one: string, other: string): boolean {

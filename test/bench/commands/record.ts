@@ -126,6 +126,8 @@ function truthOf(script: Script, hooked: string): readonly object[] {
   if (script.truth === undefined) return entries.map((text) => ({ text }));
   const commands = script.truth.map((line) => {
     if (line === null) return { text: entries.shift() ?? 'the hook said nothing' };
+    if (typeof line === 'object' && 'typed' in line)
+      return { text: entries.shift() ?? 'the hook said nothing', alt: [line.typed] };
     return typeof line === 'string' ? { text: line } : { text: line.optional, optional: true };
   });
   return [...commands, ...entries.map((text) => ({ text }))];

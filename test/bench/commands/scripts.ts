@@ -2,8 +2,11 @@
 export type Script = {
   readonly shell: 'bash' | 'zsh' | 'fish' | 'dash' | 'ash';
   readonly steps: readonly Step[];
-  /** Truth by hand, where the shell has no hooks or another program reads the lines. `null` stands for what the hooks say next. */
-  readonly truth?: readonly (string | null | { readonly optional: string })[];
+  /**
+   * Truth by hand, where the shell has no hooks or another program reads the lines. `null` stands for what the hooks
+   * say next, and `typed` for the same where the shell replaced what was typed.
+   */
+  readonly truth?: readonly (string | null | { readonly optional: string } | { readonly typed: string })[];
   readonly secrets?: readonly string[];
 };
 
@@ -149,7 +152,7 @@ export const scripts: Readonly<Record<string, Script>> = {
     shell: 'bash',
     steps: [settle, '\r', settle, '\r\r', settle, '   \r', settle, ...run('id -un'), '\r', settle, ...run(' echo with a space')],
   },
-  'bash-bang': { shell: 'bash', steps: [settle, ...run('echo once'), ...run('!!'), ...run('echo !$')] },
+  'bash-bang': { shell: 'bash', steps: [settle, ...run('echo once'), ...run('!!'), ...run('echo !$')], truth: [null, { typed: '!!' }, { typed: 'echo !$' }] },
   'bash-tmux': {
     shell: 'bash',
     steps: [settle, 'tmux -f /dev/null -L sshtrail-bench new-session "bash --norc --noprofile"\r', pause(1200), ...run('echo inside'), ...run('ls logs'), ...run('exit'), pause(500), ...run('echo outside')],
