@@ -2,12 +2,15 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { prompts, rightPrompts, type Script, type Step, scripts } from './scripts.ts';
+import { heldOutScripts } from './held-out-scripts.ts';
+import type { Script, Step } from './script.ts';
+import { scripts } from './scripts.ts';
+import { prompts, rightPrompts } from './shell-prompts.ts';
 
 /**
- * `record.ts FOLDER [id pattern]`: records the scripts with the shells of this machine at several widths, round-trip times and
+ * `record.ts FOLDER [id pattern] [turn]`: records the scripts with the shells of this machine at several widths, round-trip times and
  * prompts, as `recordings/<id>.jsonl` and `truth/<id>.json`. What ran is taken from the shells' own hooks: history at PS0,
- * preexec, fish_preexec.
+ * preexec, fish_preexec. Another turn gives other prompts to the scripts, and other gaps between the keys.
  */
 const conditions = [
   { name: 'w200', columns: 200, rows: 50, rttMs: 0 },
@@ -17,13 +20,13 @@ const conditions = [
 
 type Condition = (typeof conditions)[number];
 
-const [folder, pattern = '.'] = process.argv.slice(2);
+const [folder, pattern = '.', turn = '0'] = process.argv.slice(2);
 if (folder === undefined) throw new Error('give the folder to record into: record.ts FOLDER [id pattern]');
 for (const name of ['recordings', 'truth']) mkdirSync(join(folder, name), { recursive: true });
 const only = new RegExp(pattern);
-const jobs = Object.entries(scripts)
+const jobs = Object.entries({ ...scripts, ...heldOutScripts })
   .flatMap(([name, script], number) =>
-    conditions.map((condition, at) => ({ id: `${name}-${condition.name}`, script, condition, variant: number + at })),
+    conditions.map((condition, at) => ({ id: `${name}-${condition.name}`, script, condition, variant: number + at + Number(turn) })),
   )
   .filter(({ id }) => only.test(id));
 await Promise.all([0, 1, 2].map(async () => {

@@ -1,33 +1,10 @@
-/** What somebody types, and what of it no hook of the shell sees. */
-export type Script = {
-  readonly shell: 'bash' | 'zsh' | 'fish' | 'dash' | 'ash';
-  readonly steps: readonly Step[];
-  /**
-   * Truth by hand, where the shell has no hooks or another program reads the lines. `null` stands for what the hooks
-   * say next, and `typed` for the same where the shell replaced what was typed.
-   */
-  readonly truth?: readonly (string | null | { readonly optional: string } | { readonly typed: string })[];
-  readonly secrets?: readonly string[];
-};
-
-export type Step =
-  | string
-  | { readonly chunk: string }
-  | { readonly expect: string }
-  | { readonly pauseMs: number }
-  | { readonly columns: number; readonly rows: number };
+import { pause, password, run, type Script, settle, type Step } from './script.ts';
 
 const paste = (text: string): Step => ({ chunk: `\x1b[200~${text}\x1b[201~` });
-const pause = (pauseMs: number): Step => ({ pauseMs });
 const up = '\x1b[A';
 const left = '\x1b[D';
 const home = '\x01';
 const end = '\x05';
-const settle = pause(350);
-const password = `python3 -c 'import getpass; getpass.getpass("Passphrase for key: ")'`;
-
-/** A line, and the time until the shell has answered at any of the distances recorded. */
-const run = (line: string): readonly Step[] => [`${line}\r`, pause(260)];
 
 const common: readonly Step[] = [
   ...run('uptime > /dev/null'),
@@ -195,24 +172,4 @@ export const scripts: Readonly<Record<string, Script>> = {
   'dash-blocks': { shell: 'dash', steps: [settle, ...run('for i in 1 2; do'), ...run('echo n$i; done'), ...run('cat <<X'), ...run('body'), ...run('X'), ...run('echo end')], truth: ['for i in 1 2; do\necho n$i; done', 'cat <<X\nbody\nX', 'echo end'] },
   'dash-fast': { shell: 'dash', steps: [settle, 'echo d1\recho d2\r', pause(500), ...run(password), pause(400), 'Tr0ub4dor&3\r', settle, ...run('echo end')], truth: ['echo d1', 'echo d2', password, 'echo end'], secrets: ['Tr0ub4dor&3'] },
   'ash-plain': { shell: 'ash', steps: [settle, ...run('echo ash here'), ...run('ls'), up, up, settle, ' twice\r', settle, 'cat no', '\t', settle, '\r', settle, ...run('echo end')], truth: ['echo ash here', 'ls', 'echo ash here twice', 'cat notes.txt', 'echo end'] },
-};
-
-/** Prompts that differ from those of the vectors, with what makes some of them hard. */
-export const prompts: Readonly<Record<Script['shell'], readonly string[]>> = {
-  bash: [
-    '[\\u@db-3 \\W]\\$ ',
-    '\\[\\e[1;32m\\]ops\\[\\e[0m\\]:\\[\\e[34m\\]\\w\\[\\e[0m\\]\\n\\[\\e[36m\\]❯\\[\\e[0m\\] ',
-    '> ',
-    '(\\!) \\t \\h:\\W\\\\$ ',
-    '-> ',
-    '┌─[\\u@\\h]─[\\w]\\n└─╼ \\$ ',
-  ],
-  zsh: ['%n@edge %1~ %# ', '%F{cyan}%~%f\n%(?.%F{green}.%F{red})❯%f ', '%* %h > ', '%m%% '],
-  fish: ['', 'echo -n (prompt_pwd)" ❯ "', 'echo "top line"; echo -n "fish> "', 'echo -n "λ "'],
-  dash: ['$ ', 'dash-box# ', '> '],
-  ash: ['/ # ', 'router:\\w# ', '~ $ '],
-};
-
-export const rightPrompts: Readonly<Partial<Record<Script['shell'], readonly string[]>>> = {
-  zsh: ['', '%*', '', '[%h]'],
 };
