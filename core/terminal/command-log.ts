@@ -1,7 +1,7 @@
 import { createCommandList, type CommandList } from './command-list.ts';
 import { type AheadLine, CookedLines } from './cooked-lines.ts';
 import type { Key } from './key-reader.ts';
-import { type Anchor, anchorAt, endRow, joinRows, type Reading, readAnchored, readUnanchored } from './line-reading.ts';
+import { type Anchor, anchorAt, endRow, joinRows, type Reading, readAnchored, readUnanchored, rightOfCursor } from './line-reading.ts';
 import { PaneLine } from './pane-line.ts';
 import { createPromptMemory, looksLikePrompt } from './prompts.ts';
 import { reconcile, sameWithoutBlanks } from './reconcile.ts';
@@ -196,7 +196,7 @@ export class CommandLog {
     const reading =
       anchor === undefined
         ? readUnanchored(this.#screen, { row: start, column: this.#start?.column ?? 0 }, end, this.#prompts, typed)
-        : readAnchored(this.#screen, anchor, end, typed);
+        : readAnchored(this.#screen, anchor, end, this.#prompts, typed);
     const state = this.#editing ? 'editing' : 'cooked';
     return { state, reading, typed, open: this.#list.openText(reading.prompt) };
   }
@@ -252,7 +252,7 @@ export class CommandLog {
     const prompt = this.#screen.text(row, 0, start.column);
     if (start.column === 0 || !looksLikePrompt(prompt)) return false;
     const cursor = this.#screen.cursor();
-    const right = cursor.row === row ? this.#screen.text(row, cursor.column).trimEnd() : '';
+    const right = cursor.row === row ? rightOfCursor(this.#screen) : undefined;
     this.#anchor = { mark: start, prompt, right };
     this.#start = undefined;
     return true;
@@ -331,7 +331,7 @@ export class CommandLog {
   #read(end: number, next: Pressed | undefined): Reading {
     const typed = next?.typed ?? this.#typed;
     if (this.#anchor !== undefined) {
-      const reading = readAnchored(this.#screen, this.#anchor, end, this.#allTyped());
+      const reading = readAnchored(this.#screen, this.#anchor, end, this.#prompts, this.#allTyped());
       if (reading.found !== 'gone') return reading;
     }
     const row = this.#start?.row() ?? Math.max(0, end - this.#screen.rows);
@@ -362,6 +362,7 @@ export class CommandLog {
     const onlyEnter = next !== undefined && typed.certain && typed.line.trim() === '';
     if (text.trim() === '' || (onlyEnter && reading.found === 'guess')) return;
     if (reading.found === 'anchor' || reading.found === 'redrawn' || looksTyped(reading)) this.#prompts.remember(reading.prompt);
+    this.#prompts.rememberRight(this.#anchor?.right ?? '');
     const atMs = next?.atMs ?? credit?.atMs ?? this.#nowMs;
     this.#list.add({ atMs, text, prompt: reading.prompt, kind: this.#cooked.kindOf(reading.prompt), confidence });
   }
@@ -436,7 +437,7 @@ function confidenceOf(
 }
 
 function looksTyped(reading: Reading): boolean {
-  return reading.found === 'typed' && looksLikePrompt(reading.prompt);
+  return (reading.found === 'typed' || reading.found === 'known') && looksLikePrompt(reading.prompt);
 }
 
 /** How many characters at the end of the row are the beginning of what was typed. */

@@ -23,6 +23,8 @@ export type AheadLine = {
 const maxAhead = 64;
 /** A line behind a prompt is told as input unless a shell takes it up as typed ahead. */
 const holdMs = 1000;
+/** One that was shown before any prompt: a shell that edits lines may be starting. */
+const holdUnpromptedMs = 5000;
 /** An accept key that no line feed answered for so long was not one. */
 const forgetMs = 5000;
 
@@ -35,6 +37,7 @@ export class CookedLines {
   #anchor: Anchor | undefined;
   #ahead: AheadLine[] = [];
   #nowMs = 0;
+  #insideShell = false;
 
   constructor(
     screen: Screen,
@@ -104,7 +107,9 @@ export class CookedLines {
     this.#nowMs = nowMs;
     const [first] = this.#ahead;
     if (first === undefined) return;
-    if (first.state === 'shown' && first.prompt.trim() !== '' && nowMs - first.shownAtMs >= holdMs) this.#flushFirst();
+    const shownMs = first.state === 'shown' ? nowMs - first.shownAtMs : 0;
+    if (first.prompt.trim() !== '' ? shownMs >= holdMs : !this.#insideShell && shownMs >= holdUnpromptedMs)
+      this.#flushFirst();
     for (const [at, line] of this.#ahead.entries()) {
       if (line.state !== 'sent' || nowMs - line.atMs < forgetMs) continue;
       line.anchor?.mark.drop();
@@ -125,11 +130,13 @@ export class CookedLines {
 
   /** `LF` came while no shell edits a line and no other screen is shown. */
   lineFeed(insideShell: boolean): void {
+    this.#insideShell = insideShell;
     const cursor = this.#screen.cursor();
     if (this.#screen.text(cursor.row).trim() !== '') return;
     for (const [at, line] of this.#ahead.entries()) {
       if (line.state !== 'sent') continue;
       const shown = this.#finish(line, cursor.row - 1);
+      if (shown === 'partly') continue;
       if (shown === undefined) {
         // Another program's output ended: the echo is still to come.
         if (line.anchor === undefined && line.typed?.certain === true) continue;
@@ -156,17 +163,19 @@ export class CookedLines {
   #tellIfCertain(at: number, insideShell: boolean): void {
     const line = this.#ahead[at];
     if (line === undefined || line.state !== 'shown') return;
-    const early = at > 0 || (insideShell && line.prompt.trim() === '');
-    if (early) return;
+    if (line.prompt.trim() === '') return;
+    // Behind a prompt of a shell that leaves editing to the kernel: what came before was read by it too.
+    if (!insideShell) for (let before = 0; before < at; before += 1) this.#flushFirst();
+    else if (at > 0) return;
     if (insideShell && !looksLikePrompt(line.prompt) && !/[?:\]]\s*$/.test(line.prompt)) return;
-    this.#ahead.splice(at, 1);
+    this.#ahead.splice(this.#ahead.indexOf(line), 1);
     this.#tell(line, insideShell);
   }
 
   #flushFirst(): void {
     const line = this.#ahead.shift();
     line?.anchor?.mark.drop();
-    if (line?.state === 'shown') this.#tell(line, true);
+    if (line?.state === 'shown') this.#tell(line, this.#insideShell);
   }
 
   #tell(line: AheadLine, insideShell: boolean): void {
@@ -178,8 +187,8 @@ export class CookedLines {
     this.#list.add({ atMs: line.atMs, text: line.text, prompt: line.prompt, kind, confidence });
   }
 
-  /** What the row above shows of the line, or undefined where it is not the line's row. */
-  #finish(line: AheadLine, row: number): AheadLine | undefined {
+  /** What the row above shows of the line; undefined where it is not the line's row, `partly` where the echo goes on. */
+  #finish(line: AheadLine, row: number): AheadLine | 'partly' | undefined {
     const typed = line.typed;
     if (typed === undefined || row < 0) return undefined;
     const read = line.anchor === undefined ? this.#findTyped(typed, row) : this.#readAnchored(line.anchor, row);
@@ -190,6 +199,7 @@ export class CookedLines {
       this.#onHidden(line.atMs, withoutSecret(read.prompt, typed.line));
       return { ...line, state: 'hidden', typed: undefined, text: '', anchor: undefined };
     }
+    if (typed.certain && line.anchor !== undefined && isBeginning(read.text, typed.line)) return 'partly';
     if (typed.certain && !sameWithoutBlanks(read.text, typed.line) && !sameButReplaced(read.text, typed.line))
       return undefined;
     if (!typed.certain && read.prompt.trim() === '') return undefined;
@@ -214,6 +224,12 @@ export class CookedLines {
     if (!shown.endsWith(line)) return undefined;
     return { text: line, prompt: shown.slice(0, shown.length - line.length) };
   }
+}
+
+/** An editor that wraps lines itself sends line feeds in the middle of one. */
+function isBeginning(shown: string, typed: string): boolean {
+  const [some, all] = [shown.replace(/\s/g, ''), typed.replace(/\s/g, '')];
+  return some.length < all.length && all.startsWith(some);
 }
 
 /** A prompt with keys in it that were echoed before the program turned echo off is not repeated. */

@@ -1,4 +1,4 @@
-import { generalised, guessedPrompt, type PromptMemory } from './prompts.ts';
+import { guessedPrompt, looksLikePrompt, type PromptMemory, withoutRight } from './prompts.ts';
 import type { Mark, Position, Screen } from './screen.ts';
 import type { TypedLine } from './typed-line.ts';
 
@@ -7,8 +7,8 @@ export type Anchor = {
   readonly mark: Mark;
   /** The row left of the line. */
   readonly prompt: string;
-  /** What stood right of it before anything was typed: a right prompt. */
-  readonly right: string;
+  /** The right prompt: what stood there before anything was typed. Undefined where that was not seen. */
+  readonly right: string | undefined;
 };
 
 export type Reading = {
@@ -23,12 +23,15 @@ const maxRows = 600;
 
 /** An anchor in the cursor's row, at the cursor or left of it. */
 export function anchorAt(screen: Screen, column: number): Anchor {
-  const cursor = screen.cursor();
-  return {
-    mark: screen.mark(column),
-    prompt: screen.text(cursor.row, 0, column),
-    right: screen.text(cursor.row, cursor.column).trimEnd(),
-  };
+  const { row } = screen.cursor();
+  return { mark: screen.mark(column), prompt: screen.text(row, 0, column), right: rightOfCursor(screen) };
+}
+
+/** What stands right of the cursor after a gap, and is no suggestion: a right prompt. */
+export function rightOfCursor(screen: Screen): string {
+  const { row, column } = screen.cursor();
+  const right = screen.textWithoutFaint(row, column).trimEnd();
+  return right.startsWith(' ') ? right : '';
 }
 
 /** The last row of the line being accepted: after a line feed it is above the cursor. */
@@ -41,13 +44,19 @@ export function endRow(screen: Screen): number {
 }
 
 /** The line behind its anchor, which may have moved: completion lists, Ctrl-L and resizes draw the prompt again further down. */
-export function readAnchored(screen: Screen, anchor: Anchor, end: number, typed: TypedLine): Reading {
+export function readAnchored(
+  screen: Screen,
+  anchor: Anchor,
+  end: number,
+  known: PromptMemory,
+  typed: TypedLine,
+): Reading {
   const marked = anchor.mark.row();
   const { column } = anchor.mark;
   const first = Math.max(0, marked ?? 0, end - maxRows);
   const read = (row: number): string =>
     joinRows(screen, { row, column }, end, (at, start) =>
-      at === row ? withoutRight(screen.text(at, start), anchor.right) : screen.text(at, start),
+      at === row ? withoutRightOf(anchor, known, screen.text(at, start)) : screen.text(at, start),
     );
   const stands = marked !== undefined && marked <= end && startsWith(screen, marked, anchor.prompt);
   if (anchor.prompt.trim() === '') {
@@ -73,15 +82,20 @@ export function readUnanchored(
   typed: TypedLine | undefined,
 ): Reading {
   const first = Math.max(from.row, end - maxRows);
-  const start = (row: number): number => (row === from.row ? from.column : 0);
+  const read = (row: number, column: number): string =>
+    joinRows(screen, { row, column }, end, (at, start) =>
+      at === row ? withoutEdge(known.withoutRight(screen.text(at, start))) : screen.text(at, start),
+    );
+  const before = screen.text(first, 0, from.column);
+  if (first === from.row && from.column > 0 && looksLikePrompt(before))
+    return { text: read(first, from.column), prompt: before, found: 'known' };
   for (let row = end; row >= first; row -= 1) {
     if (screen.wrapped(row)) continue;
     const prompt = known.leading(screen.text(row));
     if (prompt === undefined) continue;
-    const column = screen.columnAfter(row, prompt.length);
-    return { text: joinRows(screen, { row, column }, end), prompt, found: 'known' };
+    return { text: read(row, screen.columnAfter(row, prompt.length)), prompt, found: 'known' };
   }
-  const whole = joinRows(screen, { row: first, column: start(first) }, end).trimEnd();
+  const whole = read(first, first === from.row ? from.column : 0).trimEnd();
   const line = typed?.line.trimEnd() ?? '';
   if (line !== '' && typed?.certain === true && whole.endsWith(line)) {
     const before = whole.slice(0, whole.length - line.length);
@@ -123,12 +137,14 @@ function startsWith(screen: Screen, row: number, prompt: string): boolean {
   return screen.text(row).startsWith(prompt);
 }
 
-/** A row without its right prompt, the time in which may have gone on. */
-function withoutRight(row: string, rightPrompt: string): string {
-  const right = rightPrompt.trim();
-  const shown = row.trimEnd();
-  const cut = Math.max(0, shown.length - right.length);
-  return right === '' || generalised(shown.slice(cut)) !== generalised(right) ? row : shown.slice(0, cut);
+function withoutRightOf(anchor: Anchor, known: PromptMemory, row: string): string {
+  if (anchor.right === undefined) return withoutEdge(known.withoutRight(row));
+  return anchor.right === '' ? known.withoutRight(row) : withoutRight(row, anchor.right);
+}
+
+/** A row without a word that stands at the right edge behind a gap, as the first right prompt of a session does. */
+function withoutEdge(row: string): string {
+  return row.replace(/(?<=\S) {4,}\S{1,40} ?$/, '');
 }
 
 function sameBut(one: string, other: string): boolean {

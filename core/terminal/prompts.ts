@@ -3,14 +3,27 @@ export type PromptMemory = {
   remember(prompt: string): void;
   /** The known prompt that a row begins with, the longest if several; numbers in it (time, history) may differ. */
   leading(row: string): string | undefined;
+  rememberRight(rightPrompt: string): void;
+  /** The row without a known right prompt at the end of it. */
+  withoutRight(row: string): string;
 };
 
 const maxPrompts = 32;
 const maxPromptLength = 512;
 
+const maxRights = 4;
+
 export function createPromptMemory(): PromptMemory {
   const known = new Map<string, RegExp>();
+  let rights: string[] = [];
   return {
+    rememberRight(rightPrompt) {
+      const right = rightPrompt.trim();
+      if (right === '') return;
+      const known = rights.filter((other) => generalised(other) !== generalised(right));
+      rights = [...known, right].slice(-maxRights);
+    },
+    withoutRight: (row) => rights.reduce((cut, right) => withoutRight(cut, right), row),
     remember(prompt) {
       if (prompt.trim() === '' || prompt.length > maxPromptLength) return;
       const key = generalised(prompt);
@@ -36,6 +49,15 @@ export function createPromptMemory(): PromptMemory {
 /** Runs of digits count as equal: clocks, history numbers, job counts. */
 export function generalised(text: string): string {
   return text.replace(/\d+/g, '0');
+}
+
+/** A row without its right prompt, the time in which may have gone on. */
+export function withoutRight(row: string, rightPrompt: string): string {
+  const right = rightPrompt.trim();
+  const shown = row.trimEnd();
+  const cut = Math.max(0, shown.length - right.length);
+  const same = right !== '' && generalised(shown.slice(cut)) === generalised(right);
+  return same && (cut === 0 || shown[cut - 1] === ' ') ? shown.slice(0, cut) : row;
 }
 
 /** Blanks at the end are looked over, since a row read back has lost them when nothing was typed. */
