@@ -1,0 +1,152 @@
+import { guessedPrompt, looksLikePrompt, type PromptMemory, withoutRight } from './prompts.ts';
+import type { Mark, Position, Screen } from './screen.ts';
+import type { TypedLine } from './typed-line.ts';
+
+/** Where a line begins: behind this prompt. */
+export type Anchor = {
+  readonly mark: Mark;
+  /** The row left of the line. */
+  readonly prompt: string;
+  /** The right prompt: what stood there before anything was typed. Undefined where that was not seen. */
+  readonly right: string | undefined;
+};
+
+export type Reading = {
+  readonly text: string;
+  readonly prompt: string;
+  /** Where the line was found: at its anchor, behind the prompt drawn again, behind a known one, or by what prompts look like. */
+  readonly found: 'anchor' | 'redrawn' | 'gone' | 'known' | 'typed' | 'guess';
+};
+
+/** More rows than a line is ever read from. */
+const maxRows = 600;
+
+/** An anchor in the cursor's row, at the cursor or left of it. */
+export function anchorAt(screen: Screen, column: number): Anchor {
+  const { row } = screen.cursor();
+  return { mark: screen.mark(column), prompt: screen.text(row, 0, column), right: rightOfCursor(screen) };
+}
+
+/** What stands right of the cursor after a gap, and is no suggestion: a right prompt. */
+export function rightOfCursor(screen: Screen): string {
+  const { row, column } = screen.cursor();
+  const right = screen.textWithoutFaint(row, column).trimEnd();
+  return right.startsWith(' ') ? right : '';
+}
+
+/** The last row of the line being accepted: after a line feed it is above the cursor. */
+export function endRow(screen: Screen): number {
+  const cursor = screen.cursor();
+  const below = cursor.column === 0 && cursor.row > 0 && screen.text(cursor.row).trim() === '' && !screen.wrapped(cursor.row);
+  let row = below ? cursor.row - 1 : cursor.row;
+  while (row < screen.lastRow && screen.wrapped(row + 1)) row += 1;
+  return row;
+}
+
+/** The line behind its anchor, which may have moved: completion lists, Ctrl-L and resizes draw the prompt again further down. */
+export function readAnchored(
+  screen: Screen,
+  anchor: Anchor,
+  end: number,
+  known: PromptMemory,
+  typed: TypedLine,
+): Reading {
+  const marked = anchor.mark.row();
+  const { column } = anchor.mark;
+  const first = Math.max(0, marked ?? 0, end - maxRows);
+  const read = (row: number): string =>
+    joinRows(screen, { row, column }, end, (at, start) =>
+      at === row ? withoutRightOf(anchor, known, screen.text(at, start)) : screen.text(at, start),
+    );
+  const stands = marked !== undefined && marked <= end && startsWith(screen, marked, anchor.prompt);
+  if (anchor.prompt.trim() === '') {
+    if (marked === undefined) return { text: '', prompt: '', found: 'gone' };
+    return { text: read(marked), prompt: anchor.prompt, found: 'anchor' };
+  }
+  if (stands && typed.certain && sameBut(read(marked), typed.line))
+    return { text: read(marked), prompt: anchor.prompt, found: 'anchor' };
+  const wrapped = marked !== undefined && screen.wrapped(marked);
+  for (let row = end; row >= first; row -= 1) {
+    if (!startsWith(screen, row, anchor.prompt) || (screen.wrapped(row) && !wrapped)) continue;
+    return { text: read(row), prompt: anchor.prompt, found: row === marked ? 'anchor' : 'redrawn' };
+  }
+  return { text: marked === undefined || marked > end ? '' : read(marked), prompt: anchor.prompt, found: 'gone' };
+}
+
+/** The line of an edit that no key marked the beginning of, since it was typed ahead. */
+export function readUnanchored(
+  screen: Screen,
+  from: Position,
+  end: number,
+  known: PromptMemory,
+  typed: TypedLine | undefined,
+): Reading {
+  const first = Math.max(from.row, end - maxRows);
+  const read = (row: number, column: number): string =>
+    joinRows(screen, { row, column }, end, (at, start) =>
+      at === row ? withoutEdge(known.withoutRight(screen.text(at, start))) : screen.text(at, start),
+    );
+  const before = screen.text(first, 0, from.column);
+  if (first === from.row && from.column > 0 && looksLikePrompt(before))
+    return { text: read(first, from.column), prompt: before, found: 'known' };
+  for (let row = end; row >= first; row -= 1) {
+    if (screen.wrapped(row)) continue;
+    const prompt = known.leading(screen.text(row));
+    if (prompt === undefined) continue;
+    return { text: read(row, screen.columnAfter(row, prompt.length)), prompt, found: 'known' };
+  }
+  const whole = read(first, first === from.row ? from.column : 0).trimEnd();
+  const line = typed?.line.trimEnd() ?? '';
+  if (line !== '' && typed?.certain === true && whole.endsWith(line)) {
+    const before = whole.slice(0, whole.length - line.length);
+    return { text: line, prompt: before.slice(before.lastIndexOf('\n') + 1), found: 'typed' };
+  }
+  const last = whole.split('\n').findLast((text) => guessedPrompt(text) !== undefined) ?? '';
+  const prompt = guessedPrompt(last) ?? '';
+  const at = prompt === '' ? 0 : whole.lastIndexOf(last);
+  return { text: whole.slice(at + prompt.length), prompt, found: 'guess' };
+}
+
+/** The text from a position to the end of a row, with rows that go on joined and others apart. */
+export function joinRows(
+  screen: Screen,
+  from: Position,
+  end: number,
+  rowText: (row: number, start: number) => string = screen.text,
+): string {
+  let text = '';
+  for (let row = from.row; row <= Math.min(end, from.row + maxRows); row += 1) {
+    const start = row === from.row ? from.column : 0;
+    let part = rowText(row, start);
+    // A right prompt that was cut off may have stood in the last cell.
+    const full = screen.full(row) && part.trimEnd().length === screen.text(row, start).trimEnd().length;
+    const goesOn = row < end && (screen.wrapped(row + 1) || full);
+    if (!goesOn) part = `${part.trimEnd()}${row < end ? '\n' : ''}`;
+    else if (!full && isWide(screen, row + 1)) part = part.replace(/ $/, '');
+    text += part;
+  }
+  return text;
+}
+
+/** A wide character that did not fit leaves the last cell of the row before it empty. */
+function isWide(screen: Screen, row: number): boolean {
+  return screen.columnAfter(row, 1) === 2 || screen.columnAfter(row, 2) === 2 && screen.text(row, 0, 2).length === 1;
+}
+
+function startsWith(screen: Screen, row: number, prompt: string): boolean {
+  return screen.text(row).startsWith(prompt);
+}
+
+function withoutRightOf(anchor: Anchor, known: PromptMemory, row: string): string {
+  if (anchor.right === undefined) return withoutEdge(known.withoutRight(row));
+  return anchor.right === '' ? known.withoutRight(row) : withoutRight(row, anchor.right);
+}
+
+/** A row without a word that stands at the right edge behind a gap, as the first right prompt of a session does. */
+function withoutEdge(row: string): string {
+  return row.replace(/(?<=\S) {4,}\S{1,40} ?$/, '');
+}
+
+function sameBut(one: string, other: string): boolean {
+  return one.replace(/\s/g, '') === other.replace(/\s/g, '');
+}
