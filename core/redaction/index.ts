@@ -1,0 +1,6 @@
+export { defaultRules } from './default-rules.ts';
+export { type RedactedText, redactText } from './redact-text.ts';
+export { RedactionError } from './redaction-error.ts';
+export { compileRule, type RedactionRule, type RuleProblem } from './rule.ts';
+export { compileRules, type RuleSet } from './rule-set.ts';
+export { createValueMemory, type ValueMemory } from './value-memory.ts';
