@@ -15,13 +15,6 @@ export type RuleSet = {
   readonly terminalKeywords: KeywordScan;
 };
 
-/** C0 controls but HT and LF, DEL, and the lead byte of C1 controls in UTF-8. */
-const terminalControls = [
-  ...Array.from({ length: 32 }, (_, code) => code).filter((code) => code !== 9 && code !== 10),
-  0x7f,
-  0xc2,
-];
-
 /** @throws RedactionError `bad-rule` */
 export function compileRules(options: {
   readonly defaults: boolean;
@@ -38,7 +31,7 @@ export function compileRules(options: {
   return {
     rules,
     keyBlocks: options.defaults,
-    keywords: createKeywordScan(words),
-    terminalKeywords: createKeywordScan(words, terminalControls),
+    keywords: createKeywordScan(words, 'text'),
+    terminalKeywords: createKeywordScan(words, 'terminal'),
   };
 }
