@@ -4,6 +4,10 @@ import type { RedactionRule } from './rule.ts';
 const value = '(?:"([^"]{1,512})|\'([^\']{1,512})|([^\\s"\'|;&<>()][^\\s"\'|;&<>]{0,511}))';
 const rest = '([^\\s"\'][^"\'\\r\\n]{0,2047})';
 
+/** What may follow the name of a variable without making it the name of something else, such as of a file. */
+const suffix =
+  '(?:[0-9]{1,3}|prod|production|staging|stage|dev|test|new|old|live|value|base64|b64|hash|salt|key|base|string|default|root|admin|user|main|primary|secondary|backup|tmp)';
+
 /** Secrets that are known by what stands before them. */
 export const valueRules: readonly RedactionRule[] = [
   {
@@ -136,12 +140,12 @@ export const valueRules: readonly RedactionRule[] = [
   },
   {
     id: 'assignment',
-    pattern: `(?i)(?:password|passwd|passphrase|passwort|(?<![k])pass|(?<=[_;.-])pwd|passcode|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|encryption[_-]?key|signing[_-]?key|auth[_-]?key|master[_-]?key|account[_-]?key|deploy[_-]?key|credentials?)(?:_(?:[0-9]{1,3}|prod|production|staging|stage|dev|test|new|old|live|value|base64|b64|hash|salt|key|base|string|default|root|admin|user|main|primary|secondary|backup|tmp))?=${value}`,
+    pattern: `(?i)(?:password|passwd|passphrase|passwort|(?<![k])pass|(?<=[_;.-])pwd|passcode|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|encryption[_-]?key|signing[_-]?key|auth[_-]?key|master[_-]?key|account[_-]?key|deploy[_-]?key|credentials?)(?:_${suffix})?=${value}`,
     keywords: ['pass', 'pwd', 'secret', 'token', 'key', 'credential'],
   },
   {
     id: 'key-variable',
-    pattern: `(?<![A-Za-z])(?:[A-Z0-9]{1,32}_){0,6}KEY(?:_[A-Z0-9]{1,16})?=${value}`,
+    pattern: `(?<![A-Za-z])(?:[A-Z0-9]{1,32}_){0,6}KEY(?:_${suffix})?=${value}`,
     keywords: ['key=', 'key_'],
   },
   {
@@ -153,7 +157,7 @@ export const valueRules: readonly RedactionRule[] = [
   {
     id: 'labelled-value',
     pattern:
-      '(?i)(?<![\\w$])(?:[a-z0-9]{1,32}[_.-]){0,2}(?:password|passwd|passphrase|secret|client_?secret|api[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|id[_-]?token|private[_-]?key|secret[_-]?key|access[_-]?key)["\']?\\s{0,2}:\\s{0,4}(?:"([^"]{1,512})"|\'([^\']{1,512})\'|([^\\s"\'(){}<>,]{1,512})$)',
+      '(?i)(?<![\\w$])(?:[a-z0-9]{1,32}[_.-]){0,2}(?:password|passwd|passphrase|secret|client_?secret|api[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|id[_-]?token|private[_-]?key|secret[_-]?key|access[_-]?key)["\']?\\s{0,2}:(?:\\s{0,4}(?:"([^"]{1,512})"|\'([^\']{1,512})\')|\\s{1,4}([^\\s"\'(){}<>,]{1,512})$)',
     keywords: ['pass', 'secret', 'token', 'key'],
   },
   {
@@ -199,7 +203,8 @@ export const valueRules: readonly RedactionRule[] = [
   },
   {
     id: 'pgpass-line',
-    pattern: '^[^\\s:]{1,255}:(?:\\d{4,5}|\\*):[^\\s:]{1,64}:[^\\s:]{1,64}:(\\S{1,512})\\s{0,8}$',
+    pattern:
+      '(?<![^\\s"\'])[^\\s:"\']{1,255}:(?:\\d{4,5}|\\*):[^\\s:]{1,64}:[^\\s:]{1,64}:([^\\s"\']{1,512})',
     keywords: [':5432:', ':5433:', ':6432:', ':*:'],
   },
   {
