@@ -1,0 +1,37 @@
+import { defaultRules } from './default-rules.ts';
+import { keyBlockKeywords } from './key-block.ts';
+import { createKeywordScan, type KeywordScan } from './keyword-scan.ts';
+import { RedactionError } from './redaction-error.ts';
+import { type CompiledRule, compileRule, type RedactionRule } from './rule.ts';
+
+/** Rules ready for use. Made once; holds nothing of what it was used on. */
+export type RuleSet = {
+  readonly rules: readonly CompiledRule[];
+  /** Whether private keys are followed over lines. */
+  readonly keyBlocks: boolean;
+  /** Text without a hit of it holds no secret that a rule knows. */
+  readonly keywords: KeywordScan;
+  /** The same for bytes of a terminal: hits also on what must be looked at more closely before that can be said. */
+  readonly terminalKeywords: KeywordScan;
+};
+
+/** @throws RedactionError `bad-rule` */
+export function compileRules(options: {
+  readonly defaults: boolean;
+  readonly rules: readonly RedactionRule[];
+}): RuleSet {
+  const all = [...(options.defaults ? defaultRules : []), ...options.rules];
+  const rules = all.map((rule, index) => {
+    const compiled = compileRule(rule, index < all.length - options.rules.length ? 'known' : 'checked');
+    if (compiled.ok) return compiled.rule;
+    const { at, message, fix } = compiled.problem;
+    throw new RedactionError('bad-rule', `${at} of the redaction rule ${rule.id} ${message}; ${fix}`);
+  });
+  const words = [...(options.defaults ? keyBlockKeywords : []), ...rules.flatMap(({ keywords }) => keywords)];
+  return {
+    rules,
+    keyBlocks: options.defaults,
+    keywords: createKeywordScan(words, 'text'),
+    terminalKeywords: createKeywordScan(words, 'terminal'),
+  };
+}
