@@ -1,0 +1,171 @@
+import serializeAddon from '@xterm/addon-serialize';
+import headless, { type Terminal } from '@xterm/headless';
+import { type TerminalState, terminalSize } from '#core/recording';
+import { ReplayError } from './replay-error.ts';
+
+/** An emulated terminal whose screen can also be read. */
+export type EmulatedTerminal = TerminalState & {
+  readonly terminal: Terminal;
+  dispose(): void;
+};
+
+type SavedCursor = { readonly column: number; readonly row: number };
+
+/** What the serializer does not say of a terminal and programs draw with. */
+type DrawingState = {
+  /** DECSTBM, 1-based; undefined: the whole screen. */
+  region: { readonly top: number; readonly bottom: number } | undefined;
+  cursorHidden: boolean;
+  /** What G0 and G1 are, by the intermediate of their designation. */
+  charsets: ReadonlyMap<string, string>;
+  /** SO was the last of SO and SI. */
+  usesG1: boolean;
+  savedCursor: SavedCursor | undefined;
+};
+
+/**
+ * A terminal of xterm.js without a screen. `scrollback`: rows it keeps above the screen. Sequences that repeat something more often than
+ * the screen has cells or rows are left out: xterm.js would work on a single one of them for minutes (2^31 scrolled lines).
+ */
+export function createTerminalState(
+  columns: number,
+  rows: number,
+  options: { readonly scrollback?: number } = {},
+): EmulatedTerminal {
+  const size = terminalSize(columns, rows);
+  const terminal = new headless.Terminal({
+    cols: size.columns,
+    rows: size.rows,
+    scrollback: options.scrollback ?? 0,
+    allowProposedApi: true,
+    logLevel: 'off',
+  });
+  const serializer = new serializeAddon.SerializeAddon();
+  terminal.loadAddon(serializer);
+  leaveOutExcessiveCounts(terminal);
+  const drawing = followDrawingState(terminal);
+  const write = synchronousWrite(terminal);
+  return {
+    terminal,
+    write(output) {
+      write(output);
+      const shiftOut = output.lastIndexOf(0x0e);
+      const shiftIn = output.lastIndexOf(0x0f);
+      if (shiftOut !== shiftIn) drawing.usesG1 = shiftOut > shiftIn;
+    },
+    resize(newColumns, newRows) {
+      const to = terminalSize(newColumns, newRows);
+      terminal.resize(to.columns, to.rows);
+      drawing.region = undefined;
+    },
+    snapshot: () =>
+      serializer.serialize({ scrollback: 0, excludeModes: true }) + drawingSequences(terminal, drawing),
+    dispose: () => terminal.dispose(),
+  };
+}
+
+/** `write` of xterm.js answers in a later turn. What it does then is this, which has no type; a test holds the pinned version to it. */
+function synchronousWrite(terminal: Terminal): (output: Uint8Array) => void {
+  const core: unknown = Reflect.get(terminal, '_core');
+  const write: unknown =
+    typeof core === 'object' && core !== null ? Reflect.get(core, 'writeSync') : undefined;
+  if (typeof write !== 'function')
+    throw new ReplayError(
+      'terminal',
+      'this version of @xterm/headless cannot be used; install the one package.json names',
+    );
+  return (output) => void Reflect.apply(write, core, [output]);
+}
+
+function leaveOutExcessiveCounts(terminal: Terminal): void {
+  const limits: readonly (readonly [final: string, limit: () => number])[] = [
+    ['S', () => terminal.rows],
+    ['T', () => terminal.rows],
+    ['L', () => terminal.rows],
+    ['M', () => terminal.rows],
+    ['I', () => terminal.cols],
+    ['Z', () => terminal.cols],
+    ['b', () => terminal.cols * terminal.rows],
+  ];
+  for (const [final, limit] of limits)
+    terminal.parser.registerCsiHandler({ final }, (params) => Number(params[0] ?? 1) > limit());
+}
+
+function followDrawingState(terminal: Terminal): DrawingState {
+  const { parser } = terminal;
+  const initial: DrawingState = {
+    region: undefined,
+    cursorHidden: false,
+    charsets: new Map(),
+    usesG1: false,
+    savedCursor: undefined,
+  };
+  const state = { ...initial };
+  const cursor = (): SavedCursor => {
+    const { cursorX, cursorY } = terminal.buffer.active;
+    return { column: Math.min(cursorX, terminal.cols - 1) + 1, row: cursorY + 1 };
+  };
+  // False: xterm.js goes on with what it does itself.
+  const seen = (act: () => void) => (): boolean => {
+    act();
+    return false;
+  };
+  const reset = seen(() => Object.assign(state, initial));
+  parser.registerEscHandler({ final: 'c' }, reset);
+  parser.registerCsiHandler({ intermediates: '!', final: 'p' }, reset);
+  parser.registerCsiHandler({ final: 'r' }, (params) => {
+    const top = Number(params[0] ?? 0) || 1;
+    const bottom = Math.min(Number(params[1] ?? 0) || terminal.rows, terminal.rows);
+    if (bottom > top) state.region = top === 1 && bottom === terminal.rows ? undefined : { top, bottom };
+    return false;
+  });
+  const save = seen(() => {
+    state.savedCursor = cursor();
+  });
+  parser.registerEscHandler({ final: '7' }, save);
+  parser.registerCsiHandler({ final: 's' }, save);
+  for (const [final, on] of [
+    ['h', true],
+    ['l', false],
+  ] as const)
+    parser.registerCsiHandler({ prefix: '?', final }, (params) => {
+      for (const mode of params) {
+        if (mode === 25) state.cursorHidden = !on;
+        if (mode === 1048 && on) state.savedCursor = cursor();
+        if (mode === 47 || mode === 1047 || mode === 1049) state.savedCursor = undefined;
+      }
+      return false;
+    });
+  for (const intermediates of ['(', ')'])
+    for (const final of ['0', 'A', 'B'])
+      parser.registerEscHandler(
+        { intermediates, final },
+        seen(() => {
+          state.charsets = new Map([...state.charsets, [intermediates, final]]);
+        }),
+      );
+  return state;
+}
+
+/** Brings an empty terminal on which the serialized screen was drawn into the rest of the state. */
+function drawingSequences(terminal: Terminal, state: DrawingState): string {
+  const { modes } = terminal;
+  const { cursorX, cursorY } = terminal.buffer.active;
+  const { region, savedCursor } = state;
+  let text = '';
+  if (savedCursor !== undefined) text += `\u001b[${savedCursor.row};${savedCursor.column}H\u001b7`;
+  if (region !== undefined) text += `\u001b[${region.top};${region.bottom}r`;
+  if (modes.originMode) text += '\u001b[?6h';
+  if (text !== '') {
+    const row = modes.originMode ? cursorY + 2 - (region?.top ?? 1) : cursorY + 1;
+    text += `\u001b[${Math.max(1, row)};${cursorX + 1}H`;
+  }
+  if (modes.applicationCursorKeysMode) text += '\u001b[?1h';
+  if (modes.insertMode) text += '\u001b[4h';
+  if (!modes.wraparoundMode) text += '\u001b[?7l';
+  if (state.cursorHidden) text += '\u001b[?25l';
+  for (const [intermediates, final] of state.charsets)
+    if (final !== 'B') text += `\u001b${intermediates}${final}`;
+  if (state.usesG1) text += '\u000e';
+  return text;
+}
