@@ -1,7 +1,7 @@
-import serializeAddon from '@xterm/addon-serialize';
 import headless, { type Terminal } from '@xterm/headless';
 import { type TerminalState, terminalSize } from '#core/recording';
 import { ReplayError } from './replay-error.ts';
+import { cursorText, rowsText, type Style, styleParameters, styleText } from './screen-text.ts';
 
 /** An emulated terminal whose screen can also be read. */
 export type EmulatedTerminal = TerminalState & {
@@ -40,8 +40,6 @@ export function createTerminalState(
     allowProposedApi: true,
     logLevel: 'off',
   });
-  const serializer = new serializeAddon.SerializeAddon();
-  terminal.loadAddon(serializer);
   leaveOutExcessiveCounts(terminal);
   const drawing = followDrawingState(terminal);
   const write = synchronousWrite(terminal);
@@ -58,8 +56,7 @@ export function createTerminalState(
       terminal.resize(to.columns, to.rows);
       drawing.region = undefined;
     },
-    snapshot: () =>
-      serializer.serialize({ scrollback: 0, excludeModes: true }) + drawingSequences(terminal, drawing),
+    snapshot: () => snapshotText(terminal, drawing, penOf(terminal)),
     dispose: () => terminal.dispose(),
   };
 }
@@ -67,13 +64,8 @@ export function createTerminalState(
 /** `write` of xterm.js answers in a later turn. What it does then is this, which has no type; a test holds the pinned version to it. */
 function synchronousWrite(terminal: Terminal): (output: Uint8Array) => void {
   const core: unknown = Reflect.get(terminal, '_core');
-  const write: unknown =
-    typeof core === 'object' && core !== null ? Reflect.get(core, 'writeSync') : undefined;
-  if (typeof write !== 'function')
-    throw new ReplayError(
-      'terminal',
-      'this version of @xterm/headless cannot be used; install the one package.json names',
-    );
+  const write: unknown = isObject(core) ? Reflect.get(core, 'writeSync') : undefined;
+  if (typeof write !== 'function') throw unusable();
   return (output) => void Reflect.apply(write, core, [output]);
 }
 
@@ -147,25 +139,76 @@ function followDrawingState(terminal: Terminal): DrawingState {
   return state;
 }
 
-/** Brings an empty terminal on which the serialized screen was drawn into the rest of the state. */
-function drawingSequences(terminal: Terminal, state: DrawingState): string {
+function snapshotText(terminal: Terminal, state: DrawingState, pen: Style): string {
+  const { normal, active } = terminal.buffer;
+  let text = rowsText(terminal, normal);
+  if (active.type === 'alternate')
+    text += `${cursorText(terminal, normal, normal.cursorY + 1)}\u001b[?1049h${rowsText(terminal, active)}`;
+  return text + drawingText(terminal, state) + styleText(styleParameters(pen)) + charsetText(state);
+}
+
+/** What is not on the screen, and the cursor, which all of it moves. */
+function drawingText(terminal: Terminal, { region, savedCursor, cursorHidden }: DrawingState): string {
   const { modes } = terminal;
-  const { cursorX, cursorY } = terminal.buffer.active;
-  const { region, savedCursor } = state;
+  const { cursorY } = terminal.buffer.active;
   let text = '';
   if (savedCursor !== undefined) text += `\u001b[${savedCursor.row};${savedCursor.column}H\u001b7`;
   if (region !== undefined) text += `\u001b[${region.top};${region.bottom}r`;
   if (modes.originMode) text += '\u001b[?6h';
-  if (text !== '') {
-    const row = modes.originMode ? cursorY + 2 - (region?.top ?? 1) : cursorY + 1;
-    text += `\u001b[${Math.max(1, row)};${cursorX + 1}H`;
-  }
+  const row = modes.originMode ? cursorY + 2 - (region?.top ?? 1) : cursorY + 1;
+  text += cursorText(terminal, terminal.buffer.active, Math.max(1, row));
   if (modes.applicationCursorKeysMode) text += '\u001b[?1h';
   if (modes.insertMode) text += '\u001b[4h';
   if (!modes.wraparoundMode) text += '\u001b[?7l';
-  if (state.cursorHidden) text += '\u001b[?25l';
-  for (const [intermediates, final] of state.charsets)
-    if (final !== 'B') text += `\u001b${intermediates}${final}`;
-  if (state.usesG1) text += '\u000e';
+  if (cursorHidden) text += '\u001b[?25l';
   return text;
+}
+
+function charsetText({ charsets, usesG1 }: DrawingState): string {
+  const designations = [...charsets].map(([intermediates, final]) =>
+    final === 'B' ? '' : `\u001b${intermediates}${final}`,
+  );
+  return designations.join('') + (usesG1 ? '\u000e' : '');
+}
+
+/** How the next character will look; as with `synchronousWrite`. */
+function penOf(terminal: Terminal): Style {
+  const core: unknown = Reflect.get(terminal, '_core');
+  const handler: unknown = isObject(core) ? Reflect.get(core, '_inputHandler') : undefined;
+  const pen: unknown = isObject(handler) ? Reflect.get(handler, '_curAttrData') : undefined;
+  if (!isStyle(pen)) throw unusable();
+  return pen;
+}
+
+const styleMethods = [
+  'isBold',
+  'isDim',
+  'isItalic',
+  'isUnderline',
+  'isBlink',
+  'isInverse',
+  'isInvisible',
+  'isStrikethrough',
+  'isOverline',
+  'isFgDefault',
+  'isFgRGB',
+  'getFgColor',
+  'isBgDefault',
+  'isBgRGB',
+  'getBgColor',
+] as const satisfies readonly (keyof Style)[];
+
+function isStyle(value: unknown): value is Style {
+  return isObject(value) && styleMethods.every((name) => typeof Reflect.get(value, name) === 'function');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function unusable(): ReplayError {
+  return new ReplayError(
+    'terminal',
+    'this version of @xterm/headless cannot be used; install the one package.json names',
+  );
 }

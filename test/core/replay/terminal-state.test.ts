@@ -15,19 +15,21 @@ function shown(text: string): EmulatedTerminal {
 /** Characters with their colours and flags, and the cursor. */
 function screenOf({ terminal }: EmulatedTerminal): unknown {
   const { active } = terminal.buffer;
-  const cells: string[] = [];
+  const lines: string[] = [];
   for (let y = 0; y < terminal.rows; y += 1) {
     const line = active.getLine(active.baseY + y);
+    const cells: string[] = [];
     for (let x = 0; x < terminal.cols; x += 1) {
       const cell = line?.getCell(x);
       if (cell === undefined) continue;
       const text = cell.getChars() === '' ? ' ' : cell.getChars();
-      cells.push(
-        `${text}${cell.getFgColorMode()},${cell.getFgColor()},${cell.getBgColorMode()},${cell.getBgColor()},${cell.isBold()},${cell.isInverse()},${cell.isUnderline()}`,
-      );
+      const style = [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()];
+      const plain = style.join() === '0,-1,0,-1' && cell.isBold() === 0;
+      cells.push(plain ? text : `<${text} ${style.join()},${cell.isBold()}>`);
     }
+    lines.push(cells.join('').trimEnd());
   }
-  return { type: active.type, x: active.cursorX, y: active.cursorY, cells };
+  return { type: active.type, x: active.cursorX, y: active.cursorY, lines };
 }
 
 const drawing = fc.constantFrom(
