@@ -9,18 +9,23 @@ export type EmulatedTerminal = TerminalState & {
   dispose(): void;
 };
 
-type SavedCursor = { readonly column: number; readonly row: number };
+type SavedCursor = { readonly column: number; readonly row: number; readonly style: string };
 
-/** What the serializer does not say of a terminal and programs draw with. */
+/** DECSTBM, 1-based; undefined: the whole screen. */
+type Region = { readonly top: number; readonly bottom: number } | undefined;
+
+/** What programs draw with and xterm.js does not tell. */
 type DrawingState = {
-  /** DECSTBM, 1-based; undefined: the whole screen. */
-  region: { readonly top: number; readonly bottom: number } | undefined;
+  /** Each of the two screens has its own. */
+  regions: { readonly normal: Region; readonly alternate: Region };
   cursorHidden: boolean;
   /** What G0 and G1 are, by the intermediate of their designation. */
   charsets: ReadonlyMap<string, string>;
   /** SO was the last of SO and SI. */
   usesG1: boolean;
   savedCursor: SavedCursor | undefined;
+  /** The cursor with which the alternate screen was entered, which comes back where it is left. */
+  mainCursor: SavedCursor | undefined;
 };
 
 /**
@@ -54,7 +59,7 @@ export function createTerminalState(
     resize(newColumns, newRows) {
       const to = terminalSize(newColumns, newRows);
       terminal.resize(to.columns, to.rows);
-      drawing.region = undefined;
+      drawing.regions = wholeScreens;
     },
     snapshot: () => snapshotText(terminal, drawing, penOf(terminal)),
     dispose: () => terminal.dispose(),
@@ -83,19 +88,26 @@ function leaveOutExcessiveCounts(terminal: Terminal): void {
     terminal.parser.registerCsiHandler({ final }, (params) => Number(params[0] ?? 1) > limit());
 }
 
+const wholeScreens = { normal: undefined, alternate: undefined };
+
 function followDrawingState(terminal: Terminal): DrawingState {
   const { parser } = terminal;
   const initial: DrawingState = {
-    region: undefined,
+    regions: wholeScreens,
     cursorHidden: false,
     charsets: new Map(),
     usesG1: false,
     savedCursor: undefined,
+    mainCursor: undefined,
   };
   const state = { ...initial };
   const cursor = (): SavedCursor => {
     const { cursorX, cursorY } = terminal.buffer.active;
-    return { column: Math.min(cursorX, terminal.cols - 1) + 1, row: cursorY + 1 };
+    return {
+      column: Math.min(cursorX, terminal.cols - 1) + 1,
+      row: cursorY + 1,
+      style: styleParameters(penOf(terminal)),
+    };
   };
   // False: xterm.js goes on with what it does itself.
   const seen = (act: () => void) => (): boolean => {
@@ -108,7 +120,8 @@ function followDrawingState(terminal: Terminal): DrawingState {
   parser.registerCsiHandler({ final: 'r' }, (params) => {
     const top = Number(params[0] ?? 0) || 1;
     const bottom = Math.min(Number(params[1] ?? 0) || terminal.rows, terminal.rows);
-    if (bottom > top) state.region = top === 1 && bottom === terminal.rows ? undefined : { top, bottom };
+    const region = top === 1 && bottom === terminal.rows ? undefined : { top, bottom };
+    if (bottom > top) state.regions = { ...state.regions, [terminal.buffer.active.type]: region };
     return false;
   });
   const save = seen(() => {
@@ -116,6 +129,13 @@ function followDrawingState(terminal: Terminal): DrawingState {
   });
   parser.registerEscHandler({ final: '7' }, save);
   parser.registerCsiHandler({ final: 's' }, save);
+  const switchScreen = (toAlternate: boolean, savesCursor: boolean): void => {
+    if (savesCursor && toAlternate) state.savedCursor = cursor();
+    if (toAlternate === (terminal.buffer.active.type === 'alternate')) return;
+    if (toAlternate) state.mainCursor = state.savedCursor;
+    state.savedCursor = toAlternate ? undefined : state.mainCursor;
+    state.regions = { ...state.regions, alternate: undefined };
+  };
   for (const [final, on] of [
     ['h', true],
     ['l', false],
@@ -124,7 +144,7 @@ function followDrawingState(terminal: Terminal): DrawingState {
       for (const mode of params) {
         if (mode === 25) state.cursorHidden = !on;
         if (mode === 1048 && on) state.savedCursor = cursor();
-        if (mode === 47 || mode === 1047 || mode === 1049) state.savedCursor = undefined;
+        if (mode === 47 || mode === 1047 || mode === 1049) switchScreen(on, mode === 1049);
       }
       return false;
     });
@@ -142,18 +162,24 @@ function followDrawingState(terminal: Terminal): DrawingState {
 function snapshotText(terminal: Terminal, state: DrawingState, pen: Style): string {
   const { normal, active } = terminal.buffer;
   let text = rowsText(terminal, normal);
-  if (active.type === 'alternate')
-    text += `${cursorText(terminal, normal, normal.cursorY + 1)}\u001b[?1049h${rowsText(terminal, active)}`;
+  if (active.type === 'alternate') {
+    const main = regionText(state.regions.normal) + cursorText(terminal, normal, normal.cursorY + 1);
+    text += `${main}${styleText(state.mainCursor?.style ?? '')}\u001b[?1049h\u001b[m\u001b[2J`;
+    if (state.regions.normal !== undefined) text += '\u001b[r';
+    text += rowsText(terminal, active);
+  }
   return text + drawingText(terminal, state) + styleText(styleParameters(pen)) + charsetText(state);
 }
 
 /** What is not on the screen, and the cursor, which all of it moves. */
-function drawingText(terminal: Terminal, { region, savedCursor, cursorHidden }: DrawingState): string {
+function drawingText(terminal: Terminal, { regions, savedCursor, cursorHidden }: DrawingState): string {
   const { modes } = terminal;
-  const { cursorY } = terminal.buffer.active;
+  const { cursorY, type } = terminal.buffer.active;
+  const region = regions[type];
   let text = '';
-  if (savedCursor !== undefined) text += `\u001b[${savedCursor.row};${savedCursor.column}H\u001b7`;
-  if (region !== undefined) text += `\u001b[${region.top};${region.bottom}r`;
+  if (savedCursor !== undefined)
+    text += `\u001b[${savedCursor.row};${savedCursor.column}H${styleText(savedCursor.style)}\u001b7\u001b[m`;
+  text += regionText(region);
   if (modes.originMode) text += '\u001b[?6h';
   const row = modes.originMode ? cursorY + 2 - (region?.top ?? 1) : cursorY + 1;
   text += cursorText(terminal, terminal.buffer.active, Math.max(1, row));
@@ -162,6 +188,10 @@ function drawingText(terminal: Terminal, { region, savedCursor, cursorHidden }: 
   if (!modes.wraparoundMode) text += '\u001b[?7l';
   if (cursorHidden) text += '\u001b[?25l';
   return text;
+}
+
+function regionText(region: Region): string {
+  return region === undefined ? '' : `\u001b[${region.top};${region.bottom}r`;
 }
 
 function charsetText({ charsets, usesG1 }: DrawingState): string {
