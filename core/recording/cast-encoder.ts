@@ -80,13 +80,13 @@ export function createCastEncoder(header: CastHeader, onOutput?: (text: string) 
         if (!(event.columns > 0 && event.rows > 0)) return '';
         return line(timeMs, 'r', `${side(event.columns, 80)}x${side(event.rows, 24)}`);
       case 'm':
-        return line(timeMs, 'm', event.label.slice(0, maxLabelLength).toWellFormed());
+        return line(timeMs, 'm', markerLabel(event));
       case 'x':
         return line(timeMs, 'x', String(event.status >>> 0));
       case 'truncated':
-        return `# truncated\n${line(timeMs, 'm', `recording stopped after ${event.afterBytes} bytes`)}`;
+        return `# truncated\n${line(timeMs, 'm', markerLabel(event))}`;
       case 'omitted':
-        return omission(event) + line(timeMs, 'm', `${event.bytes} bytes are not recorded (${event.reason})`);
+        return omission(event) + line(timeMs, 'm', markerLabel(event));
     }
   };
   return {
@@ -101,6 +101,18 @@ export function createCastEncoder(header: CastHeader, onOutput?: (text: string) 
       return lastTimeMs;
     },
   };
+}
+
+/** What players show as the chapter an event begins. */
+export function markerLabel(event: CastInput & { readonly code: 'm' | 'omitted' | 'truncated' }): string {
+  switch (event.code) {
+    case 'm':
+      return event.label.slice(0, maxLabelLength).toWellFormed();
+    case 'omitted':
+      return `${event.bytes} bytes are not recorded (${event.reason})`;
+    case 'truncated':
+      return `recording stopped after ${event.afterBytes} bytes`;
+  }
 }
 
 /** A terminal's side as recordings state it. */

@@ -15,6 +15,12 @@ export {
   type RecordingManifest,
   type RecordingMarker,
 } from './manifest.ts';
+export {
+  type OpenedRecording,
+  openRecordingAt,
+  type RecordingSegment,
+  recordingSegments,
+} from './open-recording.ts';
 export { type PlayOptions, play } from './play.ts';
 export { createPlaybackFilter } from './playback-filter.ts';
 export { RecorderError, type RecorderErrorCode } from './recorder-error.ts';
@@ -35,6 +41,7 @@ export {
   type SegmentLimits,
   type SegmentStep,
 } from './segment-builder.ts';
+export { segmentedManifest } from './segmented-manifest.ts';
 export type { Snapshot } from './snapshot-line.ts';
 export {
   castHeader,

@@ -1,9 +1,10 @@
-import type { CastInput } from './cast-encoder.ts';
+import { type CastInput } from './cast-encoder.ts';
 import {
   maxMarkerLength,
   maxMarkers,
   maxOmissions,
   type Omission,
+  type RecordingManifest,
   type RecordingMarker,
 } from './manifest.ts';
 
@@ -13,20 +14,19 @@ export type RecordingSummary = {
   readonly omissions: readonly Omission[];
 };
 
+type Omitted = Pick<CastInput & { readonly code: 'omitted' }, 'reason' | 'fromMs' | 'bytes'>;
+
+/** Bounded: markers beyond what a manifest holds are in the segments alone; the last omission it holds then lasts to the end. */
 export type SummaryCollector = {
   marker(atMs: number, label: string): void;
-  omitted(
-    atMs: number,
-    omission: Pick<CastInput & { readonly code: 'omitted' }, 'reason' | 'fromMs' | 'bytes'>,
-  ): void;
+  omitted(atMs: number, omission: Omitted): void;
   truncated(atMs: number): void;
-  summary(): RecordingSummary;
+  readonly summary: RecordingSummary;
 };
 
-/** Bounded: markers and omissions beyond what a manifest holds are in the segments alone, and the last omission is made to say so. */
-export function createSummaryCollector(): SummaryCollector {
-  const markers: RecordingMarker[] = [];
-  const omissions: Omission[] = [];
+export function createSummaryCollector(from?: RecordingSummary): SummaryCollector {
+  const markers = [...(from?.markers ?? [])];
+  const omissions = [...(from?.omissions ?? [])];
   const omit = (omission: Omission): void => {
     if (omissions.length < maxOmissions) omissions.push(omission);
     else {
@@ -39,14 +39,13 @@ export function createSummaryCollector(): SummaryCollector {
       if (markers.length < maxMarkers)
         markers.push({ second: atMs / 1000, label: label.slice(0, maxMarkerLength).toWellFormed() });
     },
-    omitted: (atMs, { reason, fromMs, bytes }) =>
-      omit({
-        reason,
-        fromSecond: Math.min(Math.max(0, Math.round(fromMs)), atMs) / 1000,
-        toSecond: atMs / 1000,
-        bytes,
-      }),
+    omitted(atMs, { reason, fromMs, bytes }) {
+      const from = Math.min(Math.max(0, Math.round(fromMs)), atMs);
+      omit({ reason, fromSecond: from / 1000, toSecond: atMs / 1000, bytes });
+    },
     truncated: (atMs) => omit({ reason: 'capped', fromSecond: atMs / 1000 }),
-    summary: () => ({ markers: [...markers], omissions: [...omissions] }),
+    get summary() {
+      return { markers: [...markers], omissions: [...omissions] };
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { type CastInput, createCastEncoder, terminalSize } from './cast-encoder.ts';
+import { type CastInput, createCastEncoder, markerLabel, terminalSize } from './cast-encoder.ts';
 import { createSummaryCollector, type RecordingSummary } from './recording-summary.ts';
 import { encodeSnapshotLine } from './snapshot-line.ts';
 import { castHeader, type SpoolHead } from './spool.ts';
@@ -119,10 +119,11 @@ export function createSegmentBuilder(
   };
   const note = (event: CastInput): void => {
     const atMs = encoder.lastTimeMs;
-    if (event.code === 'm') summary.marker(atMs, event.label);
-    else if (event.code === 'truncated') summary.truncated(atMs);
-    else if (event.code === 'omitted') summary.omitted(atMs, event);
-    else if (event.code === 'r' && event.columns > 0 && event.rows > 0) {
+    if (event.code === 'truncated') summary.truncated(atMs);
+    if (event.code === 'omitted') summary.omitted(atMs, event);
+    if (event.code === 'm' || event.code === 'omitted' || event.code === 'truncated')
+      summary.marker(atMs, markerLabel(event));
+    if (event.code === 'r' && event.columns > 0 && event.rows > 0) {
       size = terminalSize(event.columns, event.rows);
       terminal.resize(size.columns, size.rows);
     }
@@ -150,7 +151,7 @@ export function createSegmentBuilder(
       return [...steps, ...seal()];
     },
     get summary() {
-      return summary.summary();
+      return summary.summary;
     },
     get invalidBytes() {
       return encoder.invalidBytes;
