@@ -4,7 +4,6 @@ import {
   maxMarkers,
   maxOmissions,
   type Omission,
-  type RecordingManifest,
   type RecordingMarker,
 } from './manifest.ts';
 

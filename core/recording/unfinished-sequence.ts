@@ -8,8 +8,10 @@ export type SequenceTracker = {
 type State = 'ground' | 'escape' | 'csi' | 'osc' | 'string';
 
 const maxHeld = 4096;
-/** ESC, and the C1 controls that begin a sequence: DCS SOS CSI OSC PM APC. */
-const introducer = /[\u001b\u0090\u0098\u009b\u009d-\u009f]/;
+/** The C1 controls that begin a string which BEL does not end: DCS SOS PM APC. */
+const stringIntroducers = '\u0090\u0098\u009e\u009f';
+/** All that begin a sequence. */
+const introducers = `\u001b\u009b\u009d${stringIntroducers}`;
 
 /** Follows the states of ECMA-48 and vt100.net's DEC ANSI parser as far as telling inside from outside needs. */
 export function createSequenceTracker(): SequenceTracker {
@@ -33,7 +35,7 @@ export function createSequenceTracker(): SequenceTracker {
     else if (code >= 0x80 && code <= 0x9f) {
       if (code === 0x9b) begin('csi', char);
       else if (code === 0x9d) begin('osc', char);
-      else if (introducer.test(char)) begin('string', char);
+      else if (stringIntroducers.includes(char)) begin('string', char);
       else finish();
     } else if (state === 'ground') return;
     else if (state === 'osc' && code === 0x07) finish();
@@ -68,7 +70,5 @@ export function createSequenceTracker(): SequenceTracker {
 }
 
 function lastIntroducer(text: string): number {
-  let last = text.lastIndexOf('\u001b');
-  for (const c1 of '\u0090\u0098\u009b\u009d\u009e\u009f') last = Math.max(last, text.lastIndexOf(c1));
-  return last;
+  return Math.max(...Array.from(introducers, (introducer) => text.lastIndexOf(introducer)));
 }

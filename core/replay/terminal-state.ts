@@ -88,6 +88,14 @@ function leaveOutExcessiveCounts(terminal: Terminal): void {
     terminal.parser.registerCsiHandler({ final }, (params) => Number(params[0] ?? 1) > limit());
 }
 
+/** A handler that looks on: with false, xterm.js goes on with what it does itself. */
+function seen(act: () => void): () => boolean {
+  return () => {
+    act();
+    return false;
+  };
+}
+
 const wholeScreens = { normal: undefined, alternate: undefined };
 
 function followDrawingState(terminal: Terminal): DrawingState {
@@ -108,11 +116,6 @@ function followDrawingState(terminal: Terminal): DrawingState {
       row: cursorY + 1,
       style: styleParameters(penOf(terminal)),
     };
-  };
-  // False: xterm.js goes on with what it does itself.
-  const seen = (act: () => void) => (): boolean => {
-    act();
-    return false;
   };
   const reset = seen(() => Object.assign(state, initial));
   parser.registerEscHandler({ final: 'c' }, reset);
