@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { exportCommand } from './export.ts';
 import { deniedCommand, lastCommand } from './history.ts';
 import { playCommand } from './play.ts';
 import { queryCommand } from './query.ts';
@@ -27,6 +28,7 @@ export function buildProgram(context: CommandContext): Command {
     deniedCommand,
     queryCommand,
     playCommand,
+    exportCommand,
     killCommand,
     verifyCommand,
     runbookCommand,

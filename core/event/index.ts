@@ -2,6 +2,7 @@ export * from './activity-events.ts';
 export * from './api-events.ts';
 export { parseAuditRecord, type RecordFrame, toAuditRecord, uuidV7 } from './audit-record.ts';
 export type { Refusal } from './draft.ts';
+export * from './evidence-events.ts';
 export { bytesOfEvidenceText, type EvidenceText, evidenceText } from './evidence-text.ts';
 export type {
   AuthMethod,

@@ -119,6 +119,19 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
   OpenJump: event.openJump(unprovenAttempt, atMs),
   CloseJump: event.closeJump(unprovenAttempt, atMs, { sessions: 2, seconds: 60, reason: 'disconnected' }),
   StopProxy: event.stopProxy(proxy, atMs, { reason: 'signal', seconds: 10 }),
+  ViewRecording: event.viewRecording('carol', atMs, {
+    sessionId: 's-1',
+    recordingId: 's-1/c1',
+    key: 'recordings/1/manifest.json',
+    fromSecond: 0,
+  }),
+  ExportEvidence: event.exportEvidence('carol', atMs, {
+    sessionId: 's-1',
+    recordingId: 's-1/c1',
+    key: 'recordings/1/manifest.json',
+    fromSecond: 12.5,
+    format: 'html',
+  }),
   ReportAuditLoss: event.reportAuditLoss(proxy, atMs, { subject: 'recording', reason: 'disk full' }),
 };
 
