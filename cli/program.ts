@@ -3,6 +3,7 @@ import type { CommandContext } from './command-context.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { extractCommand } from './extract.ts';
+import { exportCommand } from './export.ts';
 import { deniedCommand, lastCommand } from './history.ts';
 import { playCommand } from './play.ts';
 import { queryCommand } from './query.ts';
@@ -29,6 +30,7 @@ export function buildProgram(context: CommandContext): Command {
     queryCommand,
     playCommand,
     extractCommand,
+    exportCommand,
     killCommand,
     verifyCommand,
     runbookCommand,

@@ -1,14 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
-import {
-  createConsoleNotifier,
-  createFolderBlobStore,
-  openJournal,
-  openTemporaryLake,
-} from '#adapters/local';
+import { createConsoleNotifier, createFolderBlobStore, openTemporaryLake } from '#adapters/local';
 import type { Configuration } from '#core/configuration';
-import { type Journal, streamName } from '#core/contract';
+import type { Journal } from '#core/contract';
 import { createActionExecutor, type Runbook, type RunReport, runRunbook, testRunbook } from '#core/runbook';
 import { CliError } from './cli-error.ts';
 import {
@@ -24,6 +18,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { readConfiguration } from './installation.ts';
 import { withLake } from './lake-query.ts';
 import { jsonText, printable, table } from './output.ts';
+import { openOwnJournal } from './own-journal.ts';
 import { positiveInteger } from './query.ts';
 import {
   configuredRunbooks,
@@ -209,24 +204,3 @@ const nothingToRecord: Journal = {
   subscribe: () => () => undefined,
   close: async () => undefined,
 };
-
-/** A run by a person writes to a stream of its own, so that it never waits for the gateway's journal. */
-function openOwnJournal(
-  data: DataDirectory,
-  { gateway }: Configuration,
-  { now, output }: CommandContext,
-): Promise<Journal> {
-  return openJournal({
-    directory: data.root,
-    stream: streamName('by-hand'),
-    origin: {
-      eventSource: gateway.eventSource,
-      awsRegion: gateway.region,
-      recipientAccountId: gateway.account,
-    },
-    proxyId: 'by-hand',
-    now,
-    randomBytes,
-    onFault: (error) => output.note(error.message),
-  });
-}

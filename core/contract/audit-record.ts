@@ -53,6 +53,8 @@ export const eventNames = [
   'StartProxy',
   'StopProxy',
   'StoreRecording',
+  'ViewRecording',
+  'ExportEvidence',
   'ReportAuditLoss',
 ] as const;
 export type EventName = (typeof eventNames)[number];

@@ -8,6 +8,7 @@ export {
   refuseConnections,
 } from './connection-events.ts';
 export type { Refusal } from './draft.ts';
+export * from './evidence-events.ts';
 export { bytesOfEvidenceText, type EvidenceText, evidenceText } from './evidence-text.ts';
 export type {
   AuthMethod,

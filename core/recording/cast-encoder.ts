@@ -19,13 +19,23 @@ export type CastInput =
   | { readonly code: 'm'; readonly label: string }
   | { readonly code: 'x'; readonly status: number }
   /** Nothing of the channel is recorded after this, although it went on. */
-  | { readonly code: 'truncated'; readonly afterBytes: number };
+  | { readonly code: 'truncated'; readonly afterBytes: number }
+  /** A stretch of output that is not in the recording. It ends here; the clock of `fromMs` is that of the events. */
+  | {
+      readonly code: 'omitted';
+      readonly reason: OmissionReason;
+      readonly fromMs: number;
+      readonly bytes: number;
+    };
+
+/** `capped`: over a limit of the recording. `summarised`: bulk output of which the events say how much it was. */
+export type OmissionReason = 'capped' | 'summarised';
 
 /**
  * Turns events into lines of an asciicast v3 file (docs.asciinema.org/manual/asciicast/v3). Times are milliseconds since the
  * start; one that goes backwards counts as the one before. The format knows one output stream, so both are `o` events and
  * comment lines, which players skip, keep what it cannot say: `# stderr` before an event of that stream, `# invalid-bytes N`
- * before one in which N bytes were not UTF-8, `# truncated` where recording stopped.
+ * before one in which N bytes were not UTF-8, `# omitted {...}` after a stretch that is left out, `# truncated` where recording stopped.
  */
 export type CastEncoder = {
   readonly header: string;
@@ -41,7 +51,8 @@ export type CastEncoder = {
 const maxTerminalSide = 1000;
 const maxLabelLength = 4096;
 
-export function createCastEncoder(header: CastHeader): CastEncoder {
+/** `onOutput` is given the text of each `o` event. */
+export function createCastEncoder(header: CastHeader, onOutput?: (text: string) => void): CastEncoder {
   const streams: Record<OutputStream, Utf8Stream> = {
     stdout: createUtf8Stream(),
     stderr: createUtf8Stream(),
@@ -57,6 +68,7 @@ export function createCastEncoder(header: CastHeader): CastEncoder {
   const output = (timeMs: number, stream: OutputStream, part: ReturnType<Utf8Stream['end']>): string => {
     if (part.text === '') return '';
     invalidBytes += part.invalidBytes;
+    onOutput?.(part.text);
     const invalid = part.invalidBytes > 0 ? `# invalid-bytes ${part.invalidBytes}\n` : '';
     return `${invalid}${stream === 'stderr' ? '# stderr\n' : ''}${line(timeMs, 'o', part.text)}`;
   };
@@ -68,11 +80,13 @@ export function createCastEncoder(header: CastHeader): CastEncoder {
         if (!(event.columns > 0 && event.rows > 0)) return '';
         return line(timeMs, 'r', `${side(event.columns, 80)}x${side(event.rows, 24)}`);
       case 'm':
-        return line(timeMs, 'm', event.label.slice(0, maxLabelLength).toWellFormed());
+        return line(timeMs, 'm', markerLabel(event));
       case 'x':
         return line(timeMs, 'x', String(event.status >>> 0));
       case 'truncated':
-        return `# truncated\n${line(timeMs, 'm', `recording stopped after ${event.afterBytes} bytes`)}`;
+        return `# truncated\n${line(timeMs, 'm', markerLabel(event))}`;
+      case 'omitted':
+        return omission(event) + line(timeMs, 'm', markerLabel(event));
     }
   };
   return {
@@ -89,6 +103,18 @@ export function createCastEncoder(header: CastHeader): CastEncoder {
   };
 }
 
+/** What players show as the chapter an event begins. */
+export function markerLabel(event: CastInput & { readonly code: 'm' | 'omitted' | 'truncated' }): string {
+  switch (event.code) {
+    case 'm':
+      return event.label.slice(0, maxLabelLength).toWellFormed();
+    case 'omitted':
+      return `${event.bytes} bytes are not recorded (${event.reason})`;
+    case 'truncated':
+      return `recording stopped after ${event.afterBytes} bytes`;
+  }
+}
+
 /** A terminal's side as recordings state it. */
 export function terminalSize(columns: number, rows: number): { columns: number; rows: number } {
   return { columns: side(columns, 80), rows: side(rows, 24) };
@@ -96,6 +122,10 @@ export function terminalSize(columns: number, rows: number): { columns: number; 
 
 function side(cells: number, unknown: number): number {
   return cells > 0 ? Math.min(maxTerminalSide, Math.max(1, Math.trunc(cells))) : unknown;
+}
+
+function omission({ reason, fromMs, bytes }: CastInput & { readonly code: 'omitted' }): string {
+  return `# omitted ${JSON.stringify({ reason, fromMs: Math.max(0, Math.round(fromMs)), bytes })}\n`;
 }
 
 function headerLine(header: CastHeader): string {

@@ -15,17 +15,19 @@ export type CastEvent = {
 const defaultMaxEvents = 50_000_000;
 
 /**
- * The events of an asciicast v3 file given as bytes, cut anywhere. Codes other than o, r, m, x are left out.
+ * The events of an asciicast v3 file given as bytes, cut anywhere. Codes other than o, r, m, x are left out. `from`: what is given
+ * is a later part of the file, whose first interval counts from there.
  * @throws RecordingError `invalid-cast`
  */
 export async function* castEvents(
   chunks: AsyncIterable<Uint8Array>,
   limits: { readonly maxEvents?: number } = {},
+  from: { readonly seconds: number; readonly isFirst: boolean } = { seconds: 0, isFirst: true },
 ): AsyncGenerator<CastEvent, void, undefined> {
   const maxEvents = limits.maxEvents ?? defaultMaxEvents;
-  let number = 0;
+  let number = from.isFirst ? 0 : 1;
   let events = 0;
-  let time = 0;
+  let time = from.seconds;
   let stream: OutputStream = 'stdout';
   for await (const bytes of lines(chunks)) {
     number += 1;

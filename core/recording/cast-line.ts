@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import type { OmissionReason } from './cast-encoder.ts';
 import { RecordingError } from './recording-error.ts';
+import { parseSnapshotLine, type Snapshot } from './snapshot-line.ts';
 
 export type CastLine =
   | { readonly kind: 'header'; readonly columns: number; readonly rows: number }
@@ -13,6 +15,13 @@ export type CastLine =
   | { readonly kind: 'stderr' }
   | { readonly kind: 'invalid-bytes'; readonly count: number }
   | { readonly kind: 'truncated' }
+  | {
+      readonly kind: 'omitted';
+      readonly reason: OmissionReason;
+      readonly fromMs: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly kind: 'comment' };
 
 /** Bytes of the longest line read. The encoder's are under half of that. */
@@ -27,6 +36,12 @@ const headerSchema = z.object({
   }),
   timestamp: z.number().int().nonnegative().optional(),
 });
+const omittedPrefix = '# omitted ';
+const omittedSchema = z.strictObject({
+  reason: z.enum(['capped', 'summarised']),
+  fromMs: z.number().int().min(0).max(1e12),
+  bytes: z.number().int().nonnegative(),
+});
 const eventSchema = z.tuple([z.number().min(0).max(1e9), z.string().length(1), z.string()]);
 
 /** @throws RecordingError `invalid-cast`. `number` counts from 1 and is for the message. */
@@ -38,14 +53,22 @@ export function parseCastLine(bytes: Buffer, number: number): CastLine {
     const { term } = parsed(headerSchema, text, number, 'is not an asciicast v3 header');
     return { kind: 'header', columns: term.cols, rows: term.rows };
   }
-  if (text.startsWith('#')) return parseComment(text);
+  if (text.startsWith('#')) return parseComment(text, number);
   const [intervalSeconds, code, data] = parsed(eventSchema, text, number, 'is not [interval, code, data]');
   return { kind: 'event', intervalSeconds, code, data };
 }
 
-function parseComment(text: string): CastLine {
+function parseComment(text: string, number: number): CastLine {
   if (text === '# stderr') return { kind: 'stderr' };
   if (text === '# truncated') return { kind: 'truncated' };
+  const snapshot = parseSnapshotLine(text);
+  if (snapshot === 'invalid') throw invalidLine(number, 'is a damaged snapshot');
+  if (snapshot !== undefined) return { kind: 'snapshot', snapshot };
+  if (text.startsWith(omittedPrefix))
+    return {
+      kind: 'omitted',
+      ...parsed(omittedSchema, text.slice(omittedPrefix.length), number, 'is a damaged omission'),
+    };
   const count = /^# invalid-bytes ([1-9][0-9]{0,8})$/.exec(text)?.[1];
   return count === undefined ? { kind: 'comment' } : { kind: 'invalid-bytes', count: Number(count) };
 }

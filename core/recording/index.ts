@@ -2,11 +2,25 @@ export {
   type CastEncoder,
   type CastInput,
   createCastEncoder,
+  type OmissionReason,
   type OutputStream,
   terminalSize,
 } from './cast-encoder.ts';
 export { type CastEvent, castEvents } from './cast-events.ts';
-export { encodeManifest, parseManifest, type RecordingChunk, type RecordingManifest } from './manifest.ts';
+export {
+  encodeManifest,
+  type Omission,
+  parseManifest,
+  type RecordingChunk,
+  type RecordingManifest,
+  type RecordingMarker,
+} from './manifest.ts';
+export {
+  type OpenedRecording,
+  openRecordingAt,
+  type RecordingSegment,
+  recordingSegments,
+} from './open-recording.ts';
 export { type PlayOptions, play } from './play.ts';
 export { createPlaybackFilter } from './playback-filter.ts';
 export { RecorderError, type RecorderErrorCode } from './recorder-error.ts';
@@ -18,7 +32,17 @@ export {
   recordingId,
   recordingPrefix,
 } from './recording-key.ts';
+export type { RecordingSummary } from './recording-summary.ts';
 export { recoverSpooledRecordings, type SpoolRecovery } from './recover-recordings.ts';
+export {
+  createSegmentBuilder,
+  defaultSegmentLimits,
+  type SegmentBuilder,
+  type SegmentLimits,
+  type SegmentStep,
+} from './segment-builder.ts';
+export { segmentedManifest } from './segmented-manifest.ts';
+export type { Snapshot } from './snapshot-line.ts';
 export {
   castHeader,
   encodeSpoolHead,
@@ -35,3 +59,5 @@ export {
   storeManifest,
 } from './store-recording.ts';
 export { loadManifest, recordingBytes } from './stored-recording.ts';
+export type { TerminalState } from './terminal-state.ts';
+export { createSequenceTracker } from './unfinished-sequence.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type RecordingId, type SessionId, sessionId } from '#core/contract';
+import type { OmissionReason } from './cast-encoder.ts';
 import { RecordingError } from './recording-error.ts';
 import { type ChannelName, chunkName, isChannelName, recordingId } from './recording-key.ts';
 
@@ -21,12 +22,28 @@ export type RecordingManifest = {
   readonly recovered: boolean;
   /** Bytes that were not UTF-8 and are recorded as U+FFFD. */
   readonly invalidBytes: number;
+  /** Chapters, in order; of more than 10,000 the first. Their whole text is in the recording. */
+  readonly markers?: readonly RecordingMarker[];
+  /** What the channel showed and the recording has not, in order. */
+  readonly omissions?: readonly Omission[];
   /** In order; decompressed and joined they are one asciicast v3 file. */
   readonly chunks: readonly RecordingChunk[];
   /** Of all chunks together, as stored. */
   readonly bytes: number;
 };
 
+export type RecordingMarker = { readonly second: number; readonly label: string };
+
+export type Omission = {
+  readonly reason: OmissionReason;
+  readonly fromSecond: number;
+  /** Undefined where it lasts to the end of the channel. */
+  readonly toSecond?: number;
+  /** Undefined where nobody counted. */
+  readonly bytes?: number;
+};
+
+/** A segment of the recording: it can be opened by itself where it has a snapshot of the screen at its start. */
 export type RecordingChunk = {
   /** The last part of its key. */
   readonly name: string;
@@ -37,8 +54,13 @@ export type RecordingChunk = {
   /** Times of its first and last event, from the start of the recording. */
   readonly firstSecond: number;
   readonly lastSecond: number;
+  /** Of the line that holds the snapshot, before compression; absent or 0 where there is none. */
+  readonly snapshotBytes?: number;
 };
 
+export const maxMarkers = 10_000;
+export const maxMarkerLength = 256;
+export const maxOmissions = 10_000;
 const maxManifestBytes = 32 * 1024 * 1024;
 const count = z.number().int().nonnegative();
 const second = z.number().nonnegative();
@@ -49,6 +71,15 @@ const chunkSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   firstSecond: second,
   lastSecond: second,
+  snapshotBytes: count.exactOptional(),
+});
+
+const markerSchema = z.strictObject({ second, label: z.string().max(maxMarkerLength) });
+const omissionSchema = z.strictObject({
+  reason: z.enum(['capped', 'summarised']),
+  fromSecond: second,
+  toSecond: second.exactOptional(),
+  bytes: count.exactOptional(),
 });
 
 const manifestSchema = z
@@ -65,6 +96,8 @@ const manifestSchema = z
     truncated: z.boolean(),
     recovered: z.boolean(),
     invalidBytes: count,
+    markers: z.array(markerSchema).max(maxMarkers).exactOptional(),
+    omissions: z.array(omissionSchema).max(maxOmissions).exactOptional(),
     chunks: z.array(chunkSchema).min(1).max(1_000_000),
     bytes: count,
   })

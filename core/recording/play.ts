@@ -8,6 +8,10 @@ export type PlayOptions = {
   readonly idleLimitSeconds?: number;
   /** Everything before is shown at once. */
   readonly startAtSeconds?: number;
+  /** The screen before the first event, as output that draws it. */
+  readonly screen?: string;
+  /** False where the output goes to no terminal, so that there is nothing to put back. */
+  readonly restoresTerminal?: boolean;
   /** A rejection ends the playback, after the terminal was put back. */
   readonly sleep: (ms: number) => Promise<void>;
   readonly write: (text: string) => void | Promise<void>;
@@ -20,6 +24,8 @@ export async function play(events: AsyncIterable<CastEvent>, options: PlayOption
   const startAt = options.startAtSeconds ?? 0;
   let reached = startAt;
   try {
+    const screen = filter.write(options.screen ?? '');
+    if (screen !== '') await options.write(screen);
     for await (const event of events) {
       const gap = Math.min(Math.max(0, event.time - reached), options.idleLimitSeconds ?? Infinity);
       reached = Math.max(reached, event.time);
@@ -30,6 +36,6 @@ export async function play(events: AsyncIterable<CastEvent>, options: PlayOption
       if (shown !== '') await options.write(shown);
     }
   } finally {
-    await options.write(filter.end());
+    if (options.restoresTerminal !== false) await options.write(filter.end());
   }
 }

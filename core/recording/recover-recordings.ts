@@ -1,10 +1,10 @@
 import type { BlobKey, BlobStore } from '#core/contract';
 import { createCastEncoder } from './cast-encoder.ts';
-import { parseCastLine } from './cast-line.ts';
 import { parseManifest, type RecordingChunk, type RecordingManifest } from './manifest.ts';
 import { RecorderError } from './recorder-error.ts';
 import { RecordingError } from './recording-error.ts';
 import { chunkName, manifestKey, recordingId, recordingPrefix } from './recording-key.ts';
+import { nothingScanned, type Scan, scanChunk } from './scan-chunk.ts';
 import { castHeader, type Spool, type SpoolChannel, type SpoolHead } from './spool.ts';
 import {
   type PutOnRecord,
@@ -86,7 +86,7 @@ async function completed(
 ): Promise<RecordingManifest> {
   const chunks: RecordingChunk[] = [];
   const waiting = new Set(spooled);
-  let scan: Scan = { lines: 0, atMs: 0, invalidBytes: 0, truncated: false };
+  let scan = nothingScanned;
   for (;;) {
     const number = chunks.length;
     const next = await nextChunk(store, prefix, number, scan, {
@@ -118,6 +118,7 @@ async function completed(
     truncated: scan.truncated,
     recovered: true,
     invalidBytes: scan.invalidBytes,
+    ...(scan.isSegmented ? scan.summary : {}),
     chunks,
     bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
   };
@@ -181,52 +182,6 @@ async function keep(
 async function storedChunk(bytes: Buffer, number: number, before: Scan): Promise<NextChunk> {
   const { scan, times } = scanChunk(await gunzipChunk(bytes), before);
   return { chunk: recordingChunk(chunkName(number), bytes, { number, ...times }), scan };
-}
-
-/** What the lines said so far. */
-type Scan = {
-  readonly lines: number;
-  readonly atMs: number;
-  readonly invalidBytes: number;
-  readonly truncated: boolean;
-};
-
-/** Reads on with the next chunk: the times of its events, and how many bytes are whole lines that can be read. */
-function scanChunk(
-  text: Buffer,
-  before: Scan,
-): {
-  readonly scan: Scan;
-  readonly times: { readonly firstMs: number; readonly lastMs: number };
-  readonly keptBytes: number;
-} {
-  let { lines, atMs, invalidBytes, truncated } = before;
-  let firstMs: number | undefined;
-  let keptBytes = 0;
-  // What follows the last line feed was being written when the gateway was killed.
-  for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, keptBytes)) {
-    const parsed = readableLine(text.subarray(keptBytes, end), lines + 1);
-    if (parsed === undefined) break;
-    lines += 1;
-    if (parsed.kind === 'invalid-bytes') invalidBytes += parsed.count;
-    if (parsed.kind === 'truncated') truncated = true;
-    if (parsed.kind === 'event') {
-      atMs += Math.round(parsed.intervalSeconds * 1000);
-      firstMs ??= atMs;
-    }
-    keptBytes = end + 1;
-  }
-  const times = { firstMs: firstMs ?? atMs, lastMs: atMs };
-  return { scan: { lines, atMs, invalidBytes, truncated }, times, keptBytes };
-}
-
-function readableLine(bytes: Buffer, line: number): ReturnType<typeof parseCastLine> | undefined {
-  try {
-    return parseCastLine(bytes, line);
-  } catch (error) {
-    if (error instanceof RecordingError) return undefined;
-    throw error;
-  }
 }
 
 function headerOf(head: SpoolHead): Buffer {

@@ -26,7 +26,12 @@ export type StoredRecording = {
 export type PutOnRecord = (stored: StoredRecording) => Promise<void>;
 
 /** Times in milliseconds since the start. */
-export type ChunkTimes = { readonly number: number; readonly firstMs: number; readonly lastMs: number };
+export type ChunkTimes = {
+  readonly number: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly snapshotBytes?: number;
+};
 
 const gzipAsync = promisify(gzip);
 
@@ -57,6 +62,7 @@ export function recordingChunk(name: string, bytes: Uint8Array, times: ChunkTime
     sha256: sha256(bytes),
     firstSecond: times.firstMs / 1000,
     lastSecond: times.lastMs / 1000,
+    ...(times.snapshotBytes === undefined ? {} : { snapshotBytes: times.snapshotBytes }),
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { BlobKey, BlobStore } from '#core/contract';
-import { parseManifest, type RecordingManifest } from './manifest.ts';
+import { parseManifest, type RecordingChunk, type RecordingManifest } from './manifest.ts';
 import { RecordingError } from './recording-error.ts';
 
 const gunzipAsync = promisify(gunzip);
@@ -27,19 +27,28 @@ export async function* recordingBytes(
   key: BlobKey,
   manifest: RecordingManifest,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const folder = key.slice(0, key.lastIndexOf('/') + 1);
-  for (const chunk of manifest.chunks) {
-    const chunkKey = `${folder}${chunk.name}`;
-    const bytes = await store.get(chunkKey);
-    if (bytes === undefined)
-      throw new RecordingError('missing', `chunk ${JSON.stringify(chunkKey)} of the recording is missing`);
-    if (createHash('sha256').update(bytes).digest('hex') !== chunk.sha256)
-      throw new RecordingError(
-        'mismatch',
-        `chunk ${JSON.stringify(chunkKey)} is not the one that was recorded: its SHA-256 differs from the manifest`,
-      );
-    yield await gunzipChunk(bytes);
-  }
+  for (const chunk of manifest.chunks) yield await chunkBytes(store, key, chunk);
+}
+
+/**
+ * The text of one chunk, proved. `key` is that of the manifest.
+ * @throws RecordingError `missing`, `mismatch`, `invalid-cast`
+ */
+export async function chunkBytes(
+  store: Pick<BlobStore, 'get'>,
+  key: BlobKey,
+  chunk: RecordingChunk,
+): Promise<Buffer> {
+  const chunkKey = `${key.slice(0, key.lastIndexOf('/') + 1)}${chunk.name}`;
+  const bytes = await store.get(chunkKey);
+  if (bytes === undefined)
+    throw new RecordingError('missing', `chunk ${JSON.stringify(chunkKey)} of the recording is missing`);
+  if (createHash('sha256').update(bytes).digest('hex') !== chunk.sha256)
+    throw new RecordingError(
+      'mismatch',
+      `chunk ${JSON.stringify(chunkKey)} is not the one that was recorded: its SHA-256 differs from the manifest`,
+    );
+  return gunzipChunk(bytes);
 }
 
 /** @throws RecordingError `invalid-cast` */

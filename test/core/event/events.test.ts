@@ -127,6 +127,19 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     ],
     sinceMs: atMs - 60_000,
   }),
+  ViewRecording: event.viewRecording('carol', atMs, {
+    sessionId: 's-1',
+    recordingId: 's-1/c1',
+    key: 'recordings/1/manifest.json',
+    fromSecond: 0,
+  }),
+  ExportEvidence: event.exportEvidence('carol', atMs, {
+    sessionId: 's-1',
+    recordingId: 's-1/c1',
+    key: 'recordings/1/manifest.json',
+    fromSecond: 12.5,
+    format: 'html',
+  }),
   ReportAuditLoss: event.reportAuditLoss(proxy, atMs, { subject: 'recording', reason: 'disk full' }),
 };
 

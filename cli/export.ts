@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { Command, Option } from 'commander';
+import { exportEvidence } from '#core/event';
+import { openRecordingAt } from '#core/recording';
+import { exportCast, exportText, htmlPage, playerSource, screenSegments } from '#core/replay';
+import { CliError } from './cli-error.ts';
+import {
+  type CommandContext,
+  chosenData,
+  type DataOption,
+  withDataOption,
+  withExamples,
+} from './command-context.ts';
+import { recordByHand } from './own-journal.ts';
+import { readPlayerFiles } from './player-files.ts';
+import {
+  type ChosenRecording,
+  checkSecond,
+  chooseRecording,
+  notNegative,
+  secondsOption,
+} from './recording-choice.ts';
+import { systemErrorCode } from './system-error.ts';
+
+const formats = ['cast', 'cast2', 'text', 'html'] as const;
+type Format = (typeof formats)[number];
+
+type Options = DataOption & {
+  readonly format: Format;
+  readonly output?: string;
+  readonly at: number;
+  readonly idleLimit?: number;
+  readonly channel?: string;
+};
+
+export function exportCommand(context: CommandContext): Command {
+  const command = new Command('export')
+    .description('write what a session showed into a file for others')
+    .argument('<session>', 'the session id, or enough of its start to be the only one')
+    .addOption(
+      new Option(
+        '--format <format>',
+        'cast: asciicast version 3; cast2: version 2; text: what the screen said; html: a page that plays it offline',
+      )
+        .choices(formats)
+        .makeOptionMandatory(),
+    )
+    .option('--output <file>', 'a file that does not exist yet (default: standard output)')
+    .option(
+      '--at <time>',
+      'begin there: seconds, 12:30 or 1:02:03 since the start; the page has everything and opens there',
+      secondsOption,
+      0,
+    )
+    .option('--idle-limit <seconds>', 'shorten longer waits to this (default: times as they were)', positive)
+    .option('--channel <name>', 'which of the recordings of a session that has several, such as c2')
+    .action((id: string, options: Options) => exportSession(id, options, context));
+  return withExamples(withDataOption(command), [
+    'sshtrail export s-01937c2e --format html --output incident-41.html',
+    'sshtrail export s-01937c2e --format html --at 12:30 --idle-limit 3 --output incident-41.html',
+    'sshtrail export s-01937c2e --format cast --output incident-41.cast    # asciinema play incident-41.cast',
+    'sshtrail export s-01937c2e --format text | grep -n passwd',
+  ]);
+}
+
+async function exportSession(id: string, options: Options, context: CommandContext): Promise<void> {
+  const { format, output: path } = options;
+  if (path === undefined && format !== 'text' && process.stdout.isTTY)
+    throw new CliError('bad-input', `a ${format} is no text for a terminal; name a file with --output FILE`);
+  const data = chosenData(options, context);
+  const recording = await chooseRecording(data, id, options.channel, context.signal);
+  const { sessionId, recordingId } = recording.manifest;
+  const at = checkSecond(options.at, recording.manifest);
+  // On record before anything of it is given out.
+  await recordByHand(
+    data,
+    context,
+    exportEvidence(userInfo().username, context.now(), {
+      sessionId,
+      recordingId,
+      key: recording.key,
+      format,
+      fromSecond: at,
+    }),
+  );
+  const parts = await exported(recording, at, options);
+  if (path === undefined) await writeOut(parts, context.signal);
+  else {
+    await writeFile(path, parts, context.signal);
+    context.output.note(`wrote ${path}`);
+  }
+}
+
+async function exported(
+  { store, key, manifest, userName, place }: ChosenRecording,
+  at: number,
+  { format, idleLimit }: Options,
+): Promise<AsyncIterable<string>> {
+  if (format === 'html') {
+    const segments = screenSegments(store, key, manifest);
+    const source = playerSource(segments, { seconds: manifest.seconds, idleLimitSeconds: idleLimit });
+    const started = new Date(manifest.startedAtMs).toISOString();
+    const text = {
+      title: `${userName} on ${place}, ${started}`,
+      facts: [
+        ['Session', manifest.sessionId],
+        ['Channel', `${manifest.channel} (${manifest.kind})`],
+        ['Duration', `${manifest.seconds.toFixed(1)} s`],
+        ['Waits', idleLimit === undefined ? 'as they were' : `shortened to ${idleLimit} s`],
+        ...(manifest.omissions ?? []).map(
+          ({ reason, fromSecond, bytes }) =>
+            ['Not recorded', `${bytes ?? 'unknown'} bytes from second ${fromSecond} (${reason})`] as const,
+        ),
+      ],
+    } as const;
+    return htmlPage(source, text, await readPlayerFiles(), { startSeconds: at });
+  }
+  const opened = await openRecordingAt(store, key, manifest, at);
+  if (format === 'text') return exportText(opened);
+  return exportCast(manifest, opened, {
+    version: format === 'cast2' ? 2 : 3,
+    ...(at > 0 ? { fromSeconds: at } : {}),
+    idleLimitSeconds: idleLimit,
+    title: `${userName} on ${place}`,
+  });
+}
+
+async function writeOut(parts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+  for await (const part of parts)
+    if (!process.stdout.write(part)) await once(process.stdout, 'drain', { signal });
+}
+
+/** Evidence never replaces a file, follows no link, and is nobody else's to read; half of it is none. */
+async function writeFile(path: string, parts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'wx', 0o600);
+  } catch (cause) {
+    const code = systemErrorCode(cause) ?? 'unknown';
+    throw new CliError(
+      'bad-input',
+      code === 'EEXIST'
+        ? `${path} is there already; choose another name, or remove it first`
+        : `cannot write ${path} (${code}); choose another place with --output`,
+      { cause },
+    );
+  }
+  try {
+    for await (const part of parts) {
+      signal.throwIfAborted();
+      await file.write(part);
+    }
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+function positive(text: string): number {
+  return Math.max(0.1, notNegative(text));
+}

@@ -1,0 +1,43 @@
+import type { AuditDraft } from '#core/contract';
+import { draft } from './draft.ts';
+import { authorIdentity } from './facts.ts';
+
+/** A recording that somebody looks at, from a second on. */
+export type RecordingAccess = {
+  readonly sessionId: string;
+  readonly recordingId: string;
+  /** Of its manifest. */
+  readonly key: string;
+  readonly fromSecond: number;
+};
+
+/** Written before anything of the recording is shown. `by` is an operating system user. */
+export function viewRecording(by: string, atMs: number, what: RecordingAccess): AuditDraft {
+  return accessDraft('ViewRecording', by, atMs, what);
+}
+
+/** Written before anything of it is given out. */
+export function exportEvidence(
+  by: string,
+  atMs: number,
+  what: RecordingAccess & { readonly format: string },
+): AuditDraft {
+  return accessDraft('ExportEvidence', by, atMs, what);
+}
+
+function accessDraft(
+  eventName: 'ViewRecording' | 'ExportEvidence',
+  by: string,
+  atMs: number,
+  what: RecordingAccess & { readonly format?: string },
+): AuditDraft {
+  const actor = { userIdentity: authorIdentity(by), userAgent: 'sshtrail', additional: {} };
+  const request = {
+    subjectSessionId: what.sessionId,
+    recordingId: what.recordingId,
+    recordingKey: what.key,
+    fromSecond: what.fromSecond,
+    format: what.format,
+  };
+  return { ...draft(eventName, atMs, actor, { request }), readOnly: true };
+}
