@@ -1,5 +1,6 @@
 import type { AuditDraft } from '#core/contract';
 import {
+  amendCommand,
   closePortForward,
   completeCommand,
   executeCommand,
@@ -23,7 +24,7 @@ import type {
   RelayTaps,
   Verdict,
 } from '#ssh';
-import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
+import type { ChannelRecorder, RecordingExit, RecordingStart } from './recording/index.ts';
 import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
 import { actionsOfCommand, actionsOfSubsystem, transferOf } from './transfer-command.ts';
 
@@ -42,6 +43,8 @@ export type ChannelOwner = {
     kind: 'shell' | 'exec',
     terminal: Terminal,
     command: string | undefined,
+    /** What to do with lines that are read off the terminal. */
+    lines: Pick<RecordingStart, 'onCommand' | 'onAmend'>,
   ): ChannelRecorder;
   /** Finishes a recording and puts its manifest on record. */
   storeRecording(recorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void>;
@@ -110,8 +113,9 @@ export function createSessionChannels(owner: ChannelOwner): {
         if (state !== undefined) noteAnswer(state, request, answer);
       },
       channelData(channel, from, stream, data) {
-        if (from === 'target')
-          states.get(channel.serial)?.recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
+        const recorder = states.get(channel.serial)?.recorder;
+        if (from === 'target') recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
+        else recorder?.input(data);
       },
       channelClosed(channel) {
         const state = states.get(channel.serial);
@@ -328,7 +332,36 @@ function begin(
 ): void {
   state.started = { kind, atMs: owner.now() };
   if (command !== undefined && state.terminal === undefined && transferOf(command) !== undefined) return;
-  state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command);
+  const lines = state.terminal === undefined ? {} : lineEvents(owner, channelId, state.started.atMs);
+  state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command, lines);
+}
+
+/** Lines that were accepted on a terminal, as it showed them. */
+function lineEvents(
+  owner: ChannelOwner,
+  channelId: ChannelName,
+  startedAtMs: number,
+): Pick<RecordingStart, 'onCommand' | 'onAmend'> {
+  const { facts } = owner;
+  return {
+    onCommand: ({ number, offsetMs, text, kind, confidence, prompt }) =>
+      owner.owe(
+        owner.record(
+          executeCommand(facts, startedAtMs + offsetMs, {
+            channelId,
+            command: text,
+            commandSource: 'pty',
+            confidence,
+            pty: true,
+            line: { number, kind, prompt, recordingSecond: offsetMs / 1000 },
+          }),
+        ),
+      ),
+    onAmend: ({ number, text, aborted }) =>
+      owner.owe(
+        owner.record(amendCommand(facts, owner.now(), { channelId, number, command: text, aborted })),
+      ),
+  };
 }
 
 function noteAnswer(state: ChannelState, { from, detail }: ChannelRequest, answer: Answer): void {

@@ -177,12 +177,13 @@ export class Session {
         await journal.record(draft);
       },
       owe: (work) => this.#owe(work),
-      startRecording: (channel, kind, terminal, command) =>
+      startRecording: (channel, kind, terminal, command, lines) =>
         recorder.start({
           sessionId: sessionId(this.facts.sessionId),
           channel,
           kind,
           ...terminal,
+          ...lines,
           ...(command === undefined ? {} : { command }),
           onFault: (error) => this.#recordingFailed(error),
         }),

@@ -31,6 +31,7 @@ export const eventNames = [
   'IssueCertificate',
   'DenyAccess',
   'RefuseConnection',
+  'AmendCommand',
   'ExecuteCommand',
   'CompleteCommand',
   'OpenShell',

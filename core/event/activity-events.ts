@@ -10,6 +10,15 @@ export type CommandSource = 'exec' | 'subsystem' | 'pty' | 'auditd';
 /** What an engineer asked for in a session: done, or refused (then the name of what was attempted stays). */
 type Asked = { readonly channelId?: number | string | undefined; readonly refused?: Refusal | undefined };
 
+/** Where a line was read off a terminal; `input` and `repl` are lines for a program that runs there. */
+export type TerminalLine = {
+  /** Counts from 1 within the channel; an AmendCommand names it. */
+  readonly number: number;
+  readonly kind: 'command' | 'input' | 'repl';
+  readonly prompt: string;
+  readonly recordingSecond: number;
+};
+
 export function executeCommand(
   facts: SessionFacts,
   atMs: number,
@@ -17,8 +26,10 @@ export function executeCommand(
     /** As sent; kept exactly up to 8 KiB, the hash is over all of it. */
     readonly command: Uint8Array | string;
     readonly commandSource: CommandSource;
-    readonly confidence?: 'exact' | 'high' | 'low';
+    readonly confidence?: 'exact' | 'high' | 'medium' | 'low';
     readonly pty?: boolean;
+    /** Of a line that was read off a terminal. */
+    readonly line?: TerminalLine;
   },
 ): AuditDraft {
   const bytes = bytesOf(what.command);
@@ -33,9 +44,41 @@ export function executeCommand(
       commandBytes: bytes.length,
       commandSha256: createHash('sha256').update(bytes).digest('hex'),
       pty: what.pty,
+      commandNumber: what.line?.number,
+      lineKind: what.line?.kind,
+      prompt: what.line?.prompt,
+      recordingSecond: what.line?.recordingSecond,
     },
     additional: { commandSource: what.commandSource, confidence: what.confidence },
     refusal: what.refused,
+  });
+}
+
+/** What was learnt of a command after it was on record: more lines of it, or that it was interrupted before it ran. */
+export function amendCommand(
+  facts: SessionFacts,
+  atMs: number,
+  what: {
+    readonly channelId: string;
+    readonly number: number;
+    readonly command: string;
+    readonly aborted: boolean;
+  },
+): AuditDraft {
+  const bytes = bytesOf(what.command);
+  return draft('AmendCommand', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channel: 'shell',
+      channelId: what.channelId,
+      commandNumber: what.number,
+      commandTruncated: false,
+      command: { text: bytes, maxBytes: maxCommandBytes },
+      commandBytes: bytes.length,
+      commandSha256: createHash('sha256').update(bytes).digest('hex'),
+      aborted: what.aborted,
+    },
+    additional: { commandSource: 'pty' },
   });
 }
 

@@ -26,6 +26,8 @@ export type RecordingManifest = {
   readonly markers?: readonly RecordingMarker[];
   /** What the channel showed and the recording has not, in order. */
   readonly omissions?: readonly Omission[];
+  /** Secrets that were hidden, by the rule that found them. */
+  readonly redactions?: Readonly<Record<string, number>>;
   /** In order; decompressed and joined they are one asciicast v3 file. */
   readonly chunks: readonly RecordingChunk[];
   /** Of all chunks together, as stored. */
@@ -98,6 +100,7 @@ const manifestSchema = z
     invalidBytes: count,
     markers: z.array(markerSchema).max(maxMarkers).exactOptional(),
     omissions: z.array(omissionSchema).max(maxOmissions).exactOptional(),
+    redactions: z.record(z.string().max(64), count).exactOptional(),
     chunks: z.array(chunkSchema).min(1).max(1_000_000),
     bytes: count,
   })

@@ -6,7 +6,9 @@ import type { SpoolHead } from './spool.ts';
 /** The manifest of a recording that was built to its end; `chunks` are its segments as `storeChunk` said. */
 export function segmentedManifest(
   head: SpoolHead,
-  built: Pick<SegmentBuilder, 'summary' | 'invalidBytes' | 'lastTimeMs'>,
+  built: Pick<SegmentBuilder, 'summary' | 'invalidBytes' | 'lastTimeMs'> & {
+    readonly redactions?: Readonly<Record<string, number>>;
+  },
   chunks: readonly RecordingChunk[],
   endMs: number,
 ): RecordingManifest {
@@ -27,6 +29,7 @@ export function segmentedManifest(
     invalidBytes: built.invalidBytes,
     markers,
     omissions,
+    ...(built.redactions === undefined ? {} : { redactions: built.redactions }),
     chunks,
     bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
   };

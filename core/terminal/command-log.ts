@@ -1,7 +1,16 @@
-import { createCommandList, type CommandList } from './command-list.ts';
+import { type CommandList, createCommandList } from './command-list.ts';
 import { type AheadLine, CookedLines } from './cooked-lines.ts';
 import type { Key } from './key-reader.ts';
-import { type Anchor, anchorAt, endRow, joinRows, type Reading, readAnchored, readUnanchored, rightOfCursor } from './line-reading.ts';
+import {
+  type Anchor,
+  anchorAt,
+  endRow,
+  joinRows,
+  type Reading,
+  readAnchored,
+  readUnanchored,
+  rightOfCursor,
+} from './line-reading.ts';
 import { PaneLine } from './pane-line.ts';
 import { createPromptMemory, looksLikePrompt } from './prompts.ts';
 import { reconcile, sameWithoutBlanks } from './reconcile.ts';
@@ -195,7 +204,13 @@ export class CommandLog {
     const start = this.#start?.row() ?? cursor.row;
     const reading =
       anchor === undefined
-        ? readUnanchored(this.#screen, { row: start, column: this.#start?.column ?? 0 }, end, this.#prompts, typed)
+        ? readUnanchored(
+            this.#screen,
+            { row: start, column: this.#start?.column ?? 0 },
+            end,
+            this.#prompts,
+            typed,
+          )
         : readAnchored(this.#screen, anchor, end, this.#prompts, typed);
     const state = this.#editing ? 'editing' : 'cooked';
     return { state, reading, typed, open: this.#list.openText(reading.prompt) };
@@ -228,7 +243,8 @@ export class CommandLog {
     const cursor = this.#screen.cursor();
     const fresh = this.#typed.typed === 0 && !this.#cooked.hasCredit;
     if (fresh && this.#start !== undefined) {
-      const atStart = this.#start.row() === cursor.row && this.#start.column === cursor.column && cursor.column > 0;
+      const atStart =
+        this.#start.row() === cursor.row && this.#start.column === cursor.column && cursor.column > 0;
       if (atStart) this.#promptComesFirst = true;
       else if (this.#anchoredAtStart) this.#promptComesFirst = false;
       // Only now is the right prompt there.
@@ -361,10 +377,17 @@ export class CommandLog {
     }
     const onlyEnter = next !== undefined && typed.certain && typed.line.trim() === '';
     if (text.trim() === '' || (onlyEnter && reading.found === 'guess')) return;
-    if (reading.found === 'anchor' || reading.found === 'redrawn' || looksTyped(reading)) this.#prompts.remember(reading.prompt);
+    if (reading.found === 'anchor' || reading.found === 'redrawn' || looksTyped(reading))
+      this.#prompts.remember(reading.prompt);
     this.#prompts.rememberRight(this.#anchor?.right ?? '');
     const atMs = next?.atMs ?? credit?.atMs ?? this.#nowMs;
-    this.#list.add({ atMs, text, prompt: reading.prompt, kind: this.#cooked.kindOf(reading.prompt), confidence });
+    this.#list.add({
+      atMs,
+      text,
+      prompt: reading.prompt,
+      kind: this.#cooked.kindOf(reading.prompt),
+      confidence,
+    });
   }
 
   /** Takes the accept keys that belong to the line: several where the editor took the first ones as line feeds. */

@@ -1,3 +1,5 @@
+export { type BulkGate, createBulkGate } from './bulk-gate.ts';
+export { type ExchangeEvent, type ExchangeReading, parseExchangeLine, readExchange } from './exchange.ts';
 export { openTerminal, type Terminal, type TerminalOptions } from './open-terminal.ts';
 export type {
   CommandAmended,
@@ -8,4 +10,3 @@ export type {
   PendingLine,
   TerminalListener,
 } from './terminal-events.ts';
-export { type ExchangeEvent, type ExchangeReading, parseExchangeLine, readExchange } from './exchange.ts';

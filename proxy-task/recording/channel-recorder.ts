@@ -1,10 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  type CastEncoder,
-  type CastInput,
   type ChunkTimes,
-  castHeader,
-  createCastEncoder,
   type PutOnRecord,
   RecorderError,
   type RecordingChunk,
@@ -12,20 +8,26 @@ import {
   recordingPrefix,
   type SpoolHead,
   type StoredRecording,
+  segmentedManifest,
   storeChunk,
   storeManifest,
 } from '#core/recording';
-import { OutputBuffer, type TimedEvent } from './output-buffer.ts';
+import type { PendingLine } from '#core/terminal';
+import { BulkBrake, type Released } from './bulk-brake.ts';
+import { OutputBuffer } from './output-buffer.ts';
 import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
+import type { ChannelEvent, Observation, ObservedEnd } from './thread/observation.ts';
+import type { ThreadChannel } from './thread/recording-thread.ts';
 
 const coalesceMs = 5;
-/** Output that waits to be encoded: from here a slice is due, from there it is encoded inside `output` (which is the brake). */
-const sliceDueBytes = 16 * 1024;
-const inlineBytes = 1024 * 1024;
+/** Output that waits to be sent: from here a turn is due, from there it is sent inside `output`. */
+const sendDueBytes = 16 * 1024;
+const sendNowBytes = 1024 * 1024;
 const maxWaitingEvents = 8192;
-/** Encoded in one turn of the event loop. */
-const sliceBytes = 256 * 1024;
-/** A write costs a few turns whatever its size, so beyond this backlog one takes more than a chunk's worth. */
+/** What the thread has not answered yet: from here on a terminal's output is taken for bulk. */
+const pressedBytes = 4 * 1024 * 1024;
+/** A write costs a few turns whatever its size, so beyond this backlog one takes more than usual. */
+const usualWriteBytes = 256 * 1024;
 const loadedBytes = 1024 * 1024;
 const loadedWriteBytes = 4 * 1024 * 1024;
 /** What an event other than output counts for against the limit of a recording. */
@@ -48,23 +50,19 @@ const signalNumbers: ReadonlyMap<string, number> = new Map([
   ['TERM', 15],
 ]);
 
-type EncodedText = { readonly text: Buffer; readonly firstMs: number; readonly lastMs: number };
-type OpenChunk = {
-  readonly number: number;
-  bytes: number;
-  openedAtMs: number;
-  firstMs: number;
-  lastMs: number;
-};
+/** What the thread made, in order: text for the spool, and segments that get no more of it. */
+type Made =
+  | { readonly kind: 'text'; readonly segment: number; readonly text: Buffer }
+  | { readonly kind: 'sealed'; readonly segment: ChunkTimes };
 
 export function startChannelRecorder(shared: RecorderShared, start: RecordingStart): ChannelRecorder {
   return new ChannelRecording(shared, start);
 }
 
 /**
- * The way of a byte: `output` copies it into the buffer; a slice, in a turn of its own, encodes it to `encoded`; the writer
- * appends that to the open chunk in the spool; a chunk that is full or old is closed, and the sealer compresses and stores it and
- * removes it from the spool. Writer and sealer are one async loop each, so order needs no locks.
+ * The way of a byte: `output` copies it into the buffer, which goes to the recording thread; what that makes of it, with secrets hidden,
+ * comes back as text; the writer appends the text to its segment in the spool; a segment that is sealed is compressed, stored, and
+ * removed from the spool. Writer and sealer are one async loop each, so order needs no locks.
  */
 class ChannelRecording implements ChannelRecorder {
   readonly #shared: RecorderShared;
@@ -72,28 +70,31 @@ class ChannelRecording implements ChannelRecorder {
   readonly #head: SpoolHead;
   readonly #prefix: string;
   readonly #maxBytes: number;
-  readonly #encoder: CastEncoder;
   readonly #buffer: OutputBuffer;
-  #encoded: EncodedText[] = [];
-  #encodedBytes = 0;
-  #chunk: OpenChunk = emptyChunk(0);
-  #closed: ChunkTimes[] = [];
+  readonly #brake: BulkBrake | undefined;
+  readonly #thread: ThreadChannel;
+  readonly #threadEnd = Promise.withResolvers<ObservedEnd | undefined>();
+  #sentBytes = 0;
+  #made: Made[] = [];
+  #madeBytes = 0;
+  #sealed: ChunkTimes[] = [];
   readonly #stored: RecordingChunk[] = [];
   #recordedBytes = 0;
   #reachedMs = 0;
   #truncated = false;
-  #closeWanted = false;
+  #settled = true;
   #fault: RecorderError | undefined;
-  #spoolFailed = false;
+  #failed = false;
   #begun: Promise<void>;
   #writing: Promise<void> | undefined;
   #sealing: Promise<void> | undefined;
-  #sliceDue = false;
+  #sendDue = false;
   #timer: NodeJS.Timeout | undefined;
   #finishing: Promise<StoredRecording> | undefined;
 
   constructor(shared: RecorderShared, start: RecordingStart) {
     const { sessionId, channel, kind, columns, rows, term, command } = start;
+    const { limits } = shared;
     const startedAtMs = Math.floor(shared.now());
     this.#shared = shared;
     this.#start = start;
@@ -108,30 +109,58 @@ class ChannelRecording implements ChannelRecorder {
       command: command?.slice(0, 4096),
     };
     this.#prefix = recordingPrefix(startedAtMs, sessionId, channel);
-    this.#maxBytes = kind === 'shell' ? shared.limits.maxShellBytes : shared.limits.maxExecBytes;
-    this.#encoder = createCastEncoder(castHeader(this.#head));
+    const isTerminal = kind === 'shell' || term !== '';
+    this.#maxBytes = isTerminal ? limits.maxShellBytes : limits.maxExecBytes;
     this.#buffer = new OutputBuffer(shared.pool, coalesceMs);
-    this.#keep(this.#encoder.header);
+    this.#brake = isTerminal ? new BulkBrake(limits) : undefined;
+    this.#thread = shared.thread.open(
+      {
+        head: this.#head,
+        commands: start.onCommand !== undefined,
+        memoryKey: shared.memoryKey,
+        segments: { outputBytes: limits.chunkBytes, ageMs: limits.chunkMs, textBytes: 4 * limits.chunkBytes },
+      },
+      {
+        observed: (observations, bytes, settled) => this.#observed(observations, bytes, settled),
+        ended: (observations, end) => {
+          this.#observed(observations, 0, true);
+          this.#threadEnd.resolve(end);
+        },
+        failed: (reason) =>
+          this.#fail(new RecorderError('thread', `${reason}; what was recorded until then is kept`)),
+      },
+    );
     this.#begun = shared.spool.begin(this.#head).catch((cause: unknown) => this.#fail(spoolError(cause)));
-    this.#arm();
   }
 
   output(data: Uint8Array, stream: 'stdout' | 'stderr'): void {
     if (!this.#recording() || data.length === 0) return;
-    const room = Math.max(0, this.#maxBytes - this.#recordedBytes);
-    const kept = data.length <= room ? data : data.subarray(0, room);
-    this.#recordedBytes += kept.length;
-    this.#buffer.appendOutput(this.#elapsedMs(), stream, kept);
-    if (kept.length < data.length) this.#truncate();
-    this.#moreToEncode();
+    const atMs = this.#elapsedMs();
+    const pressed = this.#sentBytes + this.#buffer.bytes > pressedBytes;
+    if (this.#brake === undefined || stream === 'stderr') this.#record(atMs, stream, data);
+    else this.#recordReleased(atMs, this.#brake.output(atMs, data, pressed));
+    this.#moreToSend();
+  }
+
+  input(data: Uint8Array): void {
+    if (!this.#recording() || data.length === 0 || this.#start.onCommand === undefined) return;
+    const atMs = this.#elapsedMs();
+    if (this.#brake !== undefined) this.#recordReleased(atMs, this.#brake.input());
+    this.#buffer.append(atMs, 'input', data);
+    this.#moreToSend();
   }
 
   resize(columns: number, rows: number): void {
-    this.#event({ code: 'r', columns, rows });
+    this.#event({ kind: 'resize', atMs: this.#elapsedMs(), columns, rows });
   }
 
   marker(label: string): void {
-    this.#event({ code: 'm', label });
+    this.#event({ kind: 'marker', atMs: this.#elapsedMs(), label: label.slice(0, 4096) });
+  }
+
+  pendingLine(): Promise<PendingLine> {
+    this.#send();
+    return this.#thread.pendingLine();
   }
 
   finish(exit?: RecordingExit, putOnRecord?: PutOnRecord): Promise<StoredRecording> {
@@ -139,16 +168,32 @@ class ChannelRecording implements ChannelRecorder {
     return this.#finishing;
   }
 
-  #event(event: CastInput): void {
+  #event(event: ChannelEvent): void {
     if (!this.#recording()) return;
     this.#recordedBytes += eventBytes;
-    this.#buffer.appendEvent(this.#elapsedMs(), event);
-    if (this.#recordedBytes > this.#maxBytes) this.#truncate();
-    this.#moreToEncode();
+    this.#buffer.appendEvent(event);
+    if (this.#recordedBytes > this.#maxBytes) this.#truncate(event.atMs);
+    this.#moreToSend();
+  }
+
+  #recordReleased(atMs: number, released: readonly Released[]): void {
+    for (const { omitted, data } of released) {
+      if (omitted !== undefined)
+        this.#buffer.appendEvent({ kind: 'omitted', atMs, reason: 'summarised', ...omitted });
+      this.#record(atMs, 'stdout', data);
+    }
+  }
+
+  #record(atMs: number, stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    const room = Math.max(0, this.#maxBytes - this.#recordedBytes);
+    const kept = data.length <= room ? data : data.subarray(0, room);
+    this.#recordedBytes += kept.length;
+    this.#buffer.append(atMs, stream, kept);
+    if (kept.length < data.length) this.#truncate(atMs);
   }
 
   #recording(): boolean {
-    return !this.#truncated && !this.#spoolFailed && this.#finishing === undefined;
+    return !this.#truncated && !this.#failed && this.#finishing === undefined;
   }
 
   /** Stands still while the clock is behind. */
@@ -157,129 +202,125 @@ class ChannelRecording implements ChannelRecorder {
     return this.#reachedMs;
   }
 
-  #truncate(): void {
+  #truncate(atMs: number): void {
+    if (this.#truncated) return;
     this.#truncated = true;
-    this.#buffer.appendEvent(this.#elapsedMs(), { code: 'truncated', afterBytes: this.#maxBytes });
+    this.#buffer.appendEvent({ kind: 'truncated', atMs, afterBytes: this.#maxBytes });
   }
 
-  #moreToEncode(): void {
+  #moreToSend(): void {
     const { bytes, events } = this.#buffer;
-    if (bytes >= inlineBytes || events >= maxWaitingEvents) this.#encodeSlice();
-    else if (bytes >= sliceDueBytes && !this.#sliceDue) {
-      this.#sliceDue = true;
-      setImmediate(() => this.#slice());
+    if (bytes >= sendNowBytes || events >= maxWaitingEvents) this.#send();
+    else if (bytes >= sendDueBytes && !this.#sendDue) {
+      this.#sendDue = true;
+      setImmediate(() => {
+        this.#sendDue = false;
+        this.#send();
+      });
     }
     this.#arm();
   }
 
-  #slice(): void {
-    this.#sliceDue = false;
-    this.#encodeSlice();
-    if (this.#buffer.bytes >= sliceDueBytes && !this.#spoolFailed) {
-      this.#sliceDue = true;
-      setImmediate(() => this.#slice());
+  #send(): void {
+    for (let taken = this.#buffer.takeOldest(); taken !== undefined; taken = this.#buffer.takeOldest()) {
+      if (this.#failed) continue;
+      this.#settled = false;
+      this.#sentBytes += taken.bytes;
+      this.#thread.send(taken.events, taken.bytes);
+    }
+    if (this.#sentBytes > this.#shared.limits.maxBacklogBytes)
+      this.#fail(this.#backlogError('cannot be processed'));
+  }
+
+  #observed(observations: readonly Observation[], bytes: number, settled: boolean): void {
+    this.#sentBytes -= bytes;
+    this.#settled = settled;
+    for (const observation of observations) this.#take(observation);
+    if (this.#made.length > 0) this.#write();
+  }
+
+  #take(observation: Observation): void {
+    switch (observation.kind) {
+      case 'text': {
+        const text = Buffer.from(observation.text, 'utf8');
+        this.#made.push({ kind: 'text', segment: observation.segment, text });
+        this.#madeBytes += text.length;
+        if (this.#madeBytes > this.#shared.limits.maxBacklogBytes)
+          this.#fail(this.#backlogError('cannot be written'));
+        return;
+      }
+      case 'sealed':
+        this.#made.push(observation);
+        return;
+      case 'command':
+        this.#start.onCommand?.(observation.command);
+        return;
+      case 'amended':
+        this.#start.onAmend?.(observation.amended);
     }
   }
 
-  #encodeSlice(): void {
-    const until = this.#buffer.bytes - sliceBytes;
-    while (
-      this.#buffer.takeOldest((events) => this.#encode(events)) &&
-      this.#buffer.bytes > Math.max(0, until)
+  #backlogError(what: string): RecorderError {
+    const name = recordingId(this.#start.sessionId, this.#start.channel);
+    return new RecorderError(
+      'backlog',
+      `the recording of ${name} ${what} as fast as output arrives; check the spool's disk and the processors`,
     );
-    this.#write();
   }
 
-  #encode(events: readonly TimedEvent[]): void {
-    if (this.#spoolFailed) return;
-    const firstMs = Math.max(this.#encoder.lastTimeMs, Math.round(events[0]?.atMs ?? 0));
-    let lines = '';
-    for (const { atMs, event } of events) lines += this.#encoder.encode(atMs, event);
-    this.#keep(lines, firstMs);
-  }
-
-  #keep(lines: string, firstMs = 0): void {
-    if (lines === '') return;
-    const text = Buffer.from(lines, 'utf8');
-    const lastMs = this.#encoder.lastTimeMs;
-    this.#encoded.push({ text, firstMs: Math.min(firstMs, lastMs), lastMs });
-    this.#encodedBytes += text.length;
-    if (this.#encodedBytes > this.#shared.limits.maxBacklogBytes)
-      this.#fail(
-        new RecorderError(
-          'backlog',
-          `the recording of ${recordingId(this.#start.sessionId, this.#start.channel)} cannot be written as fast as output arrives; check the spool's disk`,
-        ),
-      );
-  }
-
-  /** One timer while there is something that must not stay in memory, or a chunk open. */
+  /** One timer while there is something that must not stay in memory, or that only time brings out. */
   #arm(): void {
-    if (this.#timer !== undefined || this.#spoolFailed || this.#finishing !== undefined) return;
+    if (this.#timer !== undefined || this.#failed || this.#finishing !== undefined) return;
     this.#timer = setTimeout(() => this.#tick(), this.#shared.limits.flushMs).unref();
   }
 
   #tick(): void {
     this.#timer = undefined;
-    while (this.#buffer.takeOldest((events) => this.#encode(events)));
-    const age = this.#shared.now() - this.#chunk.openedAtMs;
-    if (this.#chunk.bytes > 0 && age >= this.#shared.limits.chunkMs) this.#closeWanted = true;
-    this.#write();
-    if (this.#chunk.bytes > 0 || this.#encoded.length > 0 || this.#writing !== undefined) this.#arm();
+    const atMs = this.#elapsedMs();
+    if (this.#brake !== undefined && this.#recording()) this.#recordReleased(atMs, this.#brake.tick(atMs));
+    this.#buffer.appendEvent({ kind: 'tick', atMs });
+    this.#send();
+    if (!this.#settled || this.#brake?.holds === true) this.#arm();
   }
 
   #write(): void {
-    if (this.#writing !== undefined || this.#spoolFailed) return;
+    if (this.#writing !== undefined || this.#failed) return;
     this.#writing = this.#writeAll()
       .catch((cause: unknown) => this.#fail(spoolError(cause)))
       .finally(() => {
         this.#writing = undefined;
         // What came between the last look and now.
-        if (this.#encoded.length > 0 || this.#closeWanted) this.#write();
+        if (this.#made.length > 0) this.#write();
       });
   }
 
   async #writeAll(): Promise<void> {
     await this.#begun;
-    while (this.#encoded.length > 0 && !this.#spoolFailed) {
-      const batch = this.#takeBatch();
-      if (this.#chunk.bytes === 0) {
-        this.#chunk.openedAtMs = this.#shared.now();
-        this.#chunk.firstMs = batch.firstMs;
+    for (let next = this.#made[0]; next !== undefined && !this.#failed; next = this.#made[0]) {
+      if (next.kind === 'sealed') {
+        this.#made.shift();
+        this.#sealed.push(next.segment);
+        this.#seal();
+      } else {
+        const text = this.#takeBatch(next.segment);
+        await this.#shared.spool.append(this.#start, next.segment, text);
+        this.#madeBytes -= text.length;
       }
-      await this.#shared.spool.append(this.#start, this.#chunk.number, batch.text);
-      this.#encodedBytes -= batch.text.length;
-      this.#chunk.bytes += batch.text.length;
-      this.#chunk.lastMs = batch.lastMs;
-      if (this.#chunk.bytes >= this.#shared.limits.chunkBytes) this.#closeChunk();
     }
-    if (this.#closeWanted) this.#closeChunk();
   }
 
-  #takeBatch(): EncodedText {
+  /** Text of one segment. */
+  #takeBatch(segment: number): Buffer {
     const taken: Buffer[] = [];
     let bytes = 0;
-    let firstMs: number | undefined;
-    let lastMs = 0;
-    const most = this.#encodedBytes > loadedBytes ? loadedWriteBytes : this.#shared.limits.chunkBytes;
-    while (bytes < most) {
-      const next = this.#encoded.shift();
-      if (next === undefined) break;
+    const most = this.#madeBytes > loadedBytes ? loadedWriteBytes : usualWriteBytes;
+    for (let next = this.#made[0]; bytes < most; next = this.#made[0]) {
+      if (next?.kind !== 'text' || next.segment !== segment) break;
+      this.#made.shift();
       taken.push(next.text);
       bytes += next.text.length;
-      firstMs ??= next.firstMs;
-      lastMs = next.lastMs;
     }
-    return { text: Buffer.concat(taken), firstMs: firstMs ?? lastMs, lastMs };
-  }
-
-  #closeChunk(): void {
-    this.#closeWanted = false;
-    if (this.#chunk.bytes === 0) return;
-    const { number, firstMs, lastMs } = this.#chunk;
-    this.#closed.push({ number, firstMs, lastMs });
-    this.#chunk = emptyChunk(number + 1);
-    this.#seal();
+    return Buffer.concat(taken);
   }
 
   #seal(): void {
@@ -288,12 +329,12 @@ class ChannelRecording implements ChannelRecorder {
       .catch((cause: unknown) => this.#report(cause instanceof RecorderError ? cause : spoolError(cause)))
       .finally(() => {
         this.#sealing = undefined;
-        if (this.#closed.length > 0) this.#seal();
+        if (this.#sealed.length > 0) this.#seal();
       });
   }
 
   async #sealAll(): Promise<void> {
-    for (let next = this.#closed.shift(); next !== undefined; next = this.#closed.shift()) {
+    for (let next = this.#sealed.shift(); next !== undefined; next = this.#sealed.shift()) {
       const times = next;
       await this.#shared.seal(async () => {
         const text = await this.#shared.spool.read(this.#start, times.number);
@@ -309,16 +350,20 @@ class ChannelRecording implements ChannelRecorder {
   ): Promise<StoredRecording> {
     clearTimeout(this.#timer);
     const endMs = this.#elapsedMs();
-    for (const event of exitEvents(exit)) this.#buffer.appendEvent(endMs, event);
-    // `finish` returns before the first byte is encoded: it is called from the relay as well.
-    do await nextTurn();
-    while (this.#buffer.takeOldest((events) => this.#encode(events)));
-    if (!this.#spoolFailed) this.#keep(this.#encoder.end(endMs), Math.round(endMs));
+    if (this.#brake !== undefined && !this.#truncated && !this.#failed)
+      this.#recordReleased(endMs, this.#brake.end());
+    for (const event of exitEvents(endMs, exit)) this.#buffer.appendEvent(event);
+    // `finish` returns before the last byte is sent: it is called from the relay as well.
+    await nextTurn();
+    this.#send();
+    if (!this.#failed) this.#thread.end(endMs);
+    const end = await this.#threadEnd.promise;
     await this.#writeRest();
-    this.#closeChunk();
     while (this.#sealing !== undefined) await this.#sealing;
     if (this.#fault !== undefined) throw this.#fault;
-    const stored = await this.#orReport(storeManifest(this.#shared.store, this.#manifest(endMs)));
+    if (end === undefined) throw new RecorderError('thread', 'the recording thread gave no end');
+    const manifest = segmentedManifest(this.#head, end, this.#stored, endMs);
+    const stored = await this.#orReport(storeManifest(this.#shared.store, manifest));
     await putOnRecord?.(stored);
     await this.#orReport(this.#shared.spool.end(this.#start));
     return stored;
@@ -335,39 +380,22 @@ class ChannelRecording implements ChannelRecorder {
   }
 
   async #writeRest(): Promise<void> {
-    while (this.#writing !== undefined || (this.#encoded.length > 0 && !this.#spoolFailed)) {
+    while (this.#writing !== undefined || (this.#made.length > 0 && !this.#failed)) {
       this.#write();
       await this.#writing;
     }
   }
 
-  #manifest(endMs: number) {
-    const { sessionId, channel, kind, startedAtMs, columns, rows } = this.#head;
-    return {
-      version: 1,
-      recordingId: recordingId(sessionId, channel),
-      sessionId,
-      channel,
-      kind,
-      startedAtMs,
-      seconds: Math.max(Math.round(endMs), this.#encoder.lastTimeMs) / 1000,
-      columns,
-      rows,
-      truncated: this.#truncated,
-      recovered: false,
-      invalidBytes: this.#encoder.invalidBytes,
-      chunks: this.#stored,
-      bytes: this.#stored.reduce((sum, chunk) => sum + chunk.bytes, 0),
-    } as const;
-  }
-
   /** Nothing more can be kept: let go of what waits. */
   #fail(error: RecorderError): void {
-    this.#spoolFailed = true;
+    if (this.#failed) return;
+    this.#failed = true;
     clearTimeout(this.#timer);
     this.#buffer.clear();
-    this.#encoded = [];
-    this.#encodedBytes = 0;
+    this.#made = [];
+    this.#madeBytes = 0;
+    this.#thread.drop();
+    this.#threadEnd.resolve(undefined);
     this.#report(error);
   }
 
@@ -378,16 +406,12 @@ class ChannelRecording implements ChannelRecorder {
   }
 }
 
-function exitEvents(exit: RecordingExit | undefined): readonly CastInput[] {
+function exitEvents(atMs: number, exit: RecordingExit | undefined): readonly ChannelEvent[] {
   if (exit === undefined) return [];
-  if (exit.kind === 'status') return [{ code: 'x', status: exit.status }];
-  const marker = { code: 'm', label: `ended by signal ${exit.signal.slice(0, 64)}` } as const;
+  if (exit.kind === 'status') return [{ kind: 'exit', atMs, status: exit.status }];
+  const marker = { kind: 'marker', atMs, label: `ended by signal ${exit.signal.slice(0, 64)}` } as const;
   const number = signalNumbers.get(exit.signal);
-  return number === undefined ? [marker] : [marker, { code: 'x', status: 128 + number }];
-}
-
-function emptyChunk(number: number): OpenChunk {
-  return { number, bytes: 0, openedAtMs: 0, firstMs: 0, lastMs: 0 };
+  return number === undefined ? [marker] : [marker, { kind: 'exit', atMs, status: 128 + number }];
 }
 
 function spoolError(cause: unknown): RecorderError {

@@ -1,2 +1,8 @@
-export { type ChannelRecorder, createRecorder, type Recorder, type RecordingExit } from './recorder.ts';
+export {
+  type ChannelRecorder,
+  createRecorder,
+  type Recorder,
+  type RecordingExit,
+  type RecordingStart,
+} from './recorder.ts';
 export { recoverRecordings } from './recover-recordings.ts';

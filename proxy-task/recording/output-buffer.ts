@@ -1,10 +1,11 @@
-import type { CastInput, OutputStream } from '#core/recording';
+import type { OutputStream } from '#core/recording';
+import type { ChannelEvent } from './thread/observation.ts';
 
-/** An event and when it happened, in milliseconds since the start. */
-export type TimedEvent = { readonly atMs: number; readonly event: CastInput };
-
-/** Blocks for bytes on their way to the encoder, shared by all channels, so that a channel without output holds none. */
+/** Blocks for bytes on their way to the recording thread, shared by all channels, so that a channel without output holds none. */
 export type BlockPool = { take(): Buffer; give(block: Buffer): void };
+
+/** Events in order, whose data is theirs alone, and may be given away. */
+export type TakenEvents = { readonly events: readonly ChannelEvent[]; readonly bytes: number };
 
 const blockBytes = 16 * 1024;
 const maxFreeBlocks = 128;
@@ -19,17 +20,18 @@ export function createBlockPool(): BlockPool {
   };
 }
 
-type OutputEvent = { kind: 'output'; atMs: number; stream: OutputStream; start: number; end: number };
+type Source = OutputStream | 'input';
+type DataEvent = { kind: 'data'; atMs: number; source: Source; start: number; end: number };
 type Filling = {
   readonly block: Buffer;
   used: number;
-  readonly events: (OutputEvent | ({ kind: 'event' } & TimedEvent))[];
+  readonly events: (DataEvent | { readonly kind: 'event'; readonly event: ChannelEvent })[];
 };
 
 const maxEventsPerBlock = 4096;
 
 /**
- * Output from the relay's hot path: each byte is copied once, into a block. Output of one stream within `coalesceMs` of an event's
+ * Data from the relay's hot path: each byte is copied once, into a block. Data of one source within `coalesceMs` of an event's
  * first byte joins that event.
  */
 export class OutputBuffer {
@@ -53,7 +55,7 @@ export class OutputBuffer {
     return this.#events;
   }
 
-  appendOutput(atMs: number, stream: OutputStream, data: Uint8Array): void {
+  append(atMs: number, source: Source, data: Uint8Array): void {
     let from = 0;
     while (from < data.length) {
       const filling = this.#room();
@@ -64,10 +66,10 @@ export class OutputBuffer {
         used,
       );
       const last = events.at(-1);
-      if (last?.kind === 'output' && last.stream === stream && atMs - last.atMs < this.#coalesceMs)
+      if (last?.kind === 'data' && last.source === source && atMs - last.atMs < this.#coalesceMs)
         last.end += length;
       else {
-        events.push({ kind: 'output', atMs, stream, start: used, end: used + length });
+        events.push({ kind: 'data', atMs, source, start: used, end: used + length });
         this.#events += 1;
       }
       filling.used += length;
@@ -76,21 +78,24 @@ export class OutputBuffer {
     }
   }
 
-  appendEvent(atMs: number, event: CastInput): void {
-    this.#room().events.push({ kind: 'event', atMs, event });
+  appendEvent(event: ChannelEvent): void {
+    this.#room().events.push({ kind: 'event', event });
     this.#events += 1;
   }
 
-  /** Hands over the oldest events, at most a block's; their data is gone when `use` returns. False where there were none. */
-  takeOldest(use: (events: readonly TimedEvent[]) => void): boolean {
+  /** Hands over the oldest events, at most a block's. Undefined where there were none. */
+  takeOldest(): TakenEvents | undefined {
     const oldest = this.#filled.shift() ?? this.#current;
-    if (oldest === undefined) return false;
+    if (oldest === undefined) return undefined;
     if (oldest === this.#current) this.#current = undefined;
-    this.#bytes -= oldest.used;
-    this.#events -= oldest.events.length;
-    use(oldest.events.map((event) => timedEvent(oldest.block, event)));
-    this.#pool.give(oldest.block);
-    return true;
+    const { block, used, events } = oldest;
+    this.#bytes -= used;
+    this.#events -= events.length;
+    // A block that is full goes with its events; of one that is not, they get what they need.
+    const isFull = used > blockBytes / 2;
+    const data = isFull ? block : Uint8Array.from(block.subarray(0, used));
+    if (!isFull) this.#pool.give(block);
+    return { events: events.map((event) => channelEvent(data, event)), bytes: used };
   }
 
   clear(): void {
@@ -112,8 +117,9 @@ export class OutputBuffer {
   }
 }
 
-function timedEvent(block: Buffer, event: Filling['events'][number]): TimedEvent {
-  if (event.kind === 'event') return event;
+function channelEvent(block: Uint8Array, event: Filling['events'][number]): ChannelEvent {
+  if (event.kind === 'event') return event.event;
+  const { atMs, source } = event;
   const data = block.subarray(event.start, event.end);
-  return { atMs: event.atMs, event: { code: 'o', stream: event.stream, data } };
+  return source === 'input' ? { kind: 'input', atMs, data } : { kind: 'output', atMs, stream: source, data };
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { BlobStore, SessionId } from '#core/contract';
 import {
   type ChannelName,
@@ -9,15 +10,23 @@ import {
   type StoredRecording,
   terminalSize,
 } from '#core/recording';
+import type { PendingLine } from '#core/terminal';
+import type { BulkLimits } from './bulk-brake.ts';
 import { startChannelRecorder } from './channel-recorder.ts';
 import { type BlockPool, createBlockPool } from './output-buffer.ts';
 import { openSpool } from './spool.ts';
+import type { AmendedCommand, ObservedCommand, RedactionSettings } from './thread/observation.ts';
+import { createRecordingThread, type RecordingThread } from './thread/recording-thread.ts';
 
 export type RecorderOptions = {
   readonly store: BlobStore;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly limits?: Partial<RecorderLimits>;
+  /** What is hidden before anything is written; the product's own rules where absent. */
+  readonly redaction?: RedactionSettings;
+  /** The recording thread's module where it is not in its place, as in a bundle. */
+  readonly threadModule?: string | undefined;
 } & (
   | {
       /** Of this process alone; made 0700. */
@@ -26,9 +35,10 @@ export type RecorderOptions = {
   | { readonly spool: Spool }
 );
 
-export type RecorderLimits = {
-  /** Output bytes recorded of a shell; what comes after is not, and the recording says so. */
+export type RecorderLimits = BulkLimits & {
+  /** Output bytes recorded of a terminal; what comes after is not, and the recording says so. */
   readonly maxShellBytes: number;
+  /** The same of a command without one. */
   readonly maxExecBytes: number;
   /** A chunk is closed and stored when it has at least this many bytes of text, or is this old. */
   readonly chunkBytes: number;
@@ -51,6 +61,9 @@ export type RecordingStart = {
   /** '' where there is no terminal. */
   readonly term: string;
   readonly command?: string;
+  /** A line was accepted on the terminal. Where absent nobody reads commands off it. */
+  readonly onCommand?: (command: ObservedCommand) => void;
+  readonly onAmend?: (amended: AmendedCommand) => void;
   /** Called once, at the first fault: what the channel shows from now on may not be recorded. */
   readonly onFault: (error: RecorderError) => void;
 };
@@ -64,6 +77,10 @@ export type RecordingExit =
 export interface ChannelRecorder {
   /** `data` may be reused when it returns. */
   output(data: Uint8Array, stream: OutputStream): void;
+  /** What the client sent, which is never recorded: commands are found by it. `data` may be reused when it returns. */
+  input(data: Uint8Array): void;
+  /** The line that would run if it were accepted now. Rejects where the recording has failed or ended. */
+  pendingLine(): Promise<PendingLine>;
   resize(columns: number, rows: number): void;
   marker(label: string): void;
   /**
@@ -83,6 +100,9 @@ export type RecorderShared = {
   readonly store: BlobStore;
   readonly spool: Spool;
   readonly pool: BlockPool;
+  readonly thread: RecordingThread;
+  /** Under it, secrets that were found are remembered while a channel is open. */
+  readonly memoryKey: Uint8Array;
   readonly now: () => number;
   readonly limits: RecorderLimits;
   /** Runs at most `maxSealing` at once. */
@@ -90,11 +110,13 @@ export type RecorderShared = {
 };
 
 const defaultLimits: RecorderLimits = {
-  maxShellBytes: 64 * 1024 * 1024,
+  maxShellBytes: 1024 * 1024 * 1024,
   maxExecBytes: 1024 * 1024,
+  bulkBytes: 1024 * 1024,
+  bulkBytesPerTick: 256 * 1024,
   chunkBytes: 256 * 1024,
   chunkMs: 10_000,
-  flushMs: 1000,
+  flushMs: 100,
   maxBacklogBytes: 32 * 1024 * 1024,
   maxSealing: 4,
 };
@@ -106,7 +128,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
     store: options.store,
     spool: 'spool' in options ? options.spool : openSpool(options.spoolDirectory),
     pool: createBlockPool(),
+    thread: createRecordingThread({
+      module: options.threadModule,
+      redaction: options.redaction ?? { defaults: true, rules: [] },
+    }),
     now: options.now,
+    memoryKey: randomBytes(32),
     limits,
     seal: limited(limits.maxSealing),
   };

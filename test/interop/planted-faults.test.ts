@@ -37,6 +37,8 @@ function faulty(parts: GatewayParts): GatewayParts {
         return {
           resize: (columns, rows) => channel.resize(columns, rows),
           marker: (label) => channel.marker(label),
+          input: (data) => channel.input(data),
+          pendingLine: () => channel.pendingLine(),
           output(data, stream) {
             if (at('tap-throws')) throw new Error('planted in a tap');
             channel.output(data, stream);

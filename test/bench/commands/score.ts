@@ -1,6 +1,10 @@
 /** What a shell's own hooks say ran. Optional lines neither help nor harm; `alt` are other spellings that are right. */
 export type Truth = {
-  readonly commands: readonly { readonly text: string; readonly optional?: boolean; readonly alt?: readonly string[] }[];
+  readonly commands: readonly {
+    readonly text: string;
+    readonly optional?: boolean;
+    readonly alt?: readonly string[];
+  }[];
   readonly secrets: readonly string[];
 };
 
@@ -42,10 +46,17 @@ export function score(truth: Truth, told: readonly string[], output: string): Sc
   };
 }
 
-export type Total = { readonly scenarios: number; readonly perfect: number; readonly precision: number; readonly recall: number; readonly leaks: number };
+export type Total = {
+  readonly scenarios: number;
+  readonly perfect: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly leaks: number;
+};
 
 export function total(scores: readonly Score[]): Total {
-  const sum = (of: (score: Score) => number): number => scores.reduce((before, score) => before + of(score), 0);
+  const sum = (of: (score: Score) => number): number =>
+    scores.reduce((before, score) => before + of(score), 0);
   const [told, wanted] = [sum(({ told }) => told), sum(({ wanted }) => wanted)];
   return {
     scenarios: scores.length,

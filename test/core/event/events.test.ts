@@ -46,6 +46,12 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
     validToMs: atMs + 60_000,
   }),
   DenyAccess: event.denyAccess(sessionFacts, atMs, refused),
+  AmendCommand: event.amendCommand(sessionFacts, atMs, {
+    channelId: 'c1',
+    number: 3,
+    command: 'for i in 1 2\ndo echo $i; done',
+    aborted: false,
+  }),
   ExecuteCommand: event.executeCommand(sessionFacts, atMs, {
     command: Buffer.from('id'),
     commandSource: 'exec',

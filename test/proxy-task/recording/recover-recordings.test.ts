@@ -65,7 +65,7 @@ describe('recoverRecordings', () => {
     expect(await recover(store, spoolDirectory)).toEqual({ recovered: [], faults: [] });
   });
 
-  it('completes what a killed gateway was recording, to within its last flush', async () => {
+  it('completes what a killed gateway was recording, to within two seconds', async () => {
     const { spoolDirectory, store, lake } = folders();
     const script = fileURLToPath(new URL('record-until-killed.ts', import.meta.url));
     const child = spawn(process.execPath, [script, lake, spoolDirectory], {
@@ -75,7 +75,7 @@ describe('recoverRecordings', () => {
     const progress = createInterface(child.stdout).on('line', (line) => {
       reached = Number(line);
     });
-    await vi.waitFor(() => expect(reached).toBeGreaterThanOrEqual(300), { timeout: 20_000, interval: 5 });
+    await vi.waitFor(() => expect(reached).toBeGreaterThanOrEqual(3000), { timeout: 25_000, interval: 5 });
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
@@ -88,7 +88,8 @@ describe('recoverRecordings', () => {
     const { text, manifest } = await readRecording(store, recovered[0]?.key ?? '');
     const lines = text.split('\r\n');
     expect(lines.slice(0, -1)).toEqual(lines.slice(0, -1).map((_line, index) => `line ${index}`));
-    expect(lines.length).toBeGreaterThan(200);
+    // A line takes a millisecond at least.
+    expect(lines.length).toBeGreaterThan(reached - 2000);
     expect(manifest).toMatchObject({ recovered: true, truncated: false, kind: 'shell', columns: 80 });
     expect(manifest.chunks.length).toBeGreaterThan(1);
     expect(readdirSync(join(spoolDirectory, 'recordings'))).toEqual([]);

@@ -1,0 +1,114 @@
+import type {
+  OmissionReason,
+  OutputStream,
+  RecordingManifest,
+  SegmentStep,
+  SpoolHead,
+} from '#core/recording';
+import type { RedactionRule } from '#core/redaction';
+import type { CommandConfidence, CommandKind, PendingLine } from '#core/terminal';
+
+/** What a channel did, in order. Times are milliseconds since its start; `data` of one message are parts of one buffer. */
+export type ChannelEvent =
+  | {
+      readonly kind: 'output';
+      readonly atMs: number;
+      readonly stream: OutputStream;
+      readonly data: Uint8Array;
+    }
+  /** What the client sent: for the command log, never recorded. */
+  | { readonly kind: 'input'; readonly atMs: number; readonly data: Uint8Array }
+  | { readonly kind: 'resize'; readonly atMs: number; readonly columns: number; readonly rows: number }
+  | { readonly kind: 'marker'; readonly atMs: number; readonly label: string }
+  | { readonly kind: 'exit'; readonly atMs: number; readonly status: number }
+  | { readonly kind: 'truncated'; readonly atMs: number; readonly afterBytes: number }
+  | {
+      readonly kind: 'omitted';
+      readonly atMs: number;
+      readonly reason: OmissionReason;
+      readonly fromMs: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'tick'; readonly atMs: number };
+
+/** A line that an interactive shell or a program on its terminal was given, secrets hidden. */
+export type ObservedCommand = {
+  /** Counts from 1 within the channel. */
+  readonly number: number;
+  /** When its accept key was pressed: since the start of the recording. */
+  readonly offsetMs: number;
+  readonly text: string;
+  readonly kind: CommandKind;
+  readonly confidence: CommandConfidence;
+  readonly prompt: string;
+};
+
+/** What was learnt of a command after it was told. */
+export type AmendedCommand = { readonly number: number; readonly text: string; readonly aborted: boolean };
+
+/** What came of it, in order. */
+export type Observation =
+  | SegmentStep
+  | { readonly kind: 'command'; readonly command: ObservedCommand }
+  | { readonly kind: 'amended'; readonly amended: AmendedCommand };
+
+export type ChannelStart = {
+  readonly head: SpoolHead;
+  /** Whether commands are read off the screen. */
+  readonly commands: boolean;
+  /** Under it, secrets that were found are remembered. */
+  readonly memoryKey: Uint8Array;
+  readonly segments: { readonly outputBytes: number; readonly ageMs: number; readonly textBytes: number };
+};
+
+/** What the manifest says beside the chunks. */
+export type ObservedEnd = {
+  readonly summary: Required<Pick<RecordingManifest, 'markers' | 'omissions'>>;
+  readonly invalidBytes: number;
+  readonly lastTimeMs: number;
+  readonly redactions: Readonly<Record<string, number>>;
+};
+
+export type RedactionSettings = { readonly defaults: boolean; readonly rules: readonly RedactionRule[] };
+
+/** What the thread is started with. */
+export type ThreadSettings = { readonly redaction: RedactionSettings };
+
+/** From the gateway's thread. */
+export type ToThread =
+  | ({ readonly kind: 'open'; readonly id: number } & ChannelStart)
+  | {
+      readonly kind: 'events';
+      readonly id: number;
+      readonly bytes: number;
+      readonly events: readonly ChannelEvent[];
+    }
+  | { readonly kind: 'pending-line'; readonly id: number; readonly question: number }
+  | { readonly kind: 'end'; readonly id: number; readonly atMs: number }
+  /** Forgets the channel: its recording failed. */
+  | { readonly kind: 'drop'; readonly id: number };
+
+/** From the recording thread. */
+export type FromThread =
+  | {
+      readonly kind: 'observed';
+      readonly id: number;
+      /** Of the events that this answers. */
+      readonly bytes: number;
+      readonly observations: readonly Observation[];
+      /** Nothing is held back: no tick is needed until more comes. */
+      readonly settled: boolean;
+    }
+  | {
+      readonly kind: 'pending-line';
+      readonly id: number;
+      readonly question: number;
+      readonly line: PendingLine;
+    }
+  | {
+      readonly kind: 'ended';
+      readonly id: number;
+      readonly observations: readonly Observation[];
+      readonly end: ObservedEnd;
+    }
+  | { readonly kind: 'fault'; readonly id: number; readonly reason: string };

@@ -1,0 +1,148 @@
+import { Worker } from 'node:worker_threads';
+import type { PendingLine } from '#core/terminal';
+import type {
+  ChannelEvent,
+  ChannelStart,
+  FromThread,
+  Observation,
+  ObservedEnd,
+  RedactionSettings,
+  ThreadSettings,
+  ToThread,
+} from './observation.ts';
+
+/** What a channel's recording hears from the thread. */
+export type ThreadListener = {
+  /** `bytes` of the events that this answers are no longer on their way. */
+  observed(observations: readonly Observation[], bytes: number, settled: boolean): void;
+  ended(observations: readonly Observation[], end: ObservedEnd): void;
+  /** Nothing more comes of this channel. */
+  failed(reason: string): void;
+};
+
+/** One channel's way to the thread and back. */
+export type ThreadChannel = {
+  send(events: readonly ChannelEvent[], bytes: number): void;
+  /** The line that would run if it were accepted now, after everything that was sent. Rejects where the thread is gone. */
+  pendingLine(): Promise<PendingLine>;
+  end(atMs: number): void;
+  drop(): void;
+};
+
+export type RecordingThread = {
+  open(start: ChannelStart, listener: ThreadListener): ThreadChannel;
+};
+
+type Open = {
+  readonly listener: ThreadListener;
+  readonly questions: Map<number, { resolve(line: PendingLine): void; reject(error: Error): void }>;
+};
+
+/**
+ * The thread that emulates, redacts and cuts recordings: one for a gateway process, started with the first channel and anew after
+ * a crash, which costs the recordings that were open.
+ */
+export function createRecordingThread(options: {
+  /** The thread's module where it is not beside this one, as in a bundle. */
+  readonly module?: string | undefined;
+  readonly redaction: RedactionSettings;
+}): RecordingThread {
+  const module = options.module ?? new URL('./thread-main.ts', import.meta.url);
+  const settings: ThreadSettings = { redaction: options.redaction };
+  const channels = new Map<number, Open>();
+  let worker: Worker | undefined;
+  let nextId = 1;
+  let nextQuestion = 1;
+
+  function running(): Worker {
+    if (worker !== undefined) return worker;
+    const fresh = new Worker(module, { workerData: settings, name: 'recording', stdin: false });
+    fresh.on('message', take);
+    fresh.on('error', (error) => gone(fresh, `the recording thread has failed: ${error.message}`));
+    fresh.on('exit', (code) => gone(fresh, `the recording thread has ended with code ${code}`));
+    worker = fresh;
+    return fresh;
+  }
+
+  function gone(which: Worker, reason: string): void {
+    if (worker !== which) return;
+    worker = undefined;
+    for (const id of [...channels.keys()]) fail(id, reason);
+  }
+
+  function fail(id: number, reason: string): void {
+    const open = channels.get(id);
+    if (open === undefined) return;
+    forget(id);
+    for (const { reject } of open.questions.values()) reject(new Error(reason));
+    open.listener.failed(reason);
+  }
+
+  /** A thread with nothing to do keeps no process alive. */
+  function forget(id: number): void {
+    channels.delete(id);
+    if (channels.size === 0) worker?.unref();
+  }
+
+  function take(message: FromThread): void {
+    const { id } = message;
+    const open = channels.get(id);
+    if (open === undefined) return;
+    switch (message.kind) {
+      case 'observed':
+        return open.listener.observed(message.observations, message.bytes, message.settled);
+      case 'pending-line':
+        open.questions.get(message.question)?.resolve(message.line);
+        open.questions.delete(message.question);
+        return;
+      case 'ended':
+        forget(id);
+        return open.listener.ended(message.observations, message.end);
+      case 'fault':
+        return fail(id, message.reason);
+    }
+  }
+
+  return {
+    open(start, listener) {
+      const id = nextId;
+      nextId += 1;
+      const thread = running();
+      const open: Open = { listener, questions: new Map() };
+      channels.set(id, open);
+      thread.ref();
+      const post = (message: ToThread, moved: readonly ArrayBuffer[] = []): void => {
+        // One that is gone has told its channels.
+        if (channels.has(id)) thread.postMessage(message, [...moved]);
+      };
+      post({ kind: 'open', id, ...start });
+      return {
+        send: (events, bytes) => post({ kind: 'events', id, bytes, events }, buffersOf(events)),
+        pendingLine: () =>
+          new Promise((resolve, reject) => {
+            if (!channels.has(id)) {
+              reject(new Error('the recording of this channel has ended'));
+              return;
+            }
+            const question = nextQuestion;
+            nextQuestion += 1;
+            open.questions.set(question, { resolve, reject });
+            post({ kind: 'pending-line', id, question });
+          }),
+        end: (atMs) => post({ kind: 'end', id, atMs }),
+        drop() {
+          post({ kind: 'drop', id });
+          forget(id);
+        },
+      };
+    },
+  };
+}
+
+/** Data is given away, not copied once more. */
+function buffersOf(events: readonly ChannelEvent[]): readonly ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const event of events)
+    if ('data' in event && event.data.buffer instanceof ArrayBuffer) buffers.add(event.data.buffer);
+  return [...buffers];
+}

@@ -1,0 +1,58 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { compileRules, type RuleSet } from '#core/redaction';
+import { type ChannelObserver, observeChannel } from './channel-observer.ts';
+import type { FromThread, Observation, ThreadSettings, ToThread } from './observation.ts';
+
+/** The recording thread: emulation, redaction and the cutting of recordings, away from the thread that relays. */
+function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
+  const channels = new Map<number, ChannelObserver>();
+  const tell = (message: FromThread): void => port.postMessage(message);
+
+  function answer(channel: ChannelObserver, message: ToThread & { readonly kind: 'events' }): void {
+    const observations: Observation[] = [];
+    for (const event of message.events) observations.push(...channel.take(event));
+    const { id, bytes } = message;
+    tell({ kind: 'observed', id, bytes, observations, settled: channel.settled });
+  }
+
+  function drop(id: number): void {
+    channels.get(id)?.close();
+    channels.delete(id);
+  }
+
+  function take(message: ToThread): void {
+    const { id } = message;
+    if (message.kind === 'open') {
+      channels.set(id, observeChannel(message, rules));
+      return;
+    }
+    const channel = channels.get(id);
+    if (channel === undefined) return;
+    switch (message.kind) {
+      case 'events':
+        return answer(channel, message);
+      case 'pending-line':
+        return tell({ ...message, line: channel.pendingLine() });
+      case 'end':
+        tell({ kind: 'ended', id, ...channel.end(message.atMs) });
+        return drop(id);
+      case 'drop':
+        return drop(id);
+    }
+  }
+
+  port.on('message', (message: ToThread) => {
+    try {
+      take(message);
+    } catch (error) {
+      // What one channel showed costs that channel's recording only.
+      const reason = error instanceof Error ? error.message : String(error);
+      drop(message.id);
+      tell({ kind: 'fault', id: message.id, reason });
+    }
+  });
+}
+
+// What it is started with was made by the process it is a part of.
+const settings: ThreadSettings = workerData;
+if (parentPort !== null) serve(parentPort, compileRules(settings.redaction));
