@@ -91,7 +91,7 @@ async function playRecording(
     idleLimitSeconds: options.idleLimit,
     startAtSeconds: at,
     screen: snapshot.screen,
-    restoresTerminal: Boolean(stdout.isTTY),
+    isPiped: !stdout.isTTY,
     sleep: (ms) => sleep(ms, undefined, { signal }),
     async write(text) {
       if (!stdout.write(text)) await once(stdout, 'drain', { signal });

@@ -38,7 +38,7 @@ export type SegmentBuilder = {
   readonly lastTimeMs: number;
 };
 
-export const defaultSegmentLimits: SegmentLimits = {
+const defaultSegmentLimits: SegmentLimits = {
   outputBytes: 256 * 1024,
   ageMs: 10_000,
   textBytes: 1024 * 1024,

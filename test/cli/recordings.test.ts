@@ -85,9 +85,10 @@ describe('play and export', () => {
     const copy = join(temporaryFolder(), 'data');
     cpSync(stack.data.root, copy, { recursive: true });
     const recordings = join(copy, 'lake', 'recordings');
-    const [name = ''] = readdirSync(recordings, { recursive: true, encoding: 'utf8' }).filter(
-      (path) => path.includes(shell) && path.endsWith('.cast.gz'),
-    );
+    const name =
+      readdirSync(recordings, { recursive: true, encoding: 'utf8' }).find(
+        (path) => path.includes(shell) && path.endsWith('.cast.gz'),
+      ) ?? '';
     chmodSync(join(recordings, name), 0o600);
     writeFileSync(join(recordings, name), gzipSync('changed'));
 
