@@ -4,7 +4,6 @@ import { userInfo } from 'node:os';
 import { Command, Option } from 'commander';
 import { exportEvidence } from '#core/event';
 import { openRecordingAt } from '#core/recording';
-import { exportCast, exportText, htmlPage, playerSource, screenSegments } from '#core/replay';
 import { CliError } from './cli-error.ts';
 import {
   type CommandContext,
@@ -98,6 +97,8 @@ async function exported(
   at: number,
   { format, idleLimit }: Options,
 ): Promise<AsyncIterable<string>> {
+  // With the terminal emulator, which no other command needs and a gateway would keep in memory.
+  const { exportCast, exportText, htmlPage, playerSource, screenSegments } = await import('#core/replay');
   if (format === 'html') {
     const segments = screenSegments(store, key, manifest);
     const source = playerSource(segments, { seconds: manifest.seconds, idleLimitSeconds: idleLimit });

@@ -79,19 +79,19 @@ async function playRecording(
 ): Promise<void> {
   const { store, key, manifest } = recording;
   const { stdout } = process;
+  const { snapshot, events } = await openRecordingAt(store, key, manifest, at);
   output.note(
     `${manifest.sessionId} ${manifest.channel}: ${manifest.kind}, ${manifest.columns}x${manifest.rows}, ${manifest.seconds.toFixed(1)} s, from ${new Date(manifest.startedAtMs).toISOString()}`,
   );
   if (stdout.isTTY && (stdout.columns < manifest.columns || stdout.rows < manifest.rows))
     output.note(`this terminal is smaller (${stdout.columns}x${stdout.rows}); lines may wrap differently`);
   const speed = options.speed ?? (stdout.isTTY ? 1 : 0);
-  const { snapshot, events } = await openRecordingAt(store, key, manifest, at);
   await play(events, {
     speed: speed === 0 ? Infinity : speed,
     idleLimitSeconds: options.idleLimit,
     startAtSeconds: at,
     screen: snapshot.screen,
-    restoresTerminal: stdout.isTTY,
+    isPiped: !stdout.isTTY,
     sleep: (ms) => sleep(ms, undefined, { signal }),
     async write(text) {
       if (!stdout.write(text)) await once(stdout, 'drain', { signal });

@@ -4,7 +4,10 @@ import type { PlayerFiles } from '#core/replay';
 
 /** The player's published bundle, as package.json pins it. */
 export async function readPlayerFiles(): Promise<PlayerFiles> {
-  const read = (name: string): Promise<string> =>
-    readFile(fileURLToPath(import.meta.resolve(`asciinema-player/dist/bundle/${name}`)), 'utf8');
-  return { script: await read('asciinema-player.min.js'), style: await read('asciinema-player.css') };
+  const script = import.meta.resolve('asciinema-player/dist/bundle/asciinema-player.min.js');
+  const style = import.meta.resolve('asciinema-player/dist/bundle/asciinema-player.css');
+  return {
+    script: await readFile(fileURLToPath(script), 'utf8'),
+    style: await readFile(fileURLToPath(style), 'utf8'),
+  };
 }

@@ -36,7 +36,6 @@ export type { RecordingSummary } from './recording-summary.ts';
 export { recoverSpooledRecordings, type SpoolRecovery } from './recover-recordings.ts';
 export {
   createSegmentBuilder,
-  defaultSegmentLimits,
   type SegmentBuilder,
   type SegmentLimits,
   type SegmentStep,

@@ -10,8 +10,8 @@ export type PlayOptions = {
   readonly startAtSeconds?: number;
   /** The screen before the first event, as output that draws it. */
   readonly screen?: string;
-  /** False where the output goes to no terminal, so that there is nothing to put back. */
-  readonly restoresTerminal?: boolean;
+  /** The output goes to no terminal, so there is none to put back. */
+  readonly isPiped?: boolean;
   /** A rejection ends the playback, after the terminal was put back. */
   readonly sleep: (ms: number) => Promise<void>;
   readonly write: (text: string) => void | Promise<void>;
@@ -36,6 +36,6 @@ export async function play(events: AsyncIterable<CastEvent>, options: PlayOption
       if (shown !== '') await options.write(shown);
     }
   } finally {
-    if (options.restoresTerminal !== false) await options.write(filter.end());
+    if (options.isPiped !== true) await options.write(filter.end());
   }
 }

@@ -38,7 +38,7 @@ export type SegmentBuilder = {
   readonly lastTimeMs: number;
 };
 
-export const defaultSegmentLimits: SegmentLimits = {
+const defaultSegmentLimits: SegmentLimits = {
   outputBytes: 256 * 1024,
   ageMs: 10_000,
   textBytes: 1024 * 1024,
@@ -83,8 +83,9 @@ export function createSegmentBuilder(
   const isOld = (atMs: number): boolean => open !== undefined && atMs - open.firstMs >= limits.ageMs;
   const snapshotLine = (baseMs: number): string => {
     if (size.columns * size.rows > maxSnapshotCells && next > 0) return '';
-    const screen = next === 0 ? '' : terminal.snapshot() + tracker.unfinished();
-    return encodeSnapshotLine({ baseMs, ...size, screen }) ?? '';
+    const drawn = next === 0 ? '' : terminal.snapshot();
+    if (drawn === undefined) return '';
+    return encodeSnapshotLine({ baseMs, ...size, screen: drawn + tracker.unfinished() }) ?? '';
   };
   /** The screen is drawn before the first event of a segment changes it. */
   const begin = (baseMs: number): { readonly text: string; readonly segment: OpenSegment } => {

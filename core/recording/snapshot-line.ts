@@ -11,7 +11,7 @@ export type Snapshot = {
 };
 
 /** A larger one is left out, and the segment is opened from the one before. */
-export const maxSnapshotBytes = 512 * 1024;
+const maxSnapshotBytes = 512 * 1024;
 
 const prefix = '# snapshot ';
 const side = z.number().int().min(1).max(65535);

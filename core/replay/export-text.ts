@@ -21,7 +21,7 @@ function lineText(text: RenderedText): string {
 }
 
 /** `h:mm:ss`. */
-export function clockText(seconds: number): string {
+function clockText(seconds: number): string {
   const whole = Math.floor(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');

@@ -15,7 +15,7 @@ export type RenderLimits = {
   readonly maxLineLength: number;
 };
 
-export const defaultRenderLimits: RenderLimits = { maxLines: 1_000_000, maxLineLength: 4096 };
+const defaultRenderLimits: RenderLimits = { maxLines: 1_000_000, maxLineLength: 4096 };
 
 /** Recorded time, and output, after which a full-screen program is looked at again. */
 const screenEverySeconds = 10;

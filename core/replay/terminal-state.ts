@@ -4,7 +4,8 @@ import { ReplayError } from './replay-error.ts';
 import { cursorText, rowsText, type Style, styleParameters, styleText } from './screen-text.ts';
 
 /** An emulated terminal whose screen can also be read. */
-export type EmulatedTerminal = TerminalState & {
+export type EmulatedTerminal = Omit<TerminalState, 'snapshot'> & {
+  snapshot(): string;
   readonly terminal: Terminal;
   dispose(): void;
 };

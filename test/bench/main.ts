@@ -9,6 +9,7 @@ import { hostile } from './hostile.ts';
 import { keystrokes } from './keystrokes.ts';
 import { memory, memory10k } from './memory.ts';
 import { million } from './million.ts';
+import { opening } from './opening.ts';
 import { queryable } from './queryable.ts';
 import { revocation } from './revocation.ts';
 import { sessionStarts } from './session-starts.ts';
@@ -25,6 +26,7 @@ const families: readonly Family[] = [
   memory,
   revocation,
   queryable,
+  opening,
   coldStart,
   workerStarts,
   hostile,

@@ -15,7 +15,7 @@ import {
 import { createTerminalState } from '../../core/replay/index.ts';
 import { createMemoryBlobStore, type MemoryBlobStore } from './memory-blob-store.ts';
 
-export const recordedSession: SessionId = sessionId('s-0123456789abcdef0123456789abcdef');
+const recordedSession: SessionId = sessionId('s-0123456789abcdef0123456789abcdef');
 
 export const recordedHead: SpoolHead = {
   sessionId: recordedSession,

@@ -40,6 +40,25 @@ describe('play', () => {
     expect(await played({ speed: Infinity })).toEqual(['one', 'two', 'three']);
   });
 
+  it('shows the screen it begins with first, filtered', async () => {
+    const seen = await played({ screen: '\u001b[31mscreen\u001b[6n', startAtSeconds: 62 });
+
+    expect(seen).toEqual(['\u001b[31mscreen', 'one', 'two', 'three']);
+  });
+
+  it('puts no terminal back where the output goes to none', async () => {
+    const written: string[] = [];
+
+    await play(recorded(), {
+      speed: Infinity,
+      isPiped: true,
+      sleep: async () => {},
+      write: (text) => void written.push(text),
+    });
+
+    expect(written).toEqual(['one', 'two', 'three']);
+  });
+
   it('puts the terminal back also where playing is broken off', async () => {
     const written: string[] = [];
     const playing = play(recorded(), {

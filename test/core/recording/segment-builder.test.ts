@@ -152,4 +152,15 @@ describe('a segmented recording', () => {
 
     expect(manifest.chunks.at(-1)?.snapshotBytes).toBe(0);
   });
+
+  it('goes on without a snapshot where the screen is not known', () => {
+    const screen: TerminalState = { write: () => {}, resize: () => {}, snapshot: () => undefined };
+    const builder = createSegmentBuilder(recordedHead, screen);
+    const output = { code: 'o', stream: 'stdout', data: Buffer.from('x') } as const;
+    builder.push(0, output);
+
+    const steps = builder.push(10_000, output);
+
+    expect(steps.at(-1)).toEqual({ kind: 'text', segment: 1, text: '[10.000, "o", "x"]\n' });
+  });
 });

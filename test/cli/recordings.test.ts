@@ -1,0 +1,100 @@
+import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cellText } from '../../cli/output.ts';
+import { sshtrail } from '../support/command-line.ts';
+import type { Finished } from '../support/run.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+let stack: Stack;
+/** The session that showed `shown-in-a-shell`. */
+let shell: string;
+
+beforeAll(async () => {
+  stack = await startStack();
+  await stack.ssh(['-tt'], { stdin: 'echo shown-in-a-shell\nexit\n' });
+  const [row] = await stack.eventually("SELECT session_id FROM events WHERE event_name = 'StoreRecording'");
+  shell = cellText(row?.['session_id'] ?? null);
+});
+
+afterAll(async () => {
+  await stack?.close();
+});
+
+const onData = (...args: readonly string[]) => sshtrail([...args, '--data', stack.data.root]);
+
+function expectOneSentence(finished: Finished, part: string): void {
+  expect(finished.code).toBe(1);
+  expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
+  expect(finished.stderr).toContain(part);
+}
+
+describe('play and export', () => {
+  test('begins where it is told to, and says how long the recording is where that is too late', async () => {
+    const [start, late] = await Promise.all([
+      onData('play', shell, '--at', '0:00'),
+      onData('play', shell, '--at', '10:00:00'),
+    ]);
+
+    expect(start.stdout.toString()).toContain('shown-in-a-shell');
+    expectOneSentence(late, 'seconds long; choose an earlier --at');
+  });
+
+  test('shows everything at once into a pipe, and puts no terminal back there', async () => {
+    const finished = await onData('play', shell);
+
+    expect(finished.stdout.toString()).toContain('shown-in-a-shell');
+    expect(finished.stdout.toString()).not.toContain('\u001b[?25h');
+  });
+
+  test('is on record, with who did it', async () => {
+    await onData('play', shell);
+    await onData('export', shell, '--format', 'text');
+
+    const rows = await stack.eventually(
+      `SELECT event_name, user_name, json_extract_scalar(request, '$.subjectSessionId') AS session FROM events
+       WHERE event_name IN ('ViewRecording', 'ExportEvidence') AND json_extract_scalar(request, '$.subjectSessionId') = '${shell}'`,
+    );
+    expect(new Set(rows.map((row) => cellText(row['event_name'] ?? null)))).toEqual(
+      new Set(['ViewRecording', 'ExportEvidence']),
+    );
+    expect(cellText(rows[0]?.['user_name'] ?? null)).toBe(userInfo().username);
+  });
+
+  test.each([
+    ['text', /^.*echo shown-in-a-shell\r?\n(?:.*\n)*shown-in-a-shell\n/],
+    ['cast', /^\{"version":3,.*\n\[/],
+    ['cast2', /^\{"version":2,.*\n\[/],
+    ['html', /^<!DOCTYPE html>[^]*Content-Security-Policy[^]*<\/html>\n$/],
+  ])('writes %s to a file of its own', async (format, expected) => {
+    const path = join(temporaryFolder(), `recording.${format}`);
+
+    const first = await onData('export', shell, '--format', format, '--output', path);
+    const again = await onData('export', shell, '--format', format, '--output', path);
+
+    expect(first.stderr).toBe(`wrote ${path}\n`);
+    expect(readFileSync(path, 'utf8')).toMatch(expected);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expectOneSentence(again, 'is there already');
+  });
+
+  test('names the piece that was changed', async () => {
+    const copy = join(temporaryFolder(), 'data');
+    cpSync(stack.data.root, copy, { recursive: true });
+    const recordings = join(copy, 'lake', 'recordings');
+    const name =
+      readdirSync(recordings, { recursive: true, encoding: 'utf8' }).find(
+        (path) => path.includes(shell) && path.endsWith('.cast.gz'),
+      ) ?? '';
+    chmodSync(join(recordings, name), 0o600);
+    writeFileSync(join(recordings, name), gzipSync('changed'));
+
+    const finished = await sshtrail(['play', shell, '--data', copy]);
+
+    expectOneSentence(finished, 'is not the one that was recorded');
+    expect(finished.stderr).toContain('000000.cast.gz');
+  });
+});
