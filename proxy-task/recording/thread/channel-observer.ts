@@ -40,6 +40,7 @@ export function observeChannel(
   let observed: Observation[] = [];
   let unsettledUntilMs = 0;
   let atMs = 0;
+  let logFinished = false;
 
   const hide = (text: string): string => {
     const { text: hidden, found } = redactText(text, rules, memory);
@@ -68,6 +69,11 @@ export function observeChannel(
         },
       })
     : undefined;
+
+  function finishLog(): void {
+    if (!logFinished) log?.finish(atMs);
+    logFinished = true;
+  }
 
   function keep(given: readonly Redacted<CastInput>[]): void {
     for (const each of given) {
@@ -105,6 +111,8 @@ export function observeChannel(
       case 'marker':
         return keep(redactor.event(atMs, { code: 'm', label: hide(event.label) }));
       case 'exit':
+        // Its last line comes before its end.
+        finishLog();
         return keep(redactor.event(atMs, { code: 'x', status: event.status }));
       case 'truncated':
         return keep(redactor.event(atMs, { code: 'truncated', afterBytes: event.afterBytes }));
@@ -137,7 +145,7 @@ export function observeChannel(
     pendingLine: () => log?.readPendingLine() ?? nothingPending,
     end(endMs) {
       atMs = Math.max(atMs, endMs);
-      log?.finish(atMs);
+      finishLog();
       keep(redactor.flush());
       note(builder.end(atMs));
       const { summary, invalidBytes, lastTimeMs } = builder;

@@ -68,7 +68,9 @@ export function createDormantScreen(
         idleSinceMs = atMs;
       }
       if (awake === undefined || atMs - idleSinceMs < idleMs) return;
-      const screen = Buffer.from(awake.snapshot(), 'utf8');
+      const drawn = awake.snapshot();
+      if (drawn === undefined) return;
+      const screen = Buffer.from(drawn, 'utf8');
       awake.dispose();
       awake = undefined;
       base = now;
