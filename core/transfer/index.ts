@@ -1,0 +1,11 @@
+export type {
+  ContentHasher,
+  FileOperation,
+  OperationOutcome,
+  TransferDenial,
+  TransferDirection,
+  TransferProtocol,
+} from './file-operation.ts';
+export { createSftpChannel } from './sftp-channel.ts';
+export type { TransferChannel, TransferChannelOptions, TransferVerdict } from './transfer-channel.ts';
+export type { TransferGuard } from './transfer-guard.ts';
