@@ -42,6 +42,11 @@ export class Flow {
     return Math.min(this.#reserve - this.#owed, this.maximumPacket);
   }
 
+  /** What of the window held back is not in use. */
+  get spare(): number {
+    return this.#reserve - this.#owed;
+  }
+
   /** The most that can ever be injected at once. */
   get injectableAtMost(): number {
     return Math.min(this.#reserve, this.maximumPacket);
