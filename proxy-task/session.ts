@@ -15,6 +15,13 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
 import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
+import { createContentHasher } from './transfer/index.ts';
+
+/**
+ * Window for what a transfer's gate says in the target's place. OpenSSH grants more at the latest when it has taken 96 KiB, so that
+ * it never runs out.
+ */
+const gateReserveBytes = 131_072;
 
 /** Why a session was told to stop, and what its engineer reads. */
 export type StopOrder = { readonly endReason: EndReason; readonly message: string };
@@ -73,7 +80,7 @@ export class Session {
           taps.channelOpened?.(channel);
         },
       },
-      limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection },
+      limits: { maxChannels: this.#parts.settings.maxChannelsPerConnection, gateReserveBytes },
       // Inside a jump the gateway answers as the target: its own keys are not for that name.
       hostKeys:
         this.facts.jumpId === undefined ? this.#parts.hostKeys.map(({ privateKey }) => privateKey) : [],
@@ -160,6 +167,8 @@ export class Session {
         await journal.record(draft);
       },
       owe: (work) => this.#owe(work),
+      holdUntil: (work) => this.#holdUntil(work),
+      startHasher: createContentHasher,
       startRecording: (channel, kind, terminal, command) =>
         recorder.start({
           sessionId: sessionId(this.facts.sessionId),
@@ -171,6 +180,12 @@ export class Session {
         }),
       storeRecording: async (channelRecorder, exit) => this.#storeRecording(channelRecorder, exit),
     };
+  }
+
+  #holdUntil(work: Promise<void>): void {
+    const client = this.#legs?.client;
+    client?.hold();
+    void work.finally(() => client?.release());
   }
 
   async #storeRecording(channelRecorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void> {

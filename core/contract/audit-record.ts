@@ -34,6 +34,7 @@ export const eventNames = [
   'CompleteCommand',
   'OpenShell',
   'OpenSubsystem',
+  'TransferFile',
   'OpenPortForward',
   'ClosePortForward',
   'OpenJump',

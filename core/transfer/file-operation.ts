@@ -3,7 +3,14 @@ export type TransferProtocol = 'sftp' | 'scp' | 'rsync' | 'git';
 /** `whole`: of the whole file. `prefix`: of the bytes that passed, from the file's first on; the file may go on behind them. */
 type HashedStatus = 'whole' | 'prefix';
 /** Why there is no hash; `hash-failed` is a fault of the gateway. */
-type UnhashedStatus = 'out-of-order' | 'appended' | 'failed-write' | 'both-ways' | 'copied' | 'no-bytes' | 'hash-failed';
+type UnhashedStatus =
+  | 'out-of-order'
+  | 'appended'
+  | 'failed-write'
+  | 'both-ways'
+  | 'copied'
+  | 'no-bytes'
+  | 'hash-failed';
 export type Sha256Status = HashedStatus | UnhashedStatus;
 
 /** What passed of a file's content. */

@@ -8,4 +8,5 @@ export type {
 } from './file-operation.ts';
 export { createSftpChannel } from './sftp-channel.ts';
 export type { TransferChannel, TransferChannelOptions, TransferVerdict } from './transfer-channel.ts';
+export { type TransferCommand, transferCommandOf } from './transfer-command.ts';
 export type { TransferGuard } from './transfer-guard.ts';

@@ -29,7 +29,9 @@ export function absolutePath(path: Buffer, start: Buffer | undefined): Buffer | 
   const isAbsolute = path[0] === slash;
   if (!isAbsolute && start === undefined) return undefined;
   // Bytes as characters, so that nothing is lost of names that are no UTF-8.
-  const text = isAbsolute ? path.toString('latin1') : `${start?.toString('latin1')}/${path.toString('latin1')}`;
+  const text = isAbsolute
+    ? path.toString('latin1')
+    : `${start?.toString('latin1')}/${path.toString('latin1')}`;
   const parts: string[] = [];
   for (const part of text.split('/')) {
     if (part === '' || part === '.') continue;

@@ -124,12 +124,7 @@ class SftpChannel implements TransferChannel {
       return true;
     }
     const handlePath = request.kind === 'fsetstat' ? this.#ledger.pathOf(request.handle) : undefined;
-    const denial = denialOfRequest(
-      this.#options.guard,
-      request,
-      handlePath,
-      this.#ledger.startDirectory,
-    );
+    const denial = denialOfRequest(this.#options.guard, request, handlePath, this.#ledger.startDirectory);
     if (denial === undefined) return false;
     this.#ledger.denied(request, denial);
     const text = `sshtrail: ${denial.message}`.slice(0, maxMessageCharacters);

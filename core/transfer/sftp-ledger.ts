@@ -2,7 +2,14 @@ import { attributesText } from './file-attributes.ts';
 import { FileContent } from './file-content.ts';
 import type { FileOperation, OperationOutcome, TransferDenial, TransferDirection } from './file-operation.ts';
 import { absolutePath } from './remote-path.ts';
-import { answerTo, OpenFlag, type SftpReply, type SftpRequest, SftpType, StatusCode } from './sftp-message.ts';
+import {
+  answerTo,
+  OpenFlag,
+  type SftpReply,
+  type SftpRequest,
+  SftpType,
+  StatusCode,
+} from './sftp-message.ts';
 import type { TransferChannelOptions } from './transfer-channel.ts';
 import { TransferError } from './transfer-error.ts';
 
@@ -193,7 +200,10 @@ export class SftpLedger {
     return file;
   }
 
-  #changed(pending: Pending & { readonly request: FileRequest }, failure: OperationOutcome | undefined): void {
+  #changed(
+    pending: Pending & { readonly request: FileRequest },
+    failure: OperationOutcome | undefined,
+  ): void {
     const { request } = pending;
     if (request.kind === 'copy') pending.toFile?.content.spoil('copied');
     if (request.kind === 'fsetstat' && failure === undefined && request.attributes.size !== undefined)
@@ -246,7 +256,14 @@ export class SftpLedger {
         const { change, name, path, newPath, attributes } = request;
         const text = attributesText(attributes);
         const paths = { path: Buffer.from(path), newPath: newPath && Buffer.from(newPath) };
-        this.#report({ operation: change, request: name, ...paths, attributes: text, outcome, startedAtMs: sentAtMs });
+        this.#report({
+          operation: change,
+          request: name,
+          ...paths,
+          attributes: text,
+          outcome,
+          startedAtMs: sentAtMs,
+        });
         return;
       }
       case 'fsetstat': {
@@ -257,7 +274,12 @@ export class SftpLedger {
       }
       case 'copy': {
         const range = `offset=${request.offset},length=${request.length},newOffset=${request.toOffset}`;
-        const what = { operation: 'copy', request: 'copy-data', path: file?.path, newPath: toFile?.path } as const;
+        const what = {
+          operation: 'copy',
+          request: 'copy-data',
+          path: file?.path,
+          newPath: toFile?.path,
+        } as const;
         this.#report({ ...what, attributes: range, outcome, startedAtMs: sentAtMs });
         return;
       }

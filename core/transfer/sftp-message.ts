@@ -1,5 +1,5 @@
-import { type FileAttributes, readAttributes } from './file-attributes.ts';
 import { FieldReader } from './field-reader.ts';
+import { type FileAttributes, readAttributes } from './file-attributes.ts';
 import { TransferError } from './transfer-error.ts';
 
 /** Message types of draft-ietf-secsh-filexfer-02 §3. */

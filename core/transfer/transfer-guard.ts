@@ -63,8 +63,7 @@ class Judge {
   }
 
   open(path: Buffer, flags: number): TransferDenial | undefined {
-    const writes =
-      (flags & (OpenFlag.write | OpenFlag.append | OpenFlag.create | OpenFlag.truncate)) !== 0;
+    const writes = (flags & (OpenFlag.write | OpenFlag.append | OpenFlag.create | OpenFlag.truncate)) !== 0;
     const reads = (flags & OpenFlag.read) !== 0 || !writes;
     return (
       (writes ? this.asks('upload', path) : undefined) ?? (reads ? this.asks('download', path) : undefined)

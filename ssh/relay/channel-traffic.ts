@@ -153,12 +153,21 @@ function dropped(length: number): Exclude<DataVerdict, string> {
 function spend(flow: Flow, bytes: number): void {
   if (bytes === 0) return;
   if (bytes > flow.spare)
-    throw new RelayError('window-spent', 'too much was refused on one channel to be answered within its window');
+    throw new RelayError(
+      'window-spent',
+      'too much was refused on one channel to be answered within its window',
+    );
   flow.inject(bytes);
 }
 
 /** Sends data to the peer of `leg`, in messages it takes. */
-function say(leg: Leg, channel: Channel, stream: 'data' | 'stderr', data: Buffer, maximumPacket: number): void {
+function say(
+  leg: Leg,
+  channel: Channel,
+  stream: 'data' | 'stderr',
+  data: Buffer,
+  maximumPacket: number,
+): void {
   const recipient = channel.numbers[leg.side];
   for (let at = 0; at < data.length; at += maximumPacket) {
     const part = data.subarray(at, at + maximumPacket);
