@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Row } from '#core/contract';
@@ -8,14 +9,24 @@ import { run } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
+const policy = `
+@id("all") permit (principal in Group::"engineers", action, resource);
+@id("no-keys") forbid (principal, action == Action::"download", resource)
+  when { context has path && context.path like "*.pem" };
+@id("no-configuration") forbid (principal, action == Action::"upload", resource)
+  when { context has path && context.path like "*/etc/*" };
+`;
 let stack: Stack;
+let guarded: Stack;
 
 beforeAll(async () => {
   stack = await startStack();
+  guarded = await startStack({ policy });
 });
 
 afterAll(async () => {
   await stack.close();
+  await guarded.close();
 });
 
 describe('files through the gateway are on record', () => {
@@ -42,7 +53,139 @@ describe('files through the gateway are on record', () => {
       );
     }
   });
+
+  test('scp over SFTP, with an upload of 64 MiB', async () => {
+    const folder = temporaryFolder();
+    const source = join(folder, 'source');
+    const sha256 = await pseudoRandomFile(source, 67_108_864);
+
+    const up = await scp(stack, [source, `${stack.destination()}:${folder}/up`]);
+    const down = await scp(stack, [`${stack.destination()}:${folder}/up`, `${folder}/down`]);
+
+    expect([up.code, down.code], up.stderr + down.stderr).toEqual([0, 0]);
+    expect(await hashOfFile(join(folder, 'down'))).toBe(sha256);
+    const events = await transfersBelow(stack, `${folder}/up`, 2);
+    expect(events.map((event) => event['direction']).sort()).toEqual(['download', 'upload']);
+    for (const event of events)
+      expect(factsOf(event)).toBe(`${folder}/up 67108864 ${sha256} whole Success`);
+  });
+
+  test('what sftp does to files by name, and what the target refuses', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'source'), 'content');
+
+    const finished = await sftp(stack, [
+      `put ${folder}/source ${folder}/put`,
+      `rename ${folder}/put ${folder}/renamed`,
+      `chmod 600 ${folder}/renamed`,
+      `symlink renamed ${folder}/link`,
+      `ln ${folder}/renamed ${folder}/hard`,
+      `mkdir ${folder}/directory`,
+      `rmdir ${folder}/directory`,
+      `rm ${folder}/renamed`,
+      `-get ${folder}/missing ${folder}/got`,
+      `-put ${folder}/source ${folder}/no/such/folder`,
+    ]);
+
+    expect(finished.code, finished.stderr).toBe(0);
+    const rows = await stack.eventually(`SELECT json_extract_scalar(request, '$.operation') AS operation,
+      json_extract_scalar(request, '$.request') AS request, path, json_extract_scalar(request, '$.newPath') AS new_path,
+      json_extract_scalar(request, '$.attributes') AS attributes, json_extract_scalar(response, '$.outcome') AS outcome,
+      json_extract_scalar(response, '$.statusCode') AS status, error_code
+      FROM events WHERE event_name = 'TransferFile' AND request LIKE '%${folder}%' ORDER BY chain_seq`);
+    const told = rows.map((row) =>
+      Object.values(row).filter(Boolean).join(' ').replaceAll(`${folder}/`, ''),
+    );
+    expect(told).toEqual([
+      'transfer OPEN put Success',
+      'rename posix-rename@openssh.com put renamed Success',
+      'setstat SETSTAT renamed mode=0600 Success',
+      'symlink SYMLINK renamed link Success',
+      'hardlink hardlink@openssh.com renamed hard Success',
+      'mkdir MKDIR directory mode=0777 Success',
+      'rmdir RMDIR directory Success',
+      'remove REMOVE renamed Success',
+      'transfer OPEN no/such/folder Failure 2 TargetRefused',
+    ]);
+  });
+
+  test('a file that was open when the connection ended is said to be unfinished', async () => {
+    const folder = temporaryFolder();
+    await pseudoRandomFile(join(folder, 'source'), 10_000_000);
+    const client = spawn('sftp', [...stack.sshOptions, '-l', '1000', '-b', '-', stack.destination()], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    const ended = new Promise((resolve) => client.once('close', resolve));
+    client.stdin.write(`get ${folder}/source ${folder}/got\n`);
+    await expect.poll(() => sizeOf(join(folder, 'got')), { timeout: 10_000 }).toBeGreaterThan(0);
+
+    client.kill('SIGKILL');
+    await ended;
+
+    const [event] = await stack.eventually(
+      `SELECT json_extract_scalar(response, '$.outcome') AS outcome FROM events WHERE path = '${folder}/source'`,
+    );
+    expect(event).toEqual({ outcome: 'Unfinished' });
+  });
 });
+
+describe('a policy that speaks of files', () => {
+  test('refuses sftp those files and no others', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'etc'));
+    for (const name of ['a.txt', 'key.pem', 'z.txt']) writeFileSync(join(folder, name), `content of ${name}`);
+
+    const finished = await sftp(guarded, [
+      `cd ${folder}`,
+      `lcd ${folder}`,
+      `get a.txt got-a`,
+      `-get key.pem got-key`,
+      `-rename key.pem key.txt`,
+      `-symlink key.pem key.txt`,
+      `-ln key.pem key.txt`,
+      `-put a.txt etc/passwd`,
+      `-put a.txt ./x/../etc//passwd`,
+      `-rename a.txt etc/a`,
+      `put a.txt new.pem`,
+      `get z.txt got-z`,
+    ]);
+
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(finished.stderr.match(/Permission denied/gi)?.length).toBe(7);
+    expect(readdirSync(folder).sort()).toEqual(
+      ['a.txt', 'etc', 'got-a', 'got-z', 'key.pem', 'new.pem', 'z.txt'].sort(),
+    );
+    expect(readdirSync(join(folder, 'etc'))).toEqual([]);
+    expect(readFileSync(join(folder, 'got-z'), 'utf8')).toBe('content of z.txt');
+    const denied = await guarded.eventually(
+      `SELECT path, deny_reason FROM events WHERE event_name = 'TransferFile' AND error_code = 'AccessDenied' AND request LIKE '%${folder}/%'`,
+    );
+    expect(denied.length).toBe(7);
+    expect(new Set(denied.map((row) => row['deny_reason']))).toEqual(new Set(['forbidden-by-policy']));
+  });
+
+  test('goes on for more refusals than the window has room for at once', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'key.pem'), 'secret');
+    writeFileSync(join(folder, 'a.txt'), 'content');
+
+    const finished = await sftp(guarded, [
+      ...Array.from({ length: 2500 }, () => `-rename ${folder}/key.pem ${folder}/b.txt`),
+      `get ${folder}/a.txt ${folder}/got`,
+    ]);
+
+    expect(finished.code, finished.stderr.slice(-500)).toBe(0);
+    expect(readFileSync(join(folder, 'got'), 'utf8')).toBe('content');
+  });
+});
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function scp(on: Stack, args: readonly string[]) {
+  return run('scp', [...on.sshOptions, '-q', ...args]);
+}
 
 function sftp(on: Stack, batch: readonly string[], flags: readonly string[] = []) {
   return run('sftp', [...on.sshOptions, ...flags, '-b', '-', on.destination()], {
@@ -56,7 +199,8 @@ async function transfersBelow(on: Stack, folder: string, count: number): Promise
       json_extract_scalar(request, '$.path') AS path, json_extract_scalar(request, '$.direction') AS direction,
       json_extract_scalar(response, '$.bytes') AS bytes, json_extract_scalar(response, '$.fileSha256') AS sha256,
       json_extract_scalar(response, '$.sha256Status') AS status, json_extract_scalar(response, '$.outcome') AS outcome
-    FROM events WHERE event_name = 'TransferFile' AND json_extract_scalar(request, '$.path') LIKE '${folder}%'`;
+    FROM events WHERE event_name = 'TransferFile' AND json_extract_scalar(request, '$.operation') = 'transfer'
+      AND path LIKE '${folder}%'`;
   const deadline = Date.now() + 10_000;
   for (;;) {
     const rows = await on.query(sql);
