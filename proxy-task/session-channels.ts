@@ -14,7 +14,7 @@ import {
 } from '#core/event';
 import type { PolicyAction } from '#core/policy';
 import type { ChannelName } from '#core/recording';
-import { type ContentHasher, type TransferCommand, transferCommandOf } from '#core/transfer';
+import { type TransferCommand, transferCommandOf } from '#core/transfer';
 import type {
   ChannelOpen,
   ChannelRequest,
@@ -30,6 +30,7 @@ import {
   actionsOfCommand,
   actionsOfSubsystem,
   type ChannelTransfer,
+  type ContentHashing,
   createChannelTransfer,
   transferOfSubsystem,
 } from './transfer/index.ts';
@@ -43,9 +44,9 @@ export type ChannelOwner = {
   record(draft: AuditDraft): Promise<void>;
   /** Work nobody awaits: the session ends only after it, and its failure is the session's. */
   owe(work: Promise<void>): void;
-  /** Nothing more is read from the engineer before this has settled. */
+  /** Nothing more is read from either side before this has settled. */
   holdUntil(work: Promise<void>): void;
-  startHasher(): ContentHasher;
+  readonly hashing: ContentHashing;
   /** Starts recording a shell's or a command's output; undefined where recording is off for it. */
   startRecording(
     channel: ChannelName,

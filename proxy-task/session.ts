@@ -15,13 +15,16 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
 import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
-import { createContentHasher } from './transfer/index.ts';
+import { createContentHashing } from './transfer/index.ts';
 
 /**
  * Window for what a transfer's gate says in the target's place. OpenSSH grants more at the latest when it has taken 96 KiB, so that
  * it never runs out.
  */
 const gateReserveBytes = 131_072;
+
+/** One thread for all sessions of the process. */
+const hashing = createContentHashing();
 
 /** Why a session was told to stop, and what its engineer reads. */
 export type StopOrder = { readonly endReason: EndReason; readonly message: string };
@@ -168,7 +171,7 @@ export class Session {
       },
       owe: (work) => this.#owe(work),
       holdUntil: (work) => this.#holdUntil(work),
-      startHasher: createContentHasher,
+      hashing,
       startRecording: (channel, kind, terminal, command) =>
         recorder.start({
           sessionId: sessionId(this.facts.sessionId),
@@ -183,9 +186,13 @@ export class Session {
   }
 
   #holdUntil(work: Promise<void>): void {
-    const client = this.#legs?.client;
-    client?.hold();
-    void work.finally(() => client?.release());
+    const legs = this.#legs;
+    legs?.client.hold();
+    legs?.target.hold();
+    void work.finally(() => {
+      legs?.client.release();
+      legs?.target.release();
+    });
   }
 
   async #storeRecording(channelRecorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void> {

@@ -2,16 +2,15 @@ import type { AuditDraft } from '#core/contract';
 import { type Refusal, type SessionFacts, transferFile } from '#core/event';
 import type { PolicyAction } from '#core/policy';
 import {
-  type ContentHasher,
   createSftpChannel,
   type FileOperation,
   type TransferChannel,
   type TransferCommand,
   type TransferDenial,
-  type TransferVerdict,
 } from '#core/transfer';
 import type { DataVerdict } from '#ssh';
 import type { SessionAccess } from '../session-access.ts';
+import type { ContentHashing } from './content-hashing.ts';
 
 /** What a channel's transfer needs of its session. */
 export type TransferOwner = {
@@ -21,9 +20,9 @@ export type TransferOwner = {
   record(draft: AuditDraft): Promise<void>;
   /** Work nobody awaits: the session ends only after it, and its failure is the session's. */
   owe(work: Promise<void>): void;
-  /** Nothing more is read from the engineer before this has settled. */
+  /** Nothing more is read from either side before this has settled. */
   holdUntil(work: Promise<void>): void;
-  startHasher(): ContentHasher;
+  readonly hashing: Pick<ContentHashing, 'start' | 'room'>;
 };
 
 /** The files of one channel: each is an event, and where policy speaks of files each is judged. */
@@ -64,8 +63,25 @@ export function createChannelTransfer(
 
   const channel = channelOf(owner, command, report);
   if (channel === undefined) return undefined;
+  let holding = false;
+  /** The thread that hashes is behind: whoever sends has to wait for it. */
+  function waitForRoom(): void {
+    const wanted = holding ? undefined : owner.hashing.room();
+    if (wanted === undefined) return;
+    holding = true;
+    owner.holdUntil(
+      wanted.then(() => {
+        holding = false;
+      }),
+    );
+  }
+
   return {
-    data: (from, data) => verdictOf(from === 'client' ? channel.fromClient(data) : channel.fromTarget(data)),
+    data(from, data) {
+      const verdict = from === 'client' ? channel.fromClient(data) : channel.fromTarget(data);
+      waitForRoom();
+      return verdict.kind === 'pass' ? 'pass' : verdict;
+    },
     end: () => channel.end(),
   };
 }
@@ -81,17 +97,13 @@ function channelOf(
     denialOf: (direction: 'upload' | 'download', path: string) =>
       denialOf(access, { kind: direction, path, program: command.protocol }),
   };
-  const options = { now, report, guard, startHasher: () => owner.startHasher() };
+  const options = { now, report, guard, startHasher: () => owner.hashing.start() };
   return command.protocol === 'sftp' ? createSftpChannel(options) : undefined;
 }
 
 function denialOf(access: TransferOwner['access'], action: PolicyAction): TransferDenial | undefined {
   const decision = access.decide(action);
   return decision.allowed ? undefined : { reason: decision.reason, message: decision.message };
-}
-
-function verdictOf(verdict: TransferVerdict): DataVerdict {
-  return verdict.kind === 'pass' ? 'pass' : verdict;
 }
 
 async function eventOf(

@@ -66,8 +66,7 @@ describe('files through the gateway are on record', () => {
     expect(await hashOfFile(join(folder, 'down'))).toBe(sha256);
     const events = await transfersBelow(stack, `${folder}/up`, 2);
     expect(events.map((event) => event['direction']).sort()).toEqual(['download', 'upload']);
-    for (const event of events)
-      expect(factsOf(event)).toBe(`${folder}/up 67108864 ${sha256} whole Success`);
+    for (const event of events) expect(factsOf(event)).toBe(`${folder}/up 67108864 ${sha256} whole Success`);
   });
 
   test('what sftp does to files by name, and what the target refuses', async () => {
@@ -93,9 +92,7 @@ describe('files through the gateway are on record', () => {
       json_extract_scalar(request, '$.attributes') AS attributes, json_extract_scalar(response, '$.outcome') AS outcome,
       json_extract_scalar(response, '$.statusCode') AS status, error_code
       FROM events WHERE event_name = 'TransferFile' AND request LIKE '%${folder}%' ORDER BY chain_seq`);
-    const told = rows.map((row) =>
-      Object.values(row).filter(Boolean).join(' ').replaceAll(`${folder}/`, ''),
-    );
+    const told = rows.map((row) => Object.values(row).filter(Boolean).join(' ').replaceAll(`${folder}/`, ''));
     expect(told).toEqual([
       'transfer OPEN put Success',
       'rename posix-rename@openssh.com put renamed Success',
