@@ -137,7 +137,7 @@ export function createSessionChannels(owner: ChannelOwner): {
       channelClosed(channel) {
         const state = states.get(channel.serial);
         states.delete(channel.serial);
-        state?.transfer?.end();
+        state?.transfer?.end(state.exit?.kind === 'status' ? state.exit.status : undefined);
         if (state !== undefined) owner.owe(closeChannel(owner, state, channel));
       },
     },

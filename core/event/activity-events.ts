@@ -111,7 +111,7 @@ export function transferFile(
     readonly protocol: string;
     readonly operation: string;
     /** The protocol's own name for it. */
-    readonly request: string;
+    readonly request: string | Uint8Array;
     readonly direction?: string | undefined;
     readonly path?: Uint8Array | undefined;
     readonly newPath?: Uint8Array | undefined;

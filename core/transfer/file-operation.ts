@@ -2,7 +2,7 @@ export type TransferProtocol = 'sftp' | 'scp' | 'rsync' | 'git';
 
 /** `whole`: of the whole file. `prefix`: of the bytes that passed, from the file's first on; the file may go on behind them. */
 type HashedStatus = 'whole' | 'prefix';
-/** Why there is no hash; `hash-failed` is a fault of the gateway. */
+/** Why there is no hash; `not-read`: the bytes are those of a protocol that is not understood, not of a file; `hash-failed` is a fault of the gateway. */
 type UnhashedStatus =
   | 'out-of-order'
   | 'appended'
@@ -10,6 +10,7 @@ type UnhashedStatus =
   | 'both-ways'
   | 'copied'
   | 'no-bytes'
+  | 'not-read'
   | 'hash-failed';
 export type Sha256Status = HashedStatus | UnhashedStatus;
 
@@ -54,7 +55,7 @@ export type FileOperation = {
   readonly protocol: TransferProtocol;
   readonly operation: OperationKind;
   /** The protocol's own name for it. */
-  readonly request: string;
+  readonly request: string | Buffer;
   readonly direction?: TransferDirection | undefined;
   readonly path?: Buffer | undefined;
   readonly newPath?: Buffer | undefined;

@@ -13,7 +13,7 @@ import {
 } from './sftp-message.ts';
 import type { TransferChannel, TransferChannelOptions, TransferVerdict } from './transfer-channel.ts';
 import { TransferError } from './transfer-error.ts';
-import { denialOfRequest } from './transfer-guard.ts';
+import { denialOfRequest, isGuarding } from './transfer-guard.ts';
 
 /** The version of draft-ietf-secsh-filexfer-02, which all servers speak and OpenSSH's alone. */
 const version = 3;
@@ -83,7 +83,7 @@ class SftpChannel implements TransferChannel {
   #requestListener(): FrameListener {
     return {
       // The first one, since the version in it may be changed.
-      holds: () => !this.#asked || this.#options.guard.isActive(),
+      holds: () => !this.#asked || isGuarding(this.#options.guard),
       headBytes: requestHeadBytes,
       head: (head, frameBytes, held) => this.#request(head, frameBytes, held),
       body: (piece) => this.#uploading?.content.block('write', piece),
@@ -112,7 +112,7 @@ class SftpChannel implements TransferChannel {
       return 'pass';
     }
     const { id, request } = parseRequest(head);
-    if (held && this.#options.guard.isActive() && this.#isRefused(id, request)) return 'drop';
+    if (held && isGuarding(this.#options.guard) && this.#isRefused(id, request)) return 'drop';
     if (request.kind === 'write') checkBlock(request.length, head, frameBytes);
     this.#uploading = this.#ledger.sent(id, request);
     return 'pass';
@@ -173,13 +173,13 @@ class SftpChannel implements TransferChannel {
       startedAtMs: at,
       endedAtMs: at,
     });
-    if (this.#options.guard.isActive()) return { kind: 'refuse', message };
+    if (isGuarding(this.#options.guard)) return { kind: 'refuse', message };
     return passage === undefined ? pass : { kind: 'replace', ...passage, back: [] };
   }
 
   /** What is not understood cannot be judged. */
   #blind(): TransferVerdict {
-    if (!this.#options.guard.isActive()) return pass;
+    if (!isGuarding(this.#options.guard)) return pass;
     return { kind: 'refuse', message: 'policy speaks of single files, and this transfer is not understood' };
   }
 }

@@ -30,6 +30,6 @@ export type TransferVerdict =
 export interface TransferChannel {
   fromClient(data: Buffer): TransferVerdict;
   fromTarget(data: Buffer): TransferVerdict;
-  /** The channel is closed: reports what was not finished. */
-  end(): void;
+  /** The channel is closed: reports what was not finished. `exitStatus` is the program's, where it said one. */
+  end(exitStatus?: number): void;
 }

@@ -9,8 +9,8 @@ export type TransferCommand = {
   readonly paths: readonly string[];
   /** The target's shell makes other words of these. */
   readonly expands: boolean;
-  /** scp: what is sent goes into a directory of that name (`-r`, `-d`). */
-  readonly intoDirectory: boolean;
+  /** Whether the path of an upload is known to be a directory (`scp -d`). */
+  readonly names: 'directory' | 'anything';
 };
 
 /** Undefined for any other command. */
@@ -37,7 +37,7 @@ function parse(program: string, words: readonly string[]): Omit<TransferCommand,
       return gitCommand(program.slice('git-'.length), words);
     case 'sftp-server':
     case 'internal-sftp':
-      return { protocol: 'sftp', direction: 'both', paths: [], intoDirectory: false };
+      return { protocol: 'sftp', direction: 'both', paths: [], names: 'anything' };
     default:
       return undefined;
   }
@@ -54,7 +54,7 @@ function scpCommand(words: readonly string[]): Omit<TransferCommand, 'expands'> 
     protocol: 'scp',
     direction: receives ? 'upload' : 'download',
     paths,
-    intoDirectory: /[rd]/.test(flags),
+    names: flags.includes('d') ? 'directory' : 'anything',
   };
 }
 
@@ -74,7 +74,7 @@ function rsyncCommand(words: readonly string[]): Omit<TransferCommand, 'expands'
     protocol: 'rsync',
     direction: options.includes('--sender') ? 'download' : 'upload',
     paths: dot < 0 ? [] : words.slice(dot + 1),
-    intoDirectory: false,
+    names: 'anything',
   };
 }
 
@@ -85,6 +85,6 @@ function gitCommand(service: string, words: readonly string[]): Omit<TransferCom
     protocol: 'git',
     direction: service === 'receive-pack' ? 'upload' : 'download',
     paths: words.filter((word) => !word.startsWith('-')),
-    intoDirectory: false,
+    names: 'anything',
   };
 }

@@ -4,11 +4,30 @@ import { OpenFlag, type SftpRequest } from './sftp-message.ts';
 
 /** Policy, as far as single files go. */
 export type TransferGuard = {
-  /** Whether single files are to be judged at all; where not, nothing is kept back and nothing asked. */
-  isActive(): boolean;
+  /** Whether files that go this way are judged one by one. Where not, they were allowed beforehand, and nothing is asked. */
+  readsFiles(direction: 'upload' | 'download'): boolean;
   /** Why a file may not go this way; undefined where it may. */
-  denialOf(direction: 'upload' | 'download', path: string): TransferDenial | undefined;
+  denialOf(direction: 'upload' | 'download', path: string, bytes?: number): TransferDenial | undefined;
 };
+
+/** Whether anything is to be kept back at all. */
+export function isGuarding(guard: TransferGuard): boolean {
+  return guard.readsFiles('upload') || guard.readsFiles('download');
+}
+
+/** Whether one file may go one way. `ending` is put behind its path. */
+export function denialOfFile(
+  guard: TransferGuard,
+  direction: 'upload' | 'download',
+  path: Buffer,
+  start: Buffer | undefined,
+  more: { readonly ending?: string; readonly bytes?: number } = {},
+): TransferDenial | undefined {
+  if (!guard.readsFiles(direction)) return undefined;
+  const judged = judgedPath(path, start);
+  if (!judged.known) return { reason: 'path-not-known', message: judged.message };
+  return guard.denialOf(direction, `${judged.path}${more.ending ?? ''}`, more.bytes);
+}
 
 /** Why policy refuses a request; undefined where it does not. `path` is that of the handle where the request has none. */
 export function denialOfRequest(
@@ -86,16 +105,10 @@ class Judge {
   }
 
   asks(direction: 'upload' | 'download', path: Buffer): TransferDenial | undefined {
-    return this.#ask(direction, path, '');
+    return denialOfFile(this.#guard, direction, path, this.#start);
   }
 
   #asksBelow(direction: 'upload' | 'download', path: Buffer): TransferDenial | undefined {
-    return this.#ask(direction, path, '/');
-  }
-
-  #ask(direction: 'upload' | 'download', path: Buffer, ending: string): TransferDenial | undefined {
-    const judged = judgedPath(path, this.#start);
-    if (!judged.known) return { reason: 'path-not-known', message: judged.message };
-    return this.#guard.denialOf(direction, `${judged.path}${ending}`);
+    return denialOfFile(this.#guard, direction, path, this.#start, { ending: '/' });
   }
 }

@@ -2,6 +2,8 @@ import type { AuditDraft } from '#core/contract';
 import { type Refusal, type SessionFacts, transferFile } from '#core/event';
 import type { PolicyAction } from '#core/policy';
 import {
+  createOpaqueChannel,
+  createScpChannel,
   createSftpChannel,
   type FileOperation,
   type TransferChannel,
@@ -28,19 +30,18 @@ export type TransferOwner = {
 /** The files of one channel: each is an event, and where policy speaks of files each is judged. */
 export type ChannelTransfer = {
   data(from: 'client' | 'target', data: Buffer): DataVerdict;
-  /** The channel is closed. */
-  end(): void;
+  /** The channel is closed; `exitStatus` is the program's, where it said one. */
+  end(exitStatus: number | undefined): void;
 };
 
 /** Events of one channel that wait for the journal before its engineer has to. */
 const maxWaiting = 256;
 
-/** Undefined where there is nothing to read but the command itself. */
 export function createChannelTransfer(
   owner: TransferOwner,
   where: { readonly channel: 'exec' | 'subsystem'; readonly channelId: string },
   command: TransferCommand,
-): ChannelTransfer | undefined {
+): ChannelTransfer {
   let waiting = 0;
   let room: PromiseWithResolvers<void> | undefined;
 
@@ -62,7 +63,6 @@ export function createChannelTransfer(
   }
 
   const channel = channelOf(owner, command, report);
-  if (channel === undefined) return undefined;
   let holding = false;
   /** The thread that hashes is behind: whoever sends has to wait for it. */
   function waitForRoom(): void {
@@ -82,7 +82,7 @@ export function createChannelTransfer(
       waitForRoom();
       return verdict.kind === 'pass' ? 'pass' : verdict;
     },
-    end: () => channel.end(),
+    end: (exitStatus) => channel.end(exitStatus),
   };
 }
 
@@ -90,15 +90,28 @@ function channelOf(
   owner: TransferOwner,
   command: TransferCommand,
   report: (operation: FileOperation) => void,
-): TransferChannel | undefined {
+): TransferChannel {
   const { access, now } = owner;
   const guard = {
-    isActive: () => access.readsFiles('upload') || access.readsFiles('download'),
-    denialOf: (direction: 'upload' | 'download', path: string) =>
-      denialOf(access, { kind: direction, path, program: command.protocol }),
+    readsFiles: (direction: 'upload' | 'download') => access.readsFiles(direction),
+    denialOf: (direction: 'upload' | 'download', path: string, bytes?: number) =>
+      denialOf(access, {
+        kind: direction,
+        path,
+        ...(bytes === undefined ? {} : { bytes }),
+        program: command.protocol,
+      }),
   };
   const options = { now, report, guard, startHasher: () => owner.hashing.start() };
-  return command.protocol === 'sftp' ? createSftpChannel(options) : undefined;
+  switch (command.protocol) {
+    case 'sftp':
+      return createSftpChannel(options);
+    case 'scp':
+      return createScpChannel(options, command);
+    case 'rsync':
+    case 'git':
+      return createOpaqueChannel(options, command);
+  }
 }
 
 function denialOf(access: TransferOwner['access'], action: PolicyAction): TransferDenial | undefined {

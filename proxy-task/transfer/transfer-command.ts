@@ -9,7 +9,7 @@ const sftp: TransferCommand = {
   direction: 'both',
   paths: [],
   expands: false,
-  intoDirectory: false,
+  names: 'anything',
 };
 
 export function transferOfSubsystem(name: string): TransferCommand | undefined {

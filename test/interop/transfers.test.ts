@@ -69,6 +69,69 @@ describe('files through the gateway are on record', () => {
     for (const event of events) expect(factsOf(event)).toBe(`${folder}/up 67108864 ${sha256} whole Success`);
   });
 
+  test('scp with the legacy protocol, one file and a tree, both ways', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'tree', 'below'), { recursive: true });
+    mkdirSync(join(folder, 'to'));
+    mkdirSync(join(folder, 'back'));
+    const contents = { 'tree/a': 'a', 'tree/empty': '', 'tree/below/b': 'b'.repeat(200_000) };
+    for (const [name, content] of Object.entries(contents)) writeFileSync(join(folder, name), content);
+
+    const finished = [
+      await scp(stack, ['-O', join(folder, 'tree/a'), `${stack.destination()}:${folder}/up`]),
+      await scp(stack, ['-O', '-r', '-p', join(folder, 'tree'), `${stack.destination()}:${folder}/to`]),
+      await scp(stack, ['-O', '-r', '-p', `${stack.destination()}:${folder}/to/tree`, join(folder, 'back')]),
+      await scp(stack, ['-O', `${stack.destination()}:${folder}/missing`, join(folder, 'back')]),
+      await scp(stack, ['-O', join(folder, 'tree/a'), `${stack.destination()}:${folder}/no/such`]),
+    ];
+
+    expect(finished.map(({ code }) => code)).toEqual([0, 0, 0, 1, 1]);
+    const events = await transfersBelow(stack, `${folder}/`, 9);
+    const seen = events
+      .map((event) => `${event['direction']} ${factsOf(event)}`.replaceAll(folder, ''))
+      .sort();
+    const expected = (direction: string, path: string, name: keyof typeof contents) =>
+      `${direction} ${expectedFacts(join(folder, name), path)}`;
+    expect(seen).toEqual([
+      'download /missing null null null Failure',
+      expected('download', '/to/tree/a', 'tree/a'),
+      expected('download', '/to/tree/below/b', 'tree/below/b'),
+      expected('download', '/to/tree/empty', 'tree/empty'),
+      'upload /no/such null null null Failure',
+      expected('upload', '/to/tree/a', 'tree/a'),
+      expected('upload', '/to/tree/below/b', 'tree/below/b'),
+      expected('upload', '/to/tree/empty', 'tree/empty'),
+      expected('upload', '/up', 'tree/a'),
+    ]);
+  });
+
+  test('rsync and git by what their commands name', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'tree'));
+    writeFileSync(join(folder, 'tree', 'a'), 'a'.repeat(10_000));
+    const shell = ['ssh', ...stack.sshOptions].join(' ');
+    await run('git', ['init', '-q', '--bare', join(folder, 'origin.git')]);
+
+    await run('rsync', ['-a', '-e', shell, `${folder}/tree/`, `${stack.destination()}:${folder}/up/`]);
+    await run('rsync', ['-a', '-e', shell, `${stack.destination()}:${folder}/up/`, `${folder}/down/`]);
+    await run('git', ['clone', '-q', `${stack.destination()}:${folder}/origin.git`, join(folder, 'clone')], {
+      env: { GIT_SSH_COMMAND: shell },
+    });
+
+    const events = await transfersBelow(stack, `${folder}/`, 3);
+    const told = events.map((event) =>
+      ['direction', 'path', 'status', 'outcome']
+        .map((name) => event[name])
+        .join(' ')
+        .replace(folder, ''),
+    );
+    expect(told.sort()).toEqual([
+      'download /origin.git not-read Success',
+      'download /up/ not-read Success',
+      'upload /up/ not-read Success',
+    ]);
+  });
+
   test('what sftp does to files by name, and what the target refuses', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'source'), 'content');
@@ -161,6 +224,26 @@ describe('a policy that speaks of files', () => {
     expect(new Set(denied.map((row) => row['deny_reason']))).toEqual(new Set(['forbidden-by-policy']));
   });
 
+  test('refuses scp those files and no others, with both protocols', async () => {
+    for (const flags of [['-O'], []]) {
+      const folder = temporaryFolder();
+      for (const name of ['tree', 'etc', 'got']) mkdirSync(join(folder, name));
+      for (const name of ['a.txt', 'key.pem', 'z.txt']) writeFileSync(join(folder, 'tree', name), name);
+      const remote = `${guarded.destination()}:${folder}`;
+
+      const down = await scp(guarded, [...flags, '-r', '-p', `${remote}/tree`, join(folder, 'got')]);
+      const one = await scp(guarded, [...flags, `${remote}/tree/key.pem`, join(folder, 'got')]);
+      const up = await scp(guarded, [...flags, join(folder, 'tree/a.txt'), `${remote}/etc/`]);
+      const elsewhere = await scp(guarded, [...flags, join(folder, 'tree/a.txt'), `${remote}/up`]);
+
+      expect([down.code !== 0, one.code !== 0, up.code !== 0, elsewhere.code]).toEqual([true, true, true, 0]);
+      expect(readdirSync(join(folder, 'got', 'tree')).sort()).toEqual(['a.txt', 'z.txt']);
+      expect(readdirSync(join(folder, 'got'))).toEqual(['tree']);
+      expect(readdirSync(join(folder, 'etc'))).toEqual([]);
+      expect(readFileSync(join(folder, 'up'), 'utf8')).toBe('a.txt');
+    }
+  });
+
   test('goes on for more refusals than the window has room for at once', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'key.pem'), 'secret');
@@ -181,7 +264,7 @@ function sizeOf(file: string): number {
 }
 
 function scp(on: Stack, args: readonly string[]) {
-  return run('scp', [...on.sshOptions, '-q', ...args]);
+  return run('scp', [...on.sshOptions, ...args]);
 }
 
 function sftp(on: Stack, batch: readonly string[], flags: readonly string[] = []) {
