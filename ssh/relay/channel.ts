@@ -79,7 +79,13 @@ export class Channel implements RelayChannel {
     const held = this.#reserveOf(accepter, initialWindow);
     const toOpener = new Flow(accepter, initialWindow, this.announcedMaximumPacket, held);
     const heldFromOpener = this.#reserveOf(opener, window);
-    const toAccepter = new Flow(opener, window, clampPacket(maximumPacket), heldFromOpener);
+    const toAccepter = new Flow(
+      opener,
+      window,
+      clampPacket(maximumPacket),
+      heldFromOpener,
+      this.#reserves[opener],
+    );
     this.#flows =
       opener === 'client'
         ? { client: toAccepter, target: toOpener }

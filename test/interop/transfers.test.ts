@@ -97,7 +97,7 @@ describe('files through the gateway are on record', () => {
       expected('download', '/to/tree/a', 'tree/a'),
       expected('download', '/to/tree/below/b', 'tree/below/b'),
       expected('download', '/to/tree/empty', 'tree/empty'),
-      'upload /no/such null null null Failure',
+      'upload /no/such 0 null no-bytes Failure',
       expected('upload', '/to/tree/a', 'tree/a'),
       expected('upload', '/to/tree/below/b', 'tree/below/b'),
       expected('upload', '/to/tree/empty', 'tree/empty'),
