@@ -81,6 +81,7 @@ const typeAndId = 5;
 
 /** How much of a request is to be read before it can be understood: of WRITE all but the block, of others all. */
 export function requestHeadBytes(head: Buffer, frameBytes: number): number {
+  if (head.length === 0) return 1;
   if (head[0] !== SftpType.write) return Math.min(frameBytes, maxHeadBytes);
   if (head.length < typeAndId + 4) return Math.min(frameBytes, typeAndId + 4);
   const handleBytes = head.readUInt32BE(typeAndId);
@@ -90,6 +91,7 @@ export function requestHeadBytes(head: Buffer, frameBytes: number): number {
 
 /** The same of replies: of DATA all but the block, of a list of names the first. */
 export function replyHeadBytes(head: Buffer, frameBytes: number): number {
+  if (head.length === 0) return 1;
   return Math.min(frameBytes, head[0] === SftpType.data ? typeAndId + 4 : maxHeadBytes);
 }
 
