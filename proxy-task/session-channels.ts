@@ -270,7 +270,7 @@ function gateRequest(
       return judgeProgram(
         owner,
         state,
-        actionsOfCommand(command, owner.access.readsFiles),
+        actionsOfCommand(command, owner.access),
         (refused) =>
           executeCommand(facts, at, {
             channelId,
@@ -288,7 +288,7 @@ function gateRequest(
       return judgeProgram(
         owner,
         state,
-        actionsOfSubsystem(detail.name, owner.access.readsFiles),
+        actionsOfSubsystem(detail.name, owner.access),
         (refused) => openSubsystem(facts, at, { channelId, name: detail.name, refused }),
         () => {
           state.started = { kind: 'subsystem', atMs: at };

@@ -62,7 +62,7 @@ function doubleQuoted(command: string, start: number): Part | undefined {
 }
 
 function hasControl(text: string): boolean {
-  return [...text].some(isControl);
+  return Array.from(text).some(isControl);
 }
 
 function isControl(character: string): boolean {

@@ -147,7 +147,7 @@ class Hashing implements ContentHashing {
     this.#used = 0;
     this.#segments = [];
     this.#drops = [];
-    for (const file of [...this.#digests.keys()]) this.#settle(file, undefined);
+    for (const file of this.#digests.keys()) this.#settle(file, undefined);
     this.#makeRoom();
   }
 

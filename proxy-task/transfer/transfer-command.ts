@@ -2,6 +2,7 @@ import type { PolicyAction } from '#core/policy';
 import { type TransferCommand, transferCommandOf } from '#core/transfer';
 
 type Direction = 'upload' | 'download';
+type FileAccess = { readsFiles(direction: Direction): boolean };
 
 /** SFTP as a subsystem is the same protocol as its server started by a command. */
 const sftp: TransferCommand = {
@@ -17,27 +18,18 @@ export function transferOfSubsystem(name: string): TransferCommand | undefined {
 }
 
 /** What must be allowed before a command may run: `exec`, `command`, and a transfer's direction where it plainly is one. */
-export function actionsOfCommand(
-  command: string,
-  readsFiles: (direction: Direction) => boolean,
-): readonly PolicyAction[] {
+export function actionsOfCommand(command: string, access: FileAccess): readonly PolicyAction[] {
   const program = programOf(command);
   const detail = { command, ...(program === undefined ? {} : { program }) };
   return [
     { kind: 'exec', ...detail },
     { kind: 'command', ...detail },
-    ...actionsOfTransfer(transferCommandOf(command), readsFiles),
+    ...actionsOfTransfer(transferCommandOf(command), access),
   ];
 }
 
-export function actionsOfSubsystem(
-  name: string,
-  readsFiles: (direction: Direction) => boolean,
-): readonly PolicyAction[] {
-  return [
-    { kind: 'subsystem', subsystem: name },
-    ...actionsOfTransfer(transferOfSubsystem(name), readsFiles),
-  ];
+export function actionsOfSubsystem(name: string, access: FileAccess): readonly PolicyAction[] {
+  return [{ kind: 'subsystem', subsystem: name }, ...actionsOfTransfer(transferOfSubsystem(name), access)];
 }
 
 /**
@@ -46,13 +38,13 @@ export function actionsOfSubsystem(
  */
 function actionsOfTransfer(
   transfer: TransferCommand | undefined,
-  readsFiles: (direction: Direction) => boolean,
+  access: FileAccess,
 ): readonly PolicyAction[] {
   if (transfer === undefined) return [];
   const { protocol: program, direction, paths } = transfer;
   const directions: readonly Direction[] = direction === 'both' ? ['upload', 'download'] : [direction];
   return directions.flatMap((kind): readonly PolicyAction[] => {
-    if (!readsFiles(kind)) return [{ kind, program }];
+    if (!access.readsFiles(kind)) return [{ kind, program }];
     return program === 'sftp' ? [] : paths.map((path) => ({ kind, path, program }));
   });
 }

@@ -48,8 +48,10 @@ describe('files through the gateway are on record', () => {
     const events = await transfersBelow(stack, `${folder}/put/`, 200);
     for (const direction of ['upload', 'download']) {
       const seen = events.filter((event) => event['direction'] === direction);
-      expect(seen.map(factsOf).sort()).toEqual(
-        names.map((name) => expectedFacts(join(folder, 'source', name), `${folder}/put/${name}`)).sort(),
+      expect(seen.map(factsOf).sort(byText)).toEqual(
+        names
+          .map((name) => expectedFacts(join(folder, 'source', name), `${folder}/put/${name}`))
+          .sort(byText),
       );
     }
   });
@@ -65,7 +67,7 @@ describe('files through the gateway are on record', () => {
     expect([up.code, down.code], up.stderr + down.stderr).toEqual([0, 0]);
     expect(await hashOfFile(join(folder, 'down'))).toBe(sha256);
     const events = await transfersBelow(stack, `${folder}/up`, 2);
-    expect(events.map((event) => event['direction']).sort()).toEqual(['download', 'upload']);
+    expect(events.map((event) => textOf(event, 'direction')).sort(byText)).toEqual(['download', 'upload']);
     for (const event of events) expect(factsOf(event)).toBe(`${folder}/up 67108864 ${sha256} whole Success`);
   });
 
@@ -88,8 +90,8 @@ describe('files through the gateway are on record', () => {
     expect(finished.map(({ code }) => code)).toEqual([0, 0, 0, 1, 1]);
     const events = await transfersBelow(stack, `${folder}/`, 9);
     const seen = events
-      .map((event) => `${event['direction']} ${factsOf(event)}`.replaceAll(folder, ''))
-      .sort();
+      .map((event) => `${textOf(event, 'direction')} ${factsOf(event)}`.replaceAll(folder, ''))
+      .sort(byText);
     const expected = (direction: string, path: string, name: keyof typeof contents) =>
       `${direction} ${expectedFacts(join(folder, name), path)}`;
     expect(seen).toEqual([
@@ -121,11 +123,11 @@ describe('files through the gateway are on record', () => {
     const events = await transfersBelow(stack, `${folder}/`, 3);
     const told = events.map((event) =>
       ['direction', 'path', 'status', 'outcome']
-        .map((name) => event[name])
+        .map((name) => textOf(event, name))
         .join(' ')
         .replace(folder, ''),
     );
-    expect(told.sort()).toEqual([
+    expect(told.sort(byText)).toEqual([
       'download /origin.git not-read Success',
       'download /up/ not-read Success',
       'upload /up/ not-read Success',
@@ -155,7 +157,13 @@ describe('files through the gateway are on record', () => {
       json_extract_scalar(request, '$.attributes') AS attributes, json_extract_scalar(response, '$.outcome') AS outcome,
       json_extract_scalar(response, '$.statusCode') AS status, error_code
       FROM events WHERE event_name = 'TransferFile' AND request LIKE '%${folder}%' ORDER BY chain_seq`);
-    const told = rows.map((row) => Object.values(row).filter(Boolean).join(' ').replaceAll(`${folder}/`, ''));
+    const told = rows.map((row) =>
+      Object.keys(row)
+        .filter((name) => row[name] !== null)
+        .map((name) => textOf(row, name))
+        .join(' ')
+        .replaceAll(`${folder}/`, ''),
+    );
     expect(told).toEqual([
       'transfer OPEN put Success',
       'rename posix-rename@openssh.com put renamed Success',
@@ -212,8 +220,8 @@ describe('a policy that speaks of files', () => {
 
     expect(finished.code, finished.stderr).toBe(0);
     expect(finished.stderr.match(/Permission denied/gi)?.length).toBe(7);
-    expect(readdirSync(folder).sort()).toEqual(
-      ['a.txt', 'etc', 'got-a', 'got-z', 'key.pem', 'new.pem', 'z.txt'].sort(),
+    expect(readdirSync(folder).sort(byText)).toEqual(
+      ['a.txt', 'etc', 'got-a', 'got-z', 'key.pem', 'new.pem', 'z.txt'].sort(byText),
     );
     expect(readdirSync(join(folder, 'etc'))).toEqual([]);
     expect(readFileSync(join(folder, 'got-z'), 'utf8')).toBe('content of z.txt');
@@ -237,7 +245,7 @@ describe('a policy that speaks of files', () => {
       const elsewhere = await scp(guarded, [...flags, join(folder, 'tree/a.txt'), `${remote}/up`]);
 
       expect([down.code !== 0, one.code !== 0, up.code !== 0, elsewhere.code]).toEqual([true, true, true, 0]);
-      expect(readdirSync(join(folder, 'got', 'tree')).sort()).toEqual(['a.txt', 'z.txt']);
+      expect(readdirSync(join(folder, 'got', 'tree')).sort(byText)).toEqual(['a.txt', 'z.txt']);
       expect(readdirSync(join(folder, 'got'))).toEqual(['tree']);
       expect(readdirSync(join(folder, 'etc'))).toEqual([]);
       expect(readFileSync(join(folder, 'up'), 'utf8')).toBe('a.txt');
@@ -289,7 +297,16 @@ async function transfersBelow(on: Stack, folder: string, count: number): Promise
 }
 
 function factsOf(event: Row): string {
-  return ['path', 'bytes', 'sha256', 'status', 'outcome'].map((name) => String(event[name])).join(' ');
+  return ['path', 'bytes', 'sha256', 'status', 'outcome'].map((name) => textOf(event, name)).join(' ');
+}
+
+function textOf(row: Row, name: string): string {
+  const value = row[name];
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function byText(one: string, other: string): number {
+  return one < other ? -1 : 1;
 }
 
 function expectedFacts(source: string, path: string): string {

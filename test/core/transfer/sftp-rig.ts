@@ -65,7 +65,7 @@ export function sha256(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-export function hasher(): ContentHasher {
+function hasher(): ContentHasher {
   const hash = createHash('sha256');
   return {
     update: (bytes) => {
@@ -90,7 +90,7 @@ export function refusing(
   };
 }
 
-export const permissive: TransferGuard = { readsFiles: () => false, denialOf: () => undefined };
+const permissive: TransferGuard = { readsFiles: () => false, denialOf: () => undefined };
 
 /** A channel between two ends, with all that came out at either. */
 export class TransferRig {
@@ -166,7 +166,7 @@ async function inShort(operation: FileOperation): Promise<string> {
     operation.direction,
     operation.path?.toString(),
     operation.newPath?.toString(),
-    operation.resolvedPath === undefined ? undefined : `(${operation.resolvedPath})`,
+    operation.resolvedPath === undefined ? undefined : `(${operation.resolvedPath.toString()})`,
     operation.attributes,
     content === undefined
       ? undefined

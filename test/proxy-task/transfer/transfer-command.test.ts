@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { actionsOfCommand, actionsOfSubsystem } from '../../../proxy-task/transfer/index.ts';
 
-const never = () => false;
-const always = () => true;
+const never = { readsFiles: () => false };
+const always = { readsFiles: () => true };
 
 describe('what must be allowed', () => {
   test('a command asks for exec and command, with its first word where it plainly has one', () => {
@@ -31,7 +31,7 @@ describe('what must be allowed', () => {
       { kind: 'download', path: '/srv/b', program: 'rsync' },
     ]);
     expect(actionsOfSubsystem('sftp', always)).toEqual([{ kind: 'subsystem', subsystem: 'sftp' }]);
-    expect(actionsOfSubsystem('sftp', (direction) => direction === 'download')).toEqual([
+    expect(actionsOfSubsystem('sftp', { readsFiles: (direction) => direction === 'download' })).toEqual([
       { kind: 'subsystem', subsystem: 'sftp' },
       { kind: 'upload', program: 'sftp' },
     ]);
