@@ -252,6 +252,24 @@ describe('a policy that speaks of files', () => {
     }
   });
 
+  test('refuses them where the server of sftp is started by a command, too, and has no transfer on a terminal', async () => {
+    const folder = temporaryFolder();
+    for (const name of ['a.txt', 'key.pem']) writeFileSync(join(folder, name), name);
+    const server = '/usr/lib/openssh/sftp-server';
+
+    const finished = await sftp(
+      guarded,
+      [`-get ${folder}/key.pem ${folder}/got-key`, `get ${folder}/a.txt ${folder}/got-a`],
+      ['-s', server],
+    );
+    const terminal = await guarded.ssh(['-tt', server]);
+
+    expect(finished.code, finished.stderr).toBe(0);
+    expect(readdirSync(folder).sort(byText)).toEqual(['a.txt', 'got-a', 'key.pem']);
+    expect(terminal.code).toBe(126);
+    expect(terminal.stderr).toContain('leave out -t');
+  });
+
   test('goes on for more refusals than the window has room for at once', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'key.pem'), 'secret');
