@@ -6,6 +6,7 @@ import {
   type PolicyAction,
   type PolicyRequest,
   type PolicySet,
+  readsFiles,
   stepUp,
 } from '#core/policy';
 import type { ProvenEngineer } from './engineer-authenticator.ts';
@@ -13,6 +14,8 @@ import type { ProvenEngineer } from './engineer-authenticator.ts';
 /** Asks policy in the name of one engineer about one target. */
 export type SessionAccess = {
   decide(action: PolicyAction): Decision;
+  /** Whether policy has to be asked for each file that goes this way. */
+  readsFiles(direction: 'upload' | 'download'): boolean;
   /** Would a second factor, proved now, allow the connection? */
   mfaWouldHelp(): boolean;
 };
@@ -45,7 +48,22 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
     };
   }
 
+  /** The last answers, which hold as long as the policies are the same. */
+  let known:
+    | { readonly policies: PolicySet | undefined; readonly upload: boolean; readonly download: boolean }
+    | undefined;
+
   return {
+    readsFiles(direction) {
+      const policies = policy();
+      if (known === undefined || known.policies !== policies)
+        known = {
+          policies,
+          upload: readsFiles(policies, request({ kind: 'upload' })),
+          download: readsFiles(policies, request({ kind: 'download' })),
+        };
+      return known[direction];
+    },
     decide: (action) => decide(policy(), request(action)),
     mfaWouldHelp: () => stepUp(policy(), request({ kind: 'connect' })) === 'mfa',
   };

@@ -1,6 +1,5 @@
 import type { AuditDraft } from '#core/contract';
 import {
-  amendCommand,
   closePortForward,
   completeCommand,
   executeCommand,
@@ -15,6 +14,7 @@ import {
 } from '#core/event';
 import type { PolicyAction } from '#core/policy';
 import type { ChannelName } from '#core/recording';
+import { type TransferCommand, transferCommandOf } from '#core/transfer';
 import type {
   ChannelOpen,
   ChannelRequest,
@@ -26,7 +26,15 @@ import type {
 } from '#ssh';
 import type { ChannelRecorder, RecordingExit, RecordingStart } from './recording/index.ts';
 import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
-import { actionsOfCommand, actionsOfSubsystem, transferOf } from './transfer-command.ts';
+import { terminalLines } from './terminal-lines.ts';
+import {
+  actionsOfCommand,
+  actionsOfSubsystem,
+  type ChannelTransfer,
+  type ContentHashing,
+  createChannelTransfer,
+  transferOfSubsystem,
+} from './transfer/index.ts';
 
 /** What a session's channels need of the session. */
 export type ChannelOwner = {
@@ -37,6 +45,9 @@ export type ChannelOwner = {
   record(draft: AuditDraft): Promise<void>;
   /** Work nobody awaits: the session ends only after it, and its failure is the session's. */
   owe(work: Promise<void>): void;
+  /** Nothing more is read from either side before this has settled. */
+  holdUntil(work: Promise<void>): void;
+  readonly hashing: ContentHashing;
   /** Starts recording a shell's or a command's output; undefined where recording is off for it. */
   startRecording(
     channel: ChannelName,
@@ -58,6 +69,7 @@ type Terminal = { readonly term: string; readonly columns: number; readonly rows
 type ChannelState = {
   terminal: Terminal | undefined;
   recorder: ChannelRecorder | undefined;
+  transfer: ChannelTransfer | undefined;
   started: { readonly kind: 'shell' | 'exec' | 'subsystem'; readonly atMs: number } | undefined;
   exit: RecordingExit | undefined;
   forward: { readonly forward: Forward; readonly openedAtMs: number } | undefined;
@@ -69,6 +81,11 @@ const secondProgram: Refusal = {
   errorCode: 'ProtocolError',
   denyReason: 'second-program',
   message: 'this channel has a program already; open another channel for this one',
+};
+const transferOnTerminal: Refusal = {
+  errorCode: 'AccessDenied',
+  denyReason: 'transfer-on-terminal',
+  message: 'policy speaks of single files, which cannot be told apart on a terminal; leave out -t',
 };
 const pass: Verdict = { kind: 'pass' };
 const noTerminal: Terminal = { term: '', columns: 0, rows: 0 };
@@ -89,6 +106,7 @@ export function createSessionChannels(owner: ChannelOwner): {
     const fresh: ChannelState = {
       terminal: undefined,
       recorder: undefined,
+      transfer: undefined,
       started: undefined,
       exit: undefined,
       forward: undefined,
@@ -102,6 +120,9 @@ export function createSessionChannels(owner: ChannelOwner): {
       channelOpen: (open) => gateOpen(owner, open),
       channelRequest: (channel, request) => gateRequest(owner, stateOf(channel), channel, request),
       globalRequest: (request) => gateGlobal(owner, request),
+      // What a transfer says on its standard error is text for people.
+      channelData: (channel, from, stream, data) =>
+        (stream === 'data' ? states.get(channel.serial)?.transfer?.data(from, data) : undefined) ?? 'pass',
     },
     taps: {
       channelOpened(channel) {
@@ -120,6 +141,7 @@ export function createSessionChannels(owner: ChannelOwner): {
       channelClosed(channel) {
         const state = states.get(channel.serial);
         states.delete(channel.serial);
+        state?.transfer?.end(state.exit?.kind === 'status' ? state.exit.status : undefined);
         if (state !== undefined) owner.owe(closeChannel(owner, state, channel));
       },
     },
@@ -154,14 +176,24 @@ async function judgeProgram(
   actions: PolicyAction | readonly PolicyAction[],
   event: (refused: Refusal | undefined) => AuditDraft,
   begins: () => void,
+  refused: Refusal | undefined = state.started === undefined ? undefined : secondProgram,
 ): Promise<Verdict> {
-  if (state.started !== undefined) {
-    await owner.record(event(secondProgram));
-    return { kind: 'refuse', message: secondProgram.message };
+  if (refused !== undefined) {
+    await owner.record(event(refused));
+    const exitStatus = refused === secondProgram ? {} : { exitStatus: refusedExitStatus };
+    return { kind: 'refuse', message: `sshtrail: ${refused.message}`, ...exitStatus };
   }
   const verdict = await judge(owner, actions, event);
   if (verdict.kind === 'pass') begins();
   return verdict;
+}
+
+function terminalRefusal(owner: ChannelOwner, state: ChannelState, command: string): Refusal | undefined {
+  const { access } = owner;
+  const isGuarded = access.readsFiles('upload') || access.readsFiles('download');
+  return isGuarded && state.terminal !== undefined && transferCommandOf(command) !== undefined
+    ? transferOnTerminal
+    : undefined;
 }
 
 /** All of them must be allowed. */
@@ -242,7 +274,7 @@ function gateRequest(
       return judgeProgram(
         owner,
         state,
-        actionsOfCommand(command),
+        actionsOfCommand(command, owner.access),
         (refused) =>
           executeCommand(facts, at, {
             channelId,
@@ -253,16 +285,18 @@ function gateRequest(
             refused,
           }),
         () => begin(owner, state, channelId, 'exec', command),
+        state.started === undefined ? terminalRefusal(owner, state, command) : secondProgram,
       );
     }
     case 'subsystem':
       return judgeProgram(
         owner,
         state,
-        actionsOfSubsystem(detail.name),
+        actionsOfSubsystem(detail.name, owner.access),
         (refused) => openSubsystem(facts, at, { channelId, name: detail.name, refused }),
         () => {
           state.started = { kind: 'subsystem', atMs: at };
+          watch(owner, state, channelId, 'subsystem', transferOfSubsystem(detail.name));
         },
       );
     case 'auth-agent-req':
@@ -331,42 +365,30 @@ function begin(
   command: string | undefined,
 ): void {
   state.started = { kind, atMs: owner.now() };
-  if (command !== undefined && state.terminal === undefined && transferOf(command) !== undefined) return;
-  const lines = state.terminal === undefined ? {} : lineEvents(owner, channelId, state.started.atMs);
+  const transfer =
+    command === undefined || state.terminal !== undefined ? undefined : transferCommandOf(command);
+  if (transfer !== undefined) return watch(owner, state, channelId, 'exec', transfer);
+  const lines = state.terminal === undefined ? {} : terminalLines(owner, channelId, state.started.atMs);
   state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command, lines);
 }
 
-/** Lines that were accepted on a terminal, as it showed them. */
-function lineEvents(
+function watch(
   owner: ChannelOwner,
+  state: ChannelState,
   channelId: ChannelName,
-  startedAtMs: number,
-): Pick<RecordingStart, 'onCommand' | 'onAmend'> {
-  const { facts } = owner;
-  return {
-    onCommand: ({ number, offsetMs, text, kind, confidence, prompt }) =>
-      owner.owe(
-        owner.record(
-          executeCommand(facts, startedAtMs + offsetMs, {
-            channelId,
-            command: text,
-            commandSource: 'pty',
-            confidence,
-            pty: true,
-            line: { number, kind, prompt, recordingSecond: offsetMs / 1000 },
-          }),
-        ),
-      ),
-    onAmend: ({ number, text, aborted }) =>
-      owner.owe(
-        owner.record(amendCommand(facts, owner.now(), { channelId, number, command: text, aborted })),
-      ),
-  };
+  channel: 'exec' | 'subsystem',
+  transfer: TransferCommand | undefined,
+): void {
+  if (transfer === undefined) return;
+  state.transfer = createChannelTransfer(owner, { channel, channelId }, transfer);
 }
 
 function noteAnswer(state: ChannelState, { from, detail }: ChannelRequest, answer: Answer): void {
   // Clients ask for a command instead when the target has no such subsystem.
-  if (from === 'client' && detail.kind === 'subsystem' && answer === 'failure') state.started = undefined;
+  if (from === 'client' && detail.kind === 'subsystem' && answer === 'failure') {
+    state.started = undefined;
+    state.transfer = undefined;
+  }
   if (from !== 'target') return;
   if (detail.kind === 'exit-status') state.exit = { kind: 'status', status: detail.status };
   if (detail.kind === 'exit-signal') state.exit = { kind: 'signal', signal: detail.signal };

@@ -16,6 +16,16 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
 import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
+import { createContentHashing } from './transfer/index.ts';
+
+/**
+ * Window for what a transfer's gate says in the target's place. OpenSSH grants more at the latest when it has taken 96 KiB, so that
+ * it never runs out.
+ */
+const gateReserveBytes = 131_072;
+
+/** One thread for all sessions of the process. */
+const hashing = createContentHashing();
 
 /** Why a session was told to stop, and what its engineer reads. */
 export type StopOrder = { readonly endReason: EndReason; readonly message: string };
@@ -90,7 +100,7 @@ export class Session {
         },
         limitReached: (limit) => this.#limitReached(limit),
       },
-      limits: relayLimits(this.#parts.settings),
+      limits: { ...relayLimits(this.#parts.settings), gateReserveBytes },
       // Inside a jump the gateway answers as the target: its own keys are not for that name.
       hostKeys:
         this.facts.jumpId === undefined ? this.#parts.hostKeys.map(({ privateKey }) => privateKey) : [],
@@ -177,6 +187,8 @@ export class Session {
         await journal.record(draft);
       },
       owe: (work) => this.#owe(work),
+      holdUntil: (work) => this.#holdUntil(work),
+      hashing,
       startRecording: (channel, kind, terminal, command, lines) =>
         recorder.start({
           sessionId: sessionId(this.facts.sessionId),
@@ -189,6 +201,16 @@ export class Session {
         }),
       storeRecording: async (channelRecorder, exit) => this.#storeRecording(channelRecorder, exit),
     };
+  }
+
+  #holdUntil(work: Promise<void>): void {
+    const legs = this.#legs;
+    legs?.client.hold();
+    legs?.target.hold();
+    void work.finally(() => {
+      legs?.client.release();
+      legs?.target.release();
+    });
   }
 
   async #storeRecording(channelRecorder: ChannelRecorder, exit: RecordingExit | undefined): Promise<void> {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
-/** Bundles the gateway's task into one file, with the one data file it reads beside it: `node scripts/bundle-gateway.ts FOLDER`. */
+/** Bundles the gateway's task into one file, with the thread and the data file it reads beside it: `node scripts/bundle-gateway.ts FOLDER`. */
 const [target] = process.argv.slice(2);
 if (target === undefined) {
   console.error('say where to: node scripts/bundle-gateway.ts FOLDER');
@@ -14,8 +14,13 @@ const root = new URL('..', import.meta.url).pathname;
 
 mkdirSync(folder, { recursive: true });
 await build({
-  entryPoints: [join(root, 'proxy-task', 'main.ts')],
-  outfile: join(folder, 'main.mjs'),
+  entryPoints: {
+    main: join(root, 'proxy-task', 'main.ts'),
+    // A thread of its own, which the gateway looks for beside itself.
+    'content-hash-worker': join(root, 'proxy-task', 'transfer', 'content-hash-worker.ts'),
+  },
+  outdir: folder,
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',

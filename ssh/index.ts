@@ -53,6 +53,7 @@ export {
 } from './keys/index.ts';
 export {
   createRelay,
+  type DataVerdict,
   type Relay,
   type RelayChannel,
   type RelayEnd,

@@ -36,6 +36,7 @@ export const eventNames = [
   'CompleteCommand',
   'OpenShell',
   'OpenSubsystem',
+  'TransferFile',
   'OpenPortForward',
   'ClosePortForward',
   'OpenJump',

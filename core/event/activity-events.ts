@@ -144,6 +144,75 @@ export function openSubsystem(
   });
 }
 
+/** One file that went through, or one thing done to the target's files; done, failed or refused. Paths are the bytes that were sent. */
+export function transferFile(
+  facts: SessionFacts,
+  atMs: number,
+  what: {
+    readonly channelId: number | string;
+    readonly channel: 'exec' | 'subsystem';
+    readonly protocol: string;
+    readonly operation: string;
+    /** The protocol's own name for it. */
+    readonly request: string | Uint8Array;
+    readonly direction?: string | undefined;
+    readonly path?: Uint8Array | undefined;
+    readonly newPath?: Uint8Array | undefined;
+    readonly resolvedPath?: Uint8Array | undefined;
+    readonly attributes?: string | undefined;
+    readonly outcome: string;
+    readonly bytesRead?: number | undefined;
+    readonly bytesWritten?: number | undefined;
+    /** Hex. */
+    readonly sha256?: string | undefined;
+    readonly sha256Status?: string | undefined;
+    /** What the target answered. */
+    readonly status?: { readonly code?: number | undefined; readonly text: Uint8Array } | undefined;
+    readonly reason?: string | undefined;
+    readonly seconds: number;
+    readonly refused?: Refusal | undefined;
+  },
+): AuditDraft {
+  const { bytesRead, bytesWritten } = what;
+  const bytes = bytesRead === undefined || bytesWritten === undefined ? undefined : bytesRead + bytesWritten;
+  return draft('TransferFile', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channel: what.channel,
+      channelId: what.channelId,
+      protocol: what.protocol,
+      operation: what.operation,
+      request: what.request,
+      direction: what.direction,
+      path: pathField(what.path),
+      newPath: pathField(what.newPath),
+      resolvedPath: pathField(what.resolvedPath),
+      attributes: what.attributes,
+    },
+    response: {
+      outcome: what.outcome,
+      bytes,
+      bytesRead,
+      bytesWritten,
+      fileSha256: what.sha256,
+      sha256Status: what.sha256Status,
+      statusCode: what.status?.code,
+      statusText: what.status === undefined ? undefined : { text: what.status.text, maxBytes: 256 },
+      reason: what.reason,
+      seconds: what.seconds,
+    },
+    additional: { commandSource: what.channel },
+    refusal: what.refused,
+  });
+}
+
+/** Four times PATH_MAX: as long as a path can get that is no UTF-8 and is kept whole. */
+const maxPathBytes = 16_384;
+
+function pathField(path: Uint8Array | undefined) {
+  return path === undefined ? undefined : { text: path, maxBytes: maxPathBytes };
+}
+
 /**
  * A tunnel. `local`: a direct-tcpip channel to host and port (what `-D` opens looks the same on the wire). `remote`:
  * the target listens on host and port.

@@ -5,5 +5,6 @@ export type { PolicySet } from './load-policy.ts';
 export { loadPolicy } from './load-policy.ts';
 export type { PolicyAction, PolicyRequest } from './policy-request.ts';
 export { policyActionNames } from './policy-request.ts';
+export { readsFiles } from './reads-files.ts';
 export { policySchema } from './schema-text.ts';
 export { unknownNames } from './unknown-names.ts';

@@ -35,10 +35,19 @@ export type PolicyAction =
   /** `program` is the command's first word, where it could be told. */
   | { readonly kind: 'exec' | 'command'; readonly command: string; readonly program?: string }
   | { readonly kind: 'subsystem'; readonly subsystem: string }
-  /** A path on the target, where it is known by then. */
-  | { readonly kind: 'upload' | 'download'; readonly path?: string }
+  | FileAction
   /** Where it leads (local) or listens (remote). */
   | { readonly kind: 'forwardLocal' | 'forwardRemote'; readonly destination: ForwardDestination };
+
+type FileAction = {
+  readonly kind: 'upload' | 'download';
+  /** On the target, where it is known by then; from the root on, as far as that is known. */
+  readonly path?: string;
+  /** How long the file is, where it is said beforehand. */
+  readonly bytes?: number;
+  /** `sftp`, `scp`, `rsync` or `git`. */
+  readonly program?: string;
+};
 
 type ForwardDestination =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -154,8 +163,14 @@ function actionContext(action: PolicyAction): Context {
   if (action.kind === 'exec' || action.kind === 'command')
     return { command: action.command, ...(action.program === undefined ? {} : { program: action.program }) };
   if (action.kind === 'subsystem') return { subsystem: action.subsystem };
-  if (action.kind === 'upload' || action.kind === 'download')
-    return action.path === undefined ? {} : { path: action.path };
+  if (action.kind === 'upload' || action.kind === 'download') {
+    const { path, bytes, program } = action;
+    return {
+      ...(path === undefined ? {} : { path }),
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(program === undefined ? {} : { program }),
+    };
+  }
   if (action.kind === 'forwardLocal' || action.kind === 'forwardRemote')
     return action.destination.kind === 'tcp'
       ? { host: action.destination.host, port: action.destination.port, path: '' }

@@ -63,8 +63,12 @@ type Subsystem = {
 type Transfer = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
   dayOfWeek: Long, reason?: String,
-  // The path on the target, where it is known when the question is asked.
+  // The path on the target, from the root on, where it is known when the question is asked.
   path?: String,
+  // How long the file is, where that is said beforehand: by scp towards the target alone.
+  bytes?: Long,
+  // "sftp", "scp", "rsync" or "git".
+  program?: String,
 };
 
 type Forward = {

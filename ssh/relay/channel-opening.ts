@@ -61,7 +61,8 @@ export class ChannelOpening {
     this.#table.checkUnused(leg.side, senderChannel);
     const announced = channel.confirm(senderChannel, initialWindow, maximumPacket);
     this.#table.confirmed(channel);
-    plain.writeUInt32BE(announced, CONFIRMATION_MAXIMUM_PACKET);
+    plain.writeUInt32BE(announced.window, CONFIRMATION_WINDOW);
+    plain.writeUInt32BE(announced.maximumPacket, CONFIRMATION_WINDOW + 4);
     this.#taps.channelOpened?.(channel);
     leg.other.transport.forward(plain, payloadLength);
   }
@@ -129,4 +130,4 @@ function announce(channel: Channel, plain: Buffer): void {
 }
 
 /** In the message: padding length, number, recipient, sender, window. */
-const CONFIRMATION_MAXIMUM_PACKET = 14;
+const CONFIRMATION_WINDOW = 10;

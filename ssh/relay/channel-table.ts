@@ -55,8 +55,7 @@ export class ChannelTable {
   add(open: ChannelOpen): Channel {
     this.#undecided -= 1;
     this.#lastSerial += 1;
-    const { noticeReserveBytes, maxPendingChannelRequests } = this.#limits;
-    const channel = new Channel(this.#lastSerial, open, noticeReserveBytes, maxPendingChannelRequests);
+    const channel = new Channel(this.#lastSerial, open, this.#limits);
     this.bySerial.set(channel.serial, channel);
     this.#byNumber[open.from].set(open.senderChannel, channel);
     return channel;

@@ -3,6 +3,8 @@ import {
   dataLengthOf,
   EXTENDED_DATA_OFFSET,
   EXTENDED_DATA_STDERR,
+  encodeData,
+  encodeExtendedData,
   encodeWindowAdjust,
   extendedDataLengthOf,
   extendedDataTypeOf,
@@ -13,7 +15,7 @@ import {
 import type { Channel } from './channel.ts';
 import type { ChannelTable } from './channel-table.ts';
 import { sayOverdue } from './conclusion.ts';
-import type { RelayGates, RelayTaps } from './contract.ts';
+import type { DataVerdict, RelayGates, RelayTaps } from './contract.ts';
 import type { Flow } from './flow.ts';
 import type { Leg } from './leg.ts';
 import { RelayError } from './relay-error.ts';
@@ -93,9 +95,9 @@ export class ChannelTraffic {
     if (channel.concluded) return;
     if (this.#isWatched) {
       const data = plain.subarray(start, start + length);
-      if (this.#gates.channelData?.(channel, leg.side, stream, data) === 'drop') {
-        flow.drop(length);
-        this.#credit(leg, channel, flow);
+      const verdict = this.#gates.channelData?.(channel, leg.side, stream, data) ?? 'pass';
+      if (verdict !== 'pass') {
+        this.#replace(leg, channel, flow, stream, verdict === 'drop' ? dropped(length) : verdict);
         return;
       }
       channel.bytesFrom[leg.side] += length;
@@ -108,6 +110,29 @@ export class ChannelTraffic {
     this.#credit(leg, channel, flow);
   }
 
+  #replace(
+    leg: Leg,
+    channel: Channel,
+    flow: Flow,
+    stream: 'data' | 'stderr',
+    verdict: Exclude<DataVerdict, string>,
+  ): void {
+    if (verdict.kind === 'refuse') throw new RelayError('data-refused', verdict.message, leg.side);
+    spend(flow, verdict.added);
+    const onward = Buffer.concat(verdict.onward);
+    channel.bytesFrom[leg.side] += onward.length - verdict.added;
+    flow.deliver(onward.length - verdict.added);
+    say(leg.other, channel, stream, onward, flow.maximumPacket);
+    flow.drop(verdict.dropped);
+    this.#credit(leg, channel, flow);
+    const back = Buffer.concat(verdict.back);
+    // The other side has said its last, and nothing may follow it.
+    if (back.length === 0 || channel.progress[leg.other.side] !== 'sending') return;
+    const backFlow = openFlow(channel, leg.other);
+    spend(backFlow, back.length);
+    say(leg, channel, 'data', back, backFlow.maximumPacket);
+  }
+
   get #isWatched(): boolean {
     return this.#taps.channelData !== undefined || this.#gates.channelData !== undefined;
   }
@@ -117,6 +142,40 @@ export class ChannelTraffic {
     const bytes = flow.creditDue();
     if (bytes === 0 || channel.progress[leg.other.side] === 'closed') return;
     leg.answer(encodeWindowAdjust(channel.numbers[leg.side], bytes));
+  }
+}
+
+function dropped(length: number): Exclude<DataVerdict, string> {
+  return { kind: 'replace', onward: [], dropped: length, added: 0, back: [] };
+}
+
+/** @throws RelayError where the window held back does not suffice: what cannot be said must not be left out either */
+function spend(flow: Flow, bytes: number): void {
+  if (bytes === 0) return;
+  if (bytes > flow.spare)
+    throw new RelayError(
+      'window-spent',
+      'too much was refused on one channel to be answered within its window',
+    );
+  flow.inject(bytes);
+}
+
+/** Sends data to the peer of `leg`, in messages it takes. */
+function say(
+  leg: Leg,
+  channel: Channel,
+  stream: 'data' | 'stderr',
+  data: Buffer,
+  maximumPacket: number,
+): void {
+  const recipient = channel.numbers[leg.side];
+  for (let at = 0; at < data.length; at += maximumPacket) {
+    const part = data.subarray(at, at + maximumPacket);
+    leg.transport.send(
+      stream === 'data'
+        ? encodeData(recipient, part)
+        : encodeExtendedData(recipient, EXTENDED_DATA_STDERR, part),
+    );
   }
 }
 

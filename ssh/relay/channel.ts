@@ -1,5 +1,5 @@
 import type { ChannelOpen, ChannelRequest, Side } from '../connection/index.ts';
-import type { RelayChannel } from './contract.ts';
+import type { RelayChannel, RelayLimits } from './contract.ts';
 import { Flow } from './flow.ts';
 import { ReplyQueue } from './reply-queue.ts';
 
@@ -33,17 +33,23 @@ export class Channel implements RelayChannel {
   whenOver: (() => void) | undefined;
   /** By the side that sends; undefined until the channel is confirmed. */
   #flows: { readonly client: Flow; readonly target: Flow } | undefined;
-  readonly #reserve: number;
+  /** By the side it is held back from. */
+  readonly #reserves: { readonly client: number; readonly target: number };
 
-  constructor(serial: number, open: ChannelOpen, noticeReserve: number, maxPendingRequests: number) {
+  constructor(serial: number, open: ChannelOpen, limits: RelayLimits) {
     this.serial = serial;
     this.open = open;
     this.numbers = { client: 0, target: 0 };
     this.numbers[open.from] = open.senderChannel;
-    this.replies = { client: new ReplyQueue(maxPendingRequests), target: new ReplyQueue(maxPendingRequests) };
-    // At most an eighth, so that a small window stays usable and a receiver that grants late is not starved.
-    this.#reserve =
-      open.detail.kind === 'session' ? Math.min(noticeReserve, Math.floor(open.initialWindow / 8)) : 0;
+    const { maxPendingChannelRequests, noticeReserveBytes, gateReserveBytes } = limits;
+    this.replies = {
+      client: new ReplyQueue(maxPendingChannelRequests),
+      target: new ReplyQueue(maxPendingChannelRequests),
+    };
+    this.#reserves =
+      open.detail.kind === 'session'
+        ? { client: gateReserveBytes, target: Math.max(noticeReserveBytes, gateReserveBytes) }
+        : { client: 0, target: 0 };
   }
 
   get isOpen(): boolean {
@@ -52,25 +58,44 @@ export class Channel implements RelayChannel {
 
   /** The window to announce to the accepting side in place of the opener's. */
   get announcedWindow(): number {
-    return this.open.initialWindow - this.#reserve;
+    const { from, initialWindow } = this.open;
+    return initialWindow - this.#reserveOf(otherSide(from), initialWindow);
   }
 
   get announcedMaximumPacket(): number {
     return clampPacket(this.open.maximumPacket);
   }
 
-  /** The accepting side confirmed with its number and window. Returns the packet size to announce to the opener. */
-  confirm(number: number, window: number, maximumPacket: number): number {
+  /** The accepting side confirmed with its number and window. Returns what to announce to the opener. */
+  confirm(
+    number: number,
+    window: number,
+    maximumPacket: number,
+  ): { readonly window: number; readonly maximumPacket: number } {
     const opener = this.open.from;
     const accepter = otherSide(opener);
     this.numbers[accepter] = number;
-    const toOpener = new Flow(accepter, this.open.initialWindow, this.announcedMaximumPacket, this.#reserve);
-    const toAccepter = new Flow(opener, window, clampPacket(maximumPacket));
+    const { initialWindow } = this.open;
+    const held = this.#reserveOf(accepter, initialWindow);
+    const toOpener = new Flow(accepter, initialWindow, this.announcedMaximumPacket, held);
+    const heldFromOpener = this.#reserveOf(opener, window);
+    const toAccepter = new Flow(
+      opener,
+      window,
+      clampPacket(maximumPacket),
+      heldFromOpener,
+      this.#reserves[opener],
+    );
     this.#flows =
       opener === 'client'
         ? { client: toAccepter, target: toOpener }
         : { client: toOpener, target: toAccepter };
-    return toAccepter.maximumPacket;
+    return { window: window - heldFromOpener, maximumPacket: toAccepter.maximumPacket };
+  }
+
+  /** At most an eighth, so that a small window stays usable and a receiver that grants late is not starved. */
+  #reserveOf(sender: Side, window: number): number {
+    return Math.min(this.#reserves[sender], Math.floor(window / 8));
   }
 
   /** The window for what `sender` sends; undefined while the channel is half open. */

@@ -20,6 +20,27 @@ export type Verdict =
     }
   | { readonly kind: 'drop' };
 
+/** What becomes of data. What is dropped is credited to its sender, so that the channel goes on; no tap sees it, nor what was replaced. */
+export type DataVerdict =
+  | 'pass'
+  | 'drop'
+  | {
+      readonly kind: 'replace';
+      /**
+       * What goes on in its place. The gate may keep bytes back and let them follow with later data: until they do, or are given up as
+       * dropped, nothing more is credited for them, so it keeps but a small part of any window.
+       */
+      readonly onward: readonly Buffer[];
+      /** Bytes of the sender, of this data or kept back, that never go on. */
+      readonly dropped: number;
+      /** Bytes of `onward` that the sender never sent: they, and `back`, come out of the window held back. */
+      readonly added: number;
+      /** To the sender, as if the other side had sent it. */
+      readonly back: readonly Buffer[];
+    }
+  /** Ends the relay: what was sent can neither pass nor be left out. */
+  | { readonly kind: 'refuse'; readonly message: string };
+
 /** A channel between the two ends, from CHANNEL_OPEN to both CLOSEs. Numbers are never reused within a relay. */
 export interface RelayChannel {
   /** Counts from 1 within the relay. */
@@ -41,10 +62,10 @@ export interface RelayGates {
   channelRequest(channel: RelayChannel, request: ChannelRequest): Verdict | Promise<Verdict>;
   globalRequest(request: GlobalRequest): Verdict | Promise<Verdict>;
   /**
-   * Data on its way, in the form the tap gets it; at once, since it is asked for every packet. What is dropped is
-   * credited to its sender, so that the channel goes on, and no tap sees it. Absent: all data passes.
+   * Data on its way, in the form the tap gets it; at once, since it is asked for every packet. Absent: all data passes.
+   * It may be changed in place.
    */
-  channelData?(channel: RelayChannel, from: Side, stream: 'data' | 'stderr', data: Buffer): 'pass' | 'drop';
+  channelData?(channel: RelayChannel, from: Side, stream: 'data' | 'stderr', data: Buffer): DataVerdict;
 }
 
 /** Observes; synchronous, must not throw and must not keep `data` beyond the call (copy what is to be kept). */
@@ -74,6 +95,8 @@ export type RelayLimits = {
   readonly maxForwards: number;
   /** Window held back on session channels so that the gateway may write to them (bytes). 0 turns notices off. */
   readonly noticeReserveBytes: number;
+  /** The same, each way, for what data gates add (bytes). */
+  readonly gateReserveBytes: number;
 };
 
 export type KeepaliveSettings = {

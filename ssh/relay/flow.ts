@@ -18,7 +18,9 @@ export class Flow {
   readonly maximumPacket: number;
   readonly #sender: Side;
   readonly #receiver: Side;
-  readonly #reserve: number;
+  /** What is held back of the receiver's window; it grows to `#reserveWanted` with what is granted later. */
+  #reserve: number;
+  readonly #reserveWanted: number;
   /** What the sender may still send. */
   #senderWindow: number;
   /** What the receiver will still take. */
@@ -28,18 +30,24 @@ export class Flow {
   /** Dropped bytes not yet credited to the sender. */
   #dropped = 0;
 
-  constructor(sender: Side, window: number, maximumPacket: number, reserve = 0) {
+  constructor(sender: Side, window: number, maximumPacket: number, reserve = 0, reserveWanted = reserve) {
     this.#sender = sender;
     this.#receiver = sender === 'client' ? 'target' : 'client';
     this.#receiverWindow = window;
     this.#senderWindow = window - reserve;
     this.#reserve = reserve;
+    this.#reserveWanted = reserveWanted;
     this.maximumPacket = maximumPacket;
   }
 
   /** What may be injected now without taking window the sender counts on. */
   get injectable(): number {
     return Math.min(this.#reserve - this.#owed, this.maximumPacket);
+  }
+
+  /** What of the window held back is not in use. */
+  get spare(): number {
+    return this.#reserve - this.#owed;
   }
 
   /** The most that can ever be injected at once. */
@@ -100,7 +108,11 @@ export class Flow {
     this.#receiverWindow += bytes;
     const repaid = Math.min(bytes, this.#owed);
     this.#owed -= repaid;
-    this.#senderWindow += bytes - repaid;
-    return bytes - repaid;
+    // OpenSSH's server confirms with no window at all and grants it when the program is known.
+    const held = Math.min(this.#reserveWanted - this.#reserve, Math.floor((bytes - repaid) / 8));
+    this.#reserve += held;
+    const forSender = bytes - repaid - held;
+    this.#senderWindow += forSender;
+    return forSender;
   }
 }

@@ -1,4 +1,5 @@
 export type {
+  DataVerdict,
   Relay,
   RelayChannel,
   RelayEnd,

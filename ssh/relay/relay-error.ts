@@ -10,6 +10,8 @@ export type RelayErrorCode =
   | 'unexpected-reply'
   | 'too-many-requests'
   | 'malformed'
+  | 'data-refused'
+  | 'window-spent'
   | 'gate-failed'
   | 'internal';
 

@@ -255,4 +255,5 @@ const defaultLimits: RelayLimits = {
   maxPendingChannelRequests: 64,
   maxForwards: 256,
   noticeReserveBytes: 4096,
+  gateReserveBytes: 0,
 };

@@ -66,6 +66,26 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
     seconds: 0.25,
   }),
   OpenSubsystem: event.openSubsystem(sessionFacts, atMs, { name: 'sftp' }),
+  TransferFile: event.transferFile(sessionFacts, atMs, {
+    channelId: 'c1',
+    channel: 'subsystem',
+    protocol: 'sftp',
+    operation: 'transfer',
+    request: 'OPEN',
+    direction: 'upload',
+    path: Buffer.from('../x'),
+    newPath: Buffer.from('/y'),
+    resolvedPath: Buffer.from('/home/x'),
+    attributes: 'mode=0644',
+    outcome: 'Failure',
+    bytesRead: 0,
+    bytesWritten: 5,
+    sha256: 'a'.repeat(64),
+    sha256Status: 'whole',
+    status: { code: 4, text: Buffer.from('Failure') },
+    reason: 'malformed',
+    seconds: 0.5,
+  }),
   OpenPortForward: event.openPortForward(sessionFacts, atMs, { forward }),
   ClosePortForward: event.closePortForward(sessionFacts, atMs, {
     forward,
@@ -431,4 +451,29 @@ test('docs/events.md names every end reason and every field an event carries', a
   const missing = [...fields, ...event.endReasons].filter((name) => !text.includes(`\`${name}\``));
 
   expect(missing).toEqual([]);
+});
+
+describe('the paths of a transfer', () => {
+  const transfer = (path: Buffer) =>
+    event.transferFile(sessionFacts, atMs, {
+      channelId: 'c1',
+      channel: 'subsystem',
+      protocol: 'sftp',
+      operation: 'remove',
+      request: 'REMOVE',
+      path,
+      outcome: 'Success',
+      seconds: 0,
+    }).requestParameters;
+
+  test.each([
+    ['controls', Buffer.from('/a\u001b[2J\n\u202eb')],
+    ['no UTF-8', Buffer.from([0x2f, 0xff, 0x5c, 0x78, 0x66, 0x66, 0xc3])],
+    ['as many bytes as a path can have, none of them UTF-8', Buffer.alloc(4096, 0xff)],
+  ])('are kept so that they can be had back: %s', (_, path) => {
+    const { path: text = '', pathEscaped, pathTruncated } = transfer(path);
+
+    expect(event.bytesOfEvidenceText(text, pathEscaped === 'true')).toEqual(path);
+    expect(pathTruncated).toBeUndefined();
+  });
 });

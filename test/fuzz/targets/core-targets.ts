@@ -2,8 +2,8 @@ import { verifyLine } from '#core/chain';
 import { createPlaybackFilter, parseManifest, RecordingError } from '#core/recording';
 import { parseCastLine } from '../../../core/recording/cast-line.ts';
 import { createUtf8Stream } from '../../../core/recording/utf8-stream.ts';
+import { transferCommandOf } from '../../../core/transfer/index.ts';
 import { parseLoginName } from '../../../proxy-task/login-name.ts';
-import { transferOf } from '../../../proxy-task/transfer-command.ts';
 import { expectThat, type FuzzTarget, parserTarget } from '../fuzz-target.ts';
 
 /** ESC, and the introducers: what acts on a terminal, which a regular expression names by its code alone. */
@@ -38,15 +38,13 @@ export const coreTargets: readonly FuzzTarget[] = [
         "git-upload-pack 'a'",
         'sftp-server',
       ].map((text) => Buffer.from(text)),
-    tokens: [';', '|', '`', '$(', '\n', '&&', ' -t ', '>'],
+    tokens: [';', '|', '`', '$(', '\n', '&&', "'", '"', '\\', ' -t ', '>'],
     family: [],
-    parse: (input) => transferOf(input.toString('utf8')),
-    expect(direction, input) {
-      if (direction !== undefined)
-        expectThat(
-          !/[;|&`$<>\n\r\\(){}*?#!]/.test(input.toString('utf8')),
-          'a transfer can be more than one',
-        );
+    parse: (input) => transferCommandOf(input.toString('utf8')),
+    expect(transfer, input) {
+      const unquoted = input.toString('utf8').replace(/\\[^\n]|'[^'\n]*'|"(?:[^"\\$`\n]|\\[^\n])*"/g, '');
+      if (transfer !== undefined)
+        expectThat(!/[;|&`$<>\n\r()]/.test(unquoted), 'a transfer can be more than one');
     },
   }),
   parserTarget({

@@ -4,6 +4,7 @@ import { keyTargets } from './key-targets.ts';
 import { messageTargets } from './message-targets.ts';
 import { packetTargets } from './packet-targets.ts';
 import { sessionTargets } from './session-targets.ts';
+import { transferTargets } from './transfer-targets.ts';
 
 export const targets: readonly FuzzTarget[] = [
   ...sessionTargets,
@@ -11,4 +12,5 @@ export const targets: readonly FuzzTarget[] = [
   ...messageTargets,
   ...keyTargets,
   ...coreTargets,
+  ...transferTargets,
 ];

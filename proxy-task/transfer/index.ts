@@ -1,0 +1,3 @@
+export { type ChannelTransfer, createChannelTransfer } from './channel-transfer.ts';
+export { type ContentHashing, createContentHashing } from './content-hashing.ts';
+export { actionsOfCommand, actionsOfSubsystem, transferOfSubsystem } from './transfer-command.ts';
