@@ -30,7 +30,11 @@ const holdIncompleteMs = 10_000;
 const maxTextLength = 64 * 1024;
 const confidences: readonly CommandConfidence[] = ['exact', 'high', 'medium', 'low'];
 
-type Held = AcceptedLine & { readonly number: number; readonly lastPrompt: string; readonly changedAtMs: number };
+type Held = AcceptedLine & {
+  readonly number: number;
+  readonly lastPrompt: string;
+  readonly changedAtMs: number;
+};
 
 export function createCommandList(
   listener: Pick<TerminalListener, 'onCommand' | 'onAmend'>,

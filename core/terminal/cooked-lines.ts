@@ -2,8 +2,8 @@ import type { CommandList } from './command-list.ts';
 import { type Anchor, anchorAt, joinRows } from './line-reading.ts';
 import type { PromptMemory } from './prompts.ts';
 import { looksLikePrompt } from './prompts.ts';
-import { interpreterOf, isShell } from './running-program.ts';
 import { sameButReplaced, sameWithoutBlanks } from './reconcile.ts';
+import { interpreterOf, isShell } from './running-program.ts';
 import type { Screen } from './screen.ts';
 import type { CommandKind } from './terminal-events.ts';
 import type { TypedLine } from './typed-line.ts';
@@ -121,7 +121,8 @@ export class CookedLines {
   takeCredit(text: string): AheadLine | undefined {
     const found = this.#ahead.findIndex(
       ({ typed, text: shown, state }) =>
-        (typed !== undefined && sameWithoutBlanks(typed.line, text)) || (state === 'shown' && sameWithoutBlanks(shown, text)),
+        (typed !== undefined && sameWithoutBlanks(typed.line, text)) ||
+        (state === 'shown' && sameWithoutBlanks(shown, text)),
     );
     for (let before = found; before > 0; before -= 1) this.#flushFirst();
     if (found < 0 && text.trim() === '') return this.#takeBlank();
@@ -191,11 +192,13 @@ export class CookedLines {
   #finish(line: AheadLine, row: number): AheadLine | 'partly' | undefined {
     const typed = line.typed;
     if (typed === undefined || row < 0) return undefined;
-    const read = line.anchor === undefined ? this.#findTyped(typed, row) : this.#readAnchored(line.anchor, row);
+    const read =
+      line.anchor === undefined ? this.#findTyped(typed, row) : this.#readAnchored(line.anchor, row);
     if (read === undefined) return undefined;
     const shown = { ...line, ...read, state: 'shown', shownAtMs: this.#nowMs, anchor: undefined } as const;
     if (/^[*•]*$/.test(read.text.trim())) {
-      if (typed.typed === 0 || typed.line.trim() === '') return shown.text === '' ? { ...shown, text: '' } : undefined;
+      if (typed.typed === 0 || typed.line.trim() === '')
+        return shown.text === '' ? { ...shown, text: '' } : undefined;
       this.#onHidden(line.atMs, withoutSecret(read.prompt, typed.line));
       return { ...line, state: 'hidden', typed: undefined, text: '', anchor: undefined };
     }

@@ -41,7 +41,10 @@ const tickMs = 50;
 /** After a pause so long, nothing more happens by itself. */
 const settledMs = 12_000;
 
-export function readExchange(options: { readonly maxCommands: number; readonly nonce?: string }): ExchangeReading {
+export function readExchange(options: {
+  readonly maxCommands: number;
+  readonly nonce?: string;
+}): ExchangeReading {
   const commands = new Map<number, CommandSeen>();
   const hidden: HiddenInput[] = [];
   const listener: TerminalListener = {
@@ -60,7 +63,12 @@ export function readExchange(options: { readonly maxCommands: number; readonly n
   let terminal: Terminal | undefined;
   let nowMs = 0;
   const open = (columns: number, rows: number): Terminal =>
-    openTerminal({ columns, rows, listener, ...(options.nonce === undefined ? {} : { nonce: options.nonce }) });
+    openTerminal({
+      columns,
+      rows,
+      listener,
+      ...(options.nonce === undefined ? {} : { nonce: options.nonce }),
+    });
   return {
     event(event) {
       if (event.kind === 'header') {
@@ -69,7 +77,8 @@ export function readExchange(options: { readonly maxCommands: number; readonly n
         return;
       }
       terminal ??= open(80, 24);
-      for (let at = nowMs + tickMs; at < Math.min(event.atMs, nowMs + settledMs); at += tickMs) terminal.tick(at);
+      for (let at = nowMs + tickMs; at < Math.min(event.atMs, nowMs + settledMs); at += tickMs)
+        terminal.tick(at);
       nowMs = Math.max(nowMs, event.atMs);
       if (event.kind === 'resize') terminal.resize(event.columns, event.rows, nowMs);
       else if (event.kind === 'input') terminal.input(event.bytes, nowMs);

@@ -1,3 +1,4 @@
+export { type ExchangeEvent, type ExchangeReading, parseExchangeLine, readExchange } from './exchange.ts';
 export { openTerminal, type Terminal, type TerminalOptions } from './open-terminal.ts';
 export type {
   CommandAmended,
@@ -8,4 +9,3 @@ export type {
   PendingLine,
   TerminalListener,
 } from './terminal-events.ts';
-export { type ExchangeEvent, type ExchangeReading, parseExchangeLine, readExchange } from './exchange.ts';

@@ -193,7 +193,9 @@ function sequenceByte(state: State, byte: number, pasteMarked: () => boolean): K
 
 /** CPR, DSR, DA1, DA2, DA3, DECRPM, window reports, focus, SGR mouse, keyboard flags (ctlseqs, "Functions using CSI"). */
 function isReply(sequence: string): boolean {
-  return /^(?:\??\d+;\d+(?:;\d+)?R|[?>=][\d;]*c|\??[\d;]*n|[?\d;]*\$y|[\d;]+t|[IO]|<[\d;]+[Mm]|\?\d*u)$/.test(sequence);
+  return /^(?:\??\d+;\d+(?:;\d+)?R|[?>=][\d;]*c|\??[\d;]*n|[?\d;]*\$y|[\d;]+t|[IO]|<[\d;]+[Mm]|\?\d*u)$/.test(
+    sequence,
+  );
 }
 
 function stringByte(state: State, byte: number): Key | undefined {

@@ -37,7 +37,11 @@ export function rightOfCursor(screen: Screen): string {
 /** The last row of the line being accepted: after a line feed it is above the cursor. */
 export function endRow(screen: Screen): number {
   const cursor = screen.cursor();
-  const below = cursor.column === 0 && cursor.row > 0 && screen.text(cursor.row).trim() === '' && !screen.wrapped(cursor.row);
+  const below =
+    cursor.column === 0 &&
+    cursor.row > 0 &&
+    screen.text(cursor.row).trim() === '' &&
+    !screen.wrapped(cursor.row);
   let row = below ? cursor.row - 1 : cursor.row;
   while (row < screen.lastRow && screen.wrapped(row + 1)) row += 1;
   return row;
@@ -70,7 +74,11 @@ export function readAnchored(
     if (!startsWith(screen, row, anchor.prompt) || (screen.wrapped(row) && !wrapped)) continue;
     return { text: read(row), prompt: anchor.prompt, found: row === marked ? 'anchor' : 'redrawn' };
   }
-  return { text: marked === undefined || marked > end ? '' : read(marked), prompt: anchor.prompt, found: 'gone' };
+  return {
+    text: marked === undefined || marked > end ? '' : read(marked),
+    prompt: anchor.prompt,
+    found: 'gone',
+  };
 }
 
 /** The line of an edit that no key marked the beginning of, since it was typed ahead. */
@@ -112,7 +120,7 @@ export function joinRows(
   screen: Screen,
   from: Position,
   end: number,
-  rowText: (row: number, start: number) => string = screen.text,
+  rowText: (row: number, start: number) => string = (row, start) => screen.text(row, start),
 ): string {
   let text = '';
   for (let row = from.row; row <= Math.min(end, from.row + maxRows); row += 1) {
@@ -130,7 +138,10 @@ export function joinRows(
 
 /** A wide character that did not fit leaves the last cell of the row before it empty. */
 function isWide(screen: Screen, row: number): boolean {
-  return screen.columnAfter(row, 1) === 2 || screen.columnAfter(row, 2) === 2 && screen.text(row, 0, 2).length === 1;
+  return (
+    screen.columnAfter(row, 1) === 2 ||
+    (screen.columnAfter(row, 2) === 2 && screen.text(row, 0, 2).length === 1)
+  );
 }
 
 function startsWith(screen: Screen, row: number, prompt: string): boolean {

@@ -1,8 +1,8 @@
 import { createBulkGate } from './bulk-gate.ts';
 import { CommandLog } from './command-log.ts';
 import { createKeyReader } from './key-reader.ts';
-import { createScreen, type Screen } from './screen.ts';
 import { pendingLine } from './pending-line.ts';
+import { createScreen, type Screen } from './screen.ts';
 import type { PendingLine, TerminalListener } from './terminal-events.ts';
 
 export type TerminalOptions = {
@@ -75,7 +75,8 @@ export function openTerminal(options: TerminalOptions): Terminal {
   const keys = createKeyReader(() => pasteMarked && log.answered);
   const gate = createBulkGate();
   const write = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; at += maxWriteBytes) screen.write(bytes.subarray(at, at + maxWriteBytes));
+    for (let at = 0; at < bytes.length; at += maxWriteBytes)
+      screen.write(bytes.subarray(at, at + maxWriteBytes));
     log.afterOutput(nowMs);
   };
   const release = (): void => {
@@ -164,5 +165,8 @@ function visibleText(screen: Screen): string {
     if (previous !== undefined && screen.wrapped(row)) lines.push(previous + text);
     else lines.push(...(previous === undefined ? [] : [previous]), text);
   }
-  return lines.map((line) => line.trimEnd()).join('\n').trimEnd();
+  return lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trimEnd();
 }

@@ -81,7 +81,8 @@ export class PaneLine {
   /** The alternate screen goes away, and what was sent with it. */
   leave(): void {
     for (const sent of this.#sent)
-      if (sent.placed) this.#tell(this.#stillIn(sent.anchor) ? { ...sent, text: this.#read(sent.anchor) } : sent);
+      if (sent.placed)
+        this.#tell(this.#stillIn(sent.anchor) ? { ...sent, text: this.#read(sent.anchor) } : sent);
     this.#sent = [];
     this.#forget();
   }
@@ -135,7 +136,8 @@ export class PaneLine {
   #read(anchor: PaneAnchor): string {
     const end = Math.max(anchor.row, Math.min(this.#screen.cursor().row, anchor.row + maxLineRows));
     let text = this.#screen.text(anchor.row, anchor.column, anchor.right);
-    for (let row = anchor.row + 1; row <= end; row += 1) text += this.#screen.text(row, anchor.left, anchor.right);
+    for (let row = anchor.row + 1; row <= end; row += 1)
+      text += this.#screen.text(row, anchor.left, anchor.right);
     return text.trimEnd();
   }
 
@@ -153,7 +155,8 @@ export class PaneLine {
     const { left, right, prompt } = sent.anchor;
     for (let row = this.#screen.cursor().row; row >= 0; row -= 1) {
       const text = this.#screen.text(row, left, right).trimEnd();
-      if (text.endsWith(line) && generalised(text.slice(0, -line.length)) === generalised(prompt)) return true;
+      if (text.endsWith(line) && generalised(text.slice(0, -line.length)) === generalised(prompt))
+        return true;
     }
     return false;
   }

@@ -14,7 +14,13 @@ export function pendingLine(screen: Screen, log: CommandLog): PendingLine {
   const below = state === 'editing' ? textBelow(screen) : '';
   const search = searched(screen);
   if (search !== undefined && (state === 'editing' || state === 'cooked'))
-    return { text: pending.open + search.text, below, prompt: search.prompt, confidence: search.confidence, state };
+    return {
+      text: pending.open + search.text,
+      below,
+      prompt: search.prompt,
+      confidence: search.confidence,
+      state,
+    };
   const best = reconcile(pending.reading.text, pending.typed, false);
   const text = state === 'alt' ? pending.reading.text : best.text;
   return {
@@ -43,12 +49,15 @@ function confidenceOf(
  * readline's search shows what it found instead of the line: `(reverse-i-search)'deploy': the line`. What was searched for may
  * hold the separator too, so the longest reading is taken, and not trusted, where there are several.
  */
-function searched(screen: Screen): { text: string; prompt: string; confidence: CommandConfidence } | undefined {
+function searched(
+  screen: Screen,
+): { text: string; prompt: string; confidence: CommandConfidence } | undefined {
   const cursor = screen.cursor();
   let first = cursor.row;
   while (first > 0 && screen.wrapped(first)) first -= 1;
   let row = '';
-  for (let at = first; at === first || (at <= screen.lastRow && screen.wrapped(at)); at += 1) row += screen.text(at);
+  for (let at = first; at === first || (at <= screen.lastRow && screen.wrapped(at)); at += 1)
+    row += screen.text(at);
   const found = /^\((?:failed )?(?:reverse-)?i-search\)[`'].*?': ?/.exec(row);
   if (found === null) return undefined;
   const text = row.slice(found[0].length).trimEnd();

@@ -1,5 +1,5 @@
-import serialize from '@xterm/addon-serialize';
 import headless from '@xterm/headless';
+import { SerializeAddon } from './addons.ts';
 import { boundedWidths } from './character-width.ts';
 import { guardSequences } from './hostile-sequences.ts';
 
@@ -61,7 +61,7 @@ export function createScreen(size: { columns: number; rows: number }, hooks: Scr
     logLevel: 'off',
   });
   const writeNow = synchronousWriter(terminal);
-  const serializer = new serialize.SerializeAddon();
+  const serializer = new SerializeAddon();
   terminal.loadAddon(serializer);
   terminal.unicode.register(boundedWidths());
   terminal.unicode.activeVersion = 'sshtrail';
@@ -83,17 +83,19 @@ export function createScreen(size: { columns: number; rows: number }, hooks: Scr
     },
     write: writeNow,
     resize(columns, rows) {
-      terminal.resize(
-        side(columns, terminal.cols, maxColumns),
-        side(rows, terminal.rows, maxRows),
-      );
+      terminal.resize(side(columns, terminal.cols, maxColumns), side(rows, terminal.rows, maxRows));
     },
     cursor: () => ({ row: active().baseY + active().cursorY, column: active().cursorX }),
     mark: (column) => markAt(terminal, column ?? active().cursorX),
     text: (row, start = 0, end) => active().getLine(row)?.translateToString(false, start, end) ?? '',
     textWithoutFaint: (row, start) => textWithoutFaint(active().getLine(row), start),
     wrapped: (row) => active().getLine(row)?.isWrapped ?? false,
-    full: (row) => (active().getLine(row)?.getCell(terminal.cols - 1)?.getChars().trim() ?? '') !== '' || endsInWide(terminal, row),
+    full: (row) =>
+      (active()
+        .getLine(row)
+        ?.getCell(terminal.cols - 1)
+        ?.getChars()
+        .trim() ?? '') !== '' || endsInWide(terminal, row),
     columnAfter: (row, length) => columnAfter(active().getLine(row), length),
     snapshot: () => serializer.serialize({ scrollback: 0 }),
     close() {
@@ -159,7 +161,9 @@ function markAt(terminal: headless.Terminal, column: number): Mark {
 
 function endsInWide(terminal: headless.Terminal, row: number): boolean {
   const line = terminal.buffer.active.getLine(row);
-  return line?.getCell(terminal.cols - 1)?.getWidth() === 0 && line.getCell(terminal.cols - 2)?.getWidth() === 2;
+  return (
+    line?.getCell(terminal.cols - 1)?.getWidth() === 0 && line.getCell(terminal.cols - 2)?.getWidth() === 2
+  );
 }
 
 function textWithoutFaint(line: headless.IBufferLine | undefined, start: number): string {

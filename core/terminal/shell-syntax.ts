@@ -114,8 +114,7 @@ function hereDocument(open: Reading): void {
     open.at += open.text.startsWith('<<', open.at) ? 2 : 1;
     return;
   }
-  if (open.hereDocuments.length < 16)
-    open.hereDocuments.push({ end: here[3] ?? '', tabs: here[1] === '-' });
+  if (open.hereDocuments.length < 16) open.hereDocuments.push({ end: here[3] ?? '', tabs: here[1] === '-' });
   open.lastLine += here[0];
   open.at += here[0].length;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { isPerfect, total } from './score.ts';
 import { loadScenarios, scoreScenario } from './scenarios.ts';
+import { isPerfect, total } from './score.ts';
 
 /** `main.ts [--folder DIR] [id pattern]`: precision and recall by line over recorded terminals; fails below the promise. */
 const bound = 0.99;

@@ -26,13 +26,20 @@ for (const name of ['recordings', 'truth']) mkdirSync(join(folder, name), { recu
 const only = new RegExp(pattern);
 const jobs = Object.entries({ ...scripts, ...heldOutScripts })
   .flatMap(([name, script], number) =>
-    conditions.map((condition, at) => ({ id: `${name}-${condition.name}`, script, condition, variant: number + at + Number(turn) })),
+    conditions.map((condition, at) => ({
+      id: `${name}-${condition.name}`,
+      script,
+      condition,
+      variant: number + at + Number(turn),
+    })),
   )
   .filter(({ id }) => only.test(id));
-await Promise.all([0, 1, 2].map(async () => {
-  for (let job = jobs.shift(); job !== undefined; job = jobs.shift())
-    await record(folder, job.id, job.script, job.condition, job.variant);
-}));
+await Promise.all(
+  [0, 1, 2].map(async () => {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift())
+      await record(folder, job.id, job.script, job.condition, job.variant);
+  }),
+);
 
 async function record(
   into: string,
@@ -49,7 +56,14 @@ async function record(
     const shell = shellFor(script.shell, home, hooked, variant);
     const job = {
       argv: shell.argv,
-      env: { PATH: process.env['PATH'], HOME: home, TERM: 'xterm-256color', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...shell.env },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: home,
+        TERM: 'xterm-256color',
+        LANG: 'C.UTF-8',
+        LC_ALL: 'C.UTF-8',
+        ...shell.env,
+      },
       cwd: home,
       columns: condition.columns,
       rows: condition.rows,
@@ -77,7 +91,9 @@ function furnish(home: string): void {
   writeFileSync(join(home, 'app.yaml'), 'port: 1\n');
   writeFileSync(
     join(home, 'app.log'),
-    Array.from({ length: 120 }, (_, line) => `line ${line} ${line % 9 === 0 ? 'error' : 'info'} text\n`).join(''),
+    Array.from({ length: 120 }, (_, line) => `line ${line} ${line % 9 === 0 ? 'error' : 'info'} text\n`).join(
+      '',
+    ),
   );
 }
 
@@ -111,7 +127,11 @@ function shellFor(
     case 'fish': {
       const shown = prompt === '' ? '' : `function fish_prompt; ${prompt}; end\n`;
       const config = `${shown}set -g fish_greeting\nfunction rec --on-event fish_preexec; printf '%s\\0' "$argv" >> ${hooked}; end`;
-      return { argv: ['fish', '--init-command', config], env: { XDG_CONFIG_HOME: home, XDG_DATA_HOME: home }, prompt };
+      return {
+        argv: ['fish', '--init-command', config],
+        env: { XDG_CONFIG_HOME: home, XDG_DATA_HOME: home },
+        prompt,
+      };
     }
     case 'dash':
       return { argv: ['dash', '-i'], env: { PS1: prompt }, prompt };
@@ -124,7 +144,9 @@ function shellFor(
 function truthOf(script: Script, hooked: string): readonly object[] {
   const entries = hooked
     .split('\0')
-    .map((entry) => (script.shell === 'bash' ? entry.replace(/^\s*\d+\*?\s{2}/, '') : entry).replace(/\n$/, ''))
+    .map((entry) =>
+      (script.shell === 'bash' ? entry.replace(/^\s*\d+\*?\s{2}/, '') : entry).replace(/\n$/, ''),
+    )
     .filter((entry) => entry.trim() !== '');
   if (script.truth === undefined) return entries.map((text) => ({ text }));
   const commands = script.truth.map((line) => {

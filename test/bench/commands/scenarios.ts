@@ -5,7 +5,11 @@ import { z } from 'zod';
 import { type ExchangeEvent, parseExchangeLine, readExchange } from '#core/terminal';
 import { type Score, score, type Truth } from './score.ts';
 
-export type Scenario = { readonly id: string; readonly events: readonly ExchangeEvent[]; readonly truth: Truth };
+export type Scenario = {
+  readonly id: string;
+  readonly events: readonly ExchangeEvent[];
+  readonly truth: Truth;
+};
 
 const truthSchema = z.object({
   commands: z.array(

@@ -1,6 +1,10 @@
 /** What a shell's own hooks say ran. Optional lines neither help nor harm; `alt` are other spellings that are right. */
 export type Truth = {
-  readonly commands: readonly { readonly text: string; readonly optional?: boolean; readonly alt?: readonly string[] }[];
+  readonly commands: readonly {
+    readonly text: string;
+    readonly optional?: boolean;
+    readonly alt?: readonly string[];
+  }[];
   readonly secrets: readonly string[];
 };
 
@@ -42,10 +46,17 @@ export function score(truth: Truth, told: readonly string[], output: string): Sc
   };
 }
 
-export type Total = { readonly scenarios: number; readonly perfect: number; readonly precision: number; readonly recall: number; readonly leaks: number };
+export type Total = {
+  readonly scenarios: number;
+  readonly perfect: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly leaks: number;
+};
 
 export function total(scores: readonly Score[]): Total {
-  const sum = (of: (score: Score) => number): number => scores.reduce((before, score) => before + of(score), 0);
+  const sum = (of: (score: Score) => number): number =>
+    scores.reduce((before, score) => before + of(score), 0);
   const [told, wanted] = [sum(({ told }) => told), sum(({ wanted }) => wanted)];
   return {
     scenarios: scores.length,
@@ -72,7 +83,7 @@ function normalLines(text: string): string[] {
 function align(wanted: readonly TruthLine[], lines: readonly string[]): [number, number][] {
   const equal = (want: number, line: number): boolean =>
     wanted[want]?.line === lines[line] || (wanted[want]?.alt.includes(lines[line] ?? '') ?? false);
-  const length = Array.from({ length: wanted.length + 1 }, () => new Array<number>(lines.length + 1).fill(0));
+  const length = Array.from({ length: wanted.length + 1 }, () => Array.from({ length: lines.length + 1 }, () => 0));
   const at = (want: number, line: number): number => length[want]?.[line] ?? 0;
   for (let want = wanted.length - 1; want >= 0; want -= 1)
     for (let line = lines.length - 1; line >= 0; line -= 1) {
