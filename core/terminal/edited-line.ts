@@ -62,6 +62,8 @@ export class EditedLine {
     this.#anchoredAtStart = false;
     if (this.#anchor !== undefined) return;
     const left = this.#screen.text(cursor.row, 0, cursor.column);
+    // Typed before the prompt was drawn: a later key, or the end of the line, will find it.
+    if (!fresh && left.trim() === '') return;
     const known = this.#prompts.leading(left);
     if (known === undefined && !fresh && this.#anchorAtStart()) return;
     const length = known?.length ?? left.length - (fresh ? 0 : echoedLength(left, typed.line));

@@ -94,8 +94,7 @@ export function createScreen(size: { columns: number; rows: number }, hooks: Scr
       (active()
         .getLine(row)
         ?.getCell(terminal.cols - 1)
-        ?.getChars()
-        .trim() ?? '') !== '' || endsInWide(terminal, row),
+        ?.getChars() ?? '') !== '' || endsInWide(terminal, row),
     columnAfter: (row, length) => columnAfter(active().getLine(row), length),
     snapshot: () => serializer.serialize({ scrollback: 0 }),
     close() {
