@@ -17,7 +17,9 @@ describe('scoring', () => {
   });
 
   it('takes other spellings of a line that are right', () => {
-    expect(score({ commands: [{ text: 'echo a', alt: ['!!'] }], secrets: [] }, ['!!'], '').missing).toEqual([]);
+    expect(score({ commands: [{ text: 'echo a', alt: ['!!'] }], secrets: [] }, ['!!'], '').missing).toEqual(
+      [],
+    );
   });
 
   it('finds a secret anywhere in what was written', () => {

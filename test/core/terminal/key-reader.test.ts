@@ -7,7 +7,8 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 function keysOf(chunks: readonly (string | Uint8Array)[], pasteMarked = true): readonly Key[] {
   const reader = createKeyReader(() => pasteMarked);
   const keys: Key[] = [];
-  for (const chunk of chunks) reader.read(typeof chunk === 'string' ? bytes(chunk) : chunk, (key) => keys.push(key));
+  for (const chunk of chunks)
+    reader.read(typeof chunk === 'string' ? bytes(chunk) : chunk, (key) => keys.push(key));
   return keys;
 }
 
@@ -15,7 +16,8 @@ function joined(keys: readonly Key[]): readonly Key[] {
   const all: Key[] = [];
   for (const key of keys) {
     const last = all.at(-1);
-    if (key.kind === 'text' && last?.kind === 'text') all.splice(-1, 1, { kind: 'text', text: last.text + key.text });
+    if (key.kind === 'text' && last?.kind === 'text')
+      all.splice(-1, 1, { kind: 'text', text: last.text + key.text });
     else all.push(key);
   }
   return all;
@@ -30,7 +32,19 @@ describe('reading keys', () => {
     const keys = keysOf(['ls\x7f\x15x y\x17\x03\x04\r\n\x0f\t\x1b[A\x18\x05']).map(({ kind }) => kind);
 
     expect(keys).toEqual([
-      'text', 'erase', 'kill-line', 'text', 'kill-word', 'interrupt', 'end-of-file', 'accept', 'accept', 'accept', 'other', 'other', 'external-editor',
+      'text',
+      'erase',
+      'kill-line',
+      'text',
+      'kill-word',
+      'interrupt',
+      'end-of-file',
+      'accept',
+      'accept',
+      'accept',
+      'other',
+      'other',
+      'external-editor',
     ]);
   });
 
@@ -105,7 +119,12 @@ describe('finding accept keys', () => {
 describe('any bytes', () => {
   const input = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
-    fc.array(fc.constantFrom('\x1b', '[', ']', 'P', 'M', '200~', '201~', '\r', 'é', 'x', ';', '1', '\x07', '\x18'), { maxLength: 30 }).map((parts) => Uint8Array.from(bytes(parts.join('')))),
+    fc
+      .array(
+        fc.constantFrom('\x1b', '[', ']', 'P', 'M', '200~', '201~', '\r', 'é', 'x', ';', '1', '\x07', '\x18'),
+        { maxLength: 30 },
+      )
+      .map((parts) => Uint8Array.from(bytes(parts.join('')))),
   );
 
   it('are read without a fault', () => {

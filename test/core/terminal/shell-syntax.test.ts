@@ -39,7 +39,7 @@ describe('a command that runs as it is', () => {
     'cat <<EOF\nbody "\nEOF',
     'cat <<-EOF\n\tbody\n\tEOF',
     "cat <<< 'text'",
-    'echo it\\\'s',
+    "echo it\\'s",
     'echo # "comment',
     'make && make install',
     'ls |\nwc',
