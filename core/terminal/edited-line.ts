@@ -68,7 +68,8 @@ export class EditedLine {
     if (known === undefined && !fresh && this.#anchorAtStart()) return;
     const length = known?.length ?? left.length - (fresh ? 0 : echoedLength(left, typed.line));
     const column = length < left.length ? this.#screen.columnAfter(cursor.row, length) : cursor.column;
-    this.#anchor = anchorAt(this.#screen, Math.min(column, cursor.column));
+    const anchor = anchorAt(this.#screen, Math.min(column, cursor.column));
+    this.#anchor = !fresh && anchor.right === '' ? { ...anchor, right: undefined } : anchor;
   }
 
   /** The accepted line. `shown` is what it looked like at the accept key, for a shell that has redrawn its prompt since. */

@@ -47,7 +47,7 @@ test('every command that prints something prints JSON for scripts, too', () => {
     .filter(([, command]) => !command.options.some(({ long }) => long === '--json'))
     .map(([name]) => name);
 
-  expect(without).toEqual(['up', 'demo']);
+  expect(without).toEqual(['up', 'extract', 'demo']);
 });
 
 describe('exit codes', () => {
