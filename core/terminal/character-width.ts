@@ -1,5 +1,5 @@
-import unicode11 from '@xterm/addon-unicode11';
 import type { IUnicodeVersionProvider } from '@xterm/headless';
+import { Unicode11Addon } from './addons.ts';
 
 /** More combining characters than any script puts on one letter. */
 const maxJoined = 16;
@@ -25,7 +25,7 @@ export function boundedWidths(): IUnicodeVersionProvider {
 
 function unicode11Widths(): IUnicodeVersionProvider {
   let widths: IUnicodeVersionProvider | undefined;
-  new unicode11.Unicode11Addon().activate({
+  new Unicode11Addon().activate({
     unicode: {
       register: (provider: IUnicodeVersionProvider) => {
         widths = provider;

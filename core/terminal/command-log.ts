@@ -1,20 +1,12 @@
 import { type CommandList, createCommandList } from './command-list.ts';
 import { type AheadLine, CookedLines } from './cooked-lines.ts';
+import { EditedLine } from './edited-line.ts';
 import type { Key } from './key-reader.ts';
-import {
-  type Anchor,
-  anchorAt,
-  endRow,
-  joinRows,
-  type Reading,
-  readAnchored,
-  readUnanchored,
-  rightOfCursor,
-} from './line-reading.ts';
+import { type Reading, readAnchored } from './line-reading.ts';
 import { PaneLine } from './pane-line.ts';
 import { createPromptMemory, looksLikePrompt } from './prompts.ts';
 import { reconcile, sameWithoutBlanks } from './reconcile.ts';
-import type { Mark, Screen } from './screen.ts';
+import type { Screen } from './screen.ts';
 import type { CommandConfidence, PendingLine, TerminalListener } from './terminal-events.ts';
 import { nothingTyped, type TypedLine, typeKey } from './typed-line.ts';
 
@@ -38,6 +30,9 @@ type Pending = {
 const maxPressed = 256;
 /** With the shell at its prompt and nothing said for so long, an accept key was eaten, by a menu or as a quoted character. */
 const resyncMs = 250;
+const maxAnswerMs = 2000;
+/** An answer after so long is none. */
+const lateMs = 5000;
 
 /**
  * Finds the commands of one terminal. A shell that marks pastes says when a line is accepted (`CSI ?2004l`), and then its text
@@ -48,6 +43,7 @@ export class CommandLog {
   readonly #screen: Screen;
   readonly #list: CommandList;
   readonly #prompts = createPromptMemory();
+  readonly #line: EditedLine;
   readonly #cooked: CookedLines;
   readonly #pane: PaneLine;
   readonly #nonce: string | undefined;
@@ -55,11 +51,6 @@ export class CommandLog {
   /** A line was accepted in a shell that marks pastes, and it has not come back yet. */
   #insideShell = false;
   #alternate = false;
-  #start: Mark | undefined;
-  #anchor: Anchor | undefined;
-  /** zsh draws the prompt before it asks for marked pastes, bash and fish after. */
-  #promptComesFirst = false;
-  #anchoredAtStart = false;
   #pressed: Pressed[] = [];
   #typed: TypedLine = nothingTyped;
   #feedsWhileEditing = 0;
@@ -67,6 +58,10 @@ export class CommandLog {
   #external: 'no' | 'editing' | 'left' = 'no';
   #nowMs: number;
   #keyMs = 0;
+  /** Accept keys taken for eaten: a shell far away may still answer them. */
+  #late: Pressed[] = [];
+  /** How long the other side takes to answer a key, the longest of late. */
+  #answerMs = 0;
   #outputMs = 0;
 
   constructor(screen: Screen, listener: TerminalListener, startedAtMs: number, nonce: string | undefined) {
@@ -74,6 +69,7 @@ export class CommandLog {
     this.#nowMs = startedAtMs;
     this.#nonce = nonce;
     this.#list = createCommandList(listener, startedAtMs);
+    this.#line = new EditedLine(screen, this.#prompts);
     this.#cooked = new CookedLines(screen, this.#list, this.#prompts, (atMs, prompt) =>
       listener.onHiddenInput({ atMs, offsetMs: atMs - startedAtMs, prompt }),
     );
@@ -122,7 +118,7 @@ export class CommandLog {
     if (this.#alternate) return;
     if (text === 'B') {
       if (!this.#editing) this.#beginEdit();
-      this.#setAnchor(anchorAt(this.#screen, this.#screen.cursor().column));
+      this.#line.anchorHere();
     } else if (text === 'C' || text.startsWith('C;')) this.#lineEnd();
     else if (code === 633 && text.startsWith('E;')) this.#said = explicitCommand(text, this.#nonce);
   }
@@ -162,6 +158,9 @@ export class CommandLog {
   }
 
   afterOutput(atMs: number): void {
+    // The first output after a key that was pressed in silence answers it.
+    if (this.#outputMs < this.#keyMs && this.#editing)
+      this.#answerMs = Math.min(maxAnswerMs, Math.max(atMs - this.#keyMs, this.#answerMs * 0.9));
     this.#outputMs = atMs;
     if (this.#alternate) this.#pane.afterOutput();
   }
@@ -169,11 +168,8 @@ export class CommandLog {
   advance(nowMs: number): void {
     if (nowMs < this.#nowMs) return;
     const quietMs = nowMs - Math.max(this.#keyMs, this.#outputMs);
-    if (this.#editing && this.#outputMs > this.#keyMs && quietMs >= resyncMs) {
-      if (this.#pressed.length > 0) this.#typed = { ...this.#typed, certain: false };
-      this.#pressed = [];
-      this.#cooked.settle();
-    }
+    if (this.#editing && this.#outputMs > this.#keyMs && quietMs >= Math.max(resyncMs, 2 * this.#answerMs))
+      this.#resync();
     this.#nowMs = nowMs;
     this.#cooked.advance(nowMs);
     this.#list.advance(nowMs);
@@ -192,7 +188,7 @@ export class CommandLog {
       const reading = { text: line?.text ?? '', prompt: line?.prompt ?? '', found: 'anchor' } as const;
       return { state: 'alt', reading, typed: nothingTyped, open: '' };
     }
-    const anchor = this.#editing ? this.#anchor : this.#cooked.anchor;
+    const { anchor } = this.#cooked;
     const typed = this.#typed;
     const cursor = this.#screen.cursor();
     let end = cursor.row;
@@ -201,19 +197,21 @@ export class CommandLog {
       const state = typed.typed === 0 ? 'none' : 'cooked';
       return { state, reading: { text: '', prompt: '', found: 'gone' }, typed, open: '' };
     }
-    const start = this.#start?.row() ?? cursor.row;
     const reading =
-      anchor === undefined
-        ? readUnanchored(
-            this.#screen,
-            { row: start, column: this.#start?.column ?? 0 },
-            end,
-            this.#prompts,
-            typed,
-          )
+      this.#editing || anchor === undefined
+        ? this.#line.readPending(end, typed)
         : readAnchored(this.#screen, anchor, end, this.#prompts, typed);
     const state = this.#editing ? 'editing' : 'cooked';
     return { state, reading, typed, open: this.#list.openText(reading.prompt) };
+  }
+
+  #resync(): void {
+    if (this.#pressed.length > 0) {
+      this.#typed = { ...this.#typed, certain: false };
+      this.#late = this.#pressed;
+    }
+    this.#pressed = [];
+    this.#cooked.settle();
   }
 
   #beginEdit(): void {
@@ -225,53 +223,13 @@ export class CommandLog {
     this.#typed = { ...carried, certain: carried.typed === 0 };
     this.#editing = true;
     this.#feedsWhileEditing = 0;
-    this.#start = this.#screen.mark();
-    const { column } = this.#start;
-    const left = this.#screen.text(this.#screen.cursor().row, 0, column);
-    if (left.trim() !== '' && this.#promptComesFirst) {
-      this.#anchor = anchorAt(this.#screen, column);
-      this.#anchoredAtStart = true;
-    }
+    this.#line.begin();
   }
 
   #ensureAnchor(): void {
-    if (!this.#editing) {
-      this.#cooked.ensureAnchor(this.#typed);
-      return;
-    }
-    if (this.#pressed.length > 0) return;
-    const cursor = this.#screen.cursor();
-    const fresh = this.#typed.typed === 0 && !this.#cooked.hasCredit;
-    if (fresh && this.#start !== undefined) {
-      const atStart =
-        this.#start.row() === cursor.row && this.#start.column === cursor.column && cursor.column > 0;
-      if (atStart) this.#promptComesFirst = true;
-      else if (this.#anchoredAtStart) this.#promptComesFirst = false;
-      // Only now is the right prompt there.
-      if (this.#anchoredAtStart) this.#dropAnchor();
-    }
-    this.#anchoredAtStart = false;
-    if (this.#anchor !== undefined) return;
-    const left = this.#screen.text(cursor.row, 0, cursor.column);
-    const known = this.#prompts.leading(left);
-    if (known === undefined && !fresh && this.#anchorAtStart()) return;
-    const length = known?.length ?? left.length - (fresh ? 0 : echoedLength(left, this.#typed.line));
-    const column = length < left.length ? this.#screen.columnAfter(cursor.row, length) : cursor.column;
-    this.#setAnchor(anchorAt(this.#screen, Math.min(column, cursor.column)));
-  }
-
-  /** Where the prompt was there first, what was typed ahead stands behind the place where the edit began. */
-  #anchorAtStart(): boolean {
-    const start = this.#start;
-    const row = start?.row();
-    if (start === undefined || row === undefined) return false;
-    const prompt = this.#screen.text(row, 0, start.column);
-    if (start.column === 0 || !looksLikePrompt(prompt)) return false;
-    const cursor = this.#screen.cursor();
-    const right = cursor.row === row ? rightOfCursor(this.#screen) : undefined;
-    this.#anchor = { mark: start, prompt, right };
-    this.#start = undefined;
-    return true;
+    if (!this.#editing) this.#cooked.ensureAnchor(this.#typed);
+    else if (this.#pressed.length === 0)
+      this.#line.ensureAnchor(this.#typed, this.#typed.typed === 0 && !this.#cooked.hasCredit);
   }
 
   #accept(byte: number, atMs: number): void {
@@ -284,7 +242,12 @@ export class CommandLog {
       return;
     }
     this.#ensureAnchor();
-    this.#press({ kind: 'accept', atMs, typed: this.#typed, shown: this.#shownNow() });
+    this.#press({
+      kind: 'accept',
+      atMs,
+      typed: this.#typed,
+      shown: this.#pressed.length > 0 ? '' : this.#line.shownNow(),
+    });
   }
 
   #interrupt(atMs: number): void {
@@ -298,23 +261,10 @@ export class CommandLog {
   }
 
   #press(pressed: Pressed): void {
+    this.#late = [];
     this.#pressed.push(pressed);
     if (this.#pressed.length > maxPressed) this.#pressed.shift();
     this.#typed = nothingTyped;
-  }
-
-  /** The line as it stands at the accept key, without a suggestion that was not taken. */
-  #shownNow(): string {
-    const anchor = this.#anchor;
-    const row = anchor?.mark.row();
-    if (anchor === undefined || row === undefined || this.#pressed.length > 0) return '';
-    const cursor = this.#screen.cursor();
-    const text = (at: number, start: number): string => {
-      if (at < cursor.row) return this.#screen.text(at, start);
-      const column = at === cursor.row ? Math.max(start, cursor.column) : start;
-      return this.#screen.text(at, start, column) + this.#screen.textWithoutFaint(at, column);
-    };
-    return joinRows(this.#screen, { row, column: anchor.mark.column }, endRow(this.#screen), text).trimEnd();
   }
 
   #lineEnd(): void {
@@ -322,13 +272,15 @@ export class CommandLog {
     this.#editing = false;
     const said = this.#said;
     this.#said = undefined;
-    const end = endRow(this.#screen);
+    if (this.#pressed.length === 0 && this.#nowMs - (this.#late[0]?.atMs ?? 0) < lateMs)
+      this.#pressed = this.#late;
+    this.#late = [];
     const [next] = this.#pressed;
     if (next === undefined && !this.#cooked.hasCredit) {
       this.#forgetLine();
       return;
     }
-    const reading = this.#read(end, next);
+    const reading = this.#line.read(this.#allTyped(), next?.typed ?? this.#typed, next?.shown ?? '');
     if (next?.kind === 'interrupt' || (next !== undefined && /\^C\s*$/.test(reading.text))) {
       this.#pressed.shift();
       this.#list.interrupt(reading.prompt);
@@ -342,23 +294,6 @@ export class CommandLog {
     const typed = this.#typed;
     this.#forgetLine();
     this.#typed = typed;
-  }
-
-  #read(end: number, next: Pressed | undefined): Reading {
-    const typed = next?.typed ?? this.#typed;
-    if (this.#anchor !== undefined) {
-      const reading = readAnchored(this.#screen, this.#anchor, end, this.#prompts, this.#allTyped());
-      if (reading.found !== 'gone') return reading;
-    }
-    const row = this.#start?.row() ?? Math.max(0, end - this.#screen.rows);
-    const from = { row: Math.min(row, end), column: row > end ? 0 : (this.#start?.column ?? 0) };
-    const reading = readUnanchored(this.#screen, from, end, this.#prompts, typed);
-    const shown = next?.shown ?? '';
-    if (this.#anchor !== undefined && reading.found === 'guess' && shown !== '') {
-      const region = joinRows(this.#screen, from, end).trimEnd();
-      if (region.endsWith(shown)) return { text: shown, prompt: this.#anchor.prompt, found: 'gone' };
-    }
-    return reading;
   }
 
   #emit(
@@ -379,7 +314,7 @@ export class CommandLog {
     if (text.trim() === '' || (onlyEnter && reading.found === 'guess')) return;
     if (reading.found === 'anchor' || reading.found === 'redrawn' || looksTyped(reading))
       this.#prompts.remember(reading.prompt);
-    this.#prompts.rememberRight(this.#anchor?.right ?? '');
+    this.#prompts.rememberRight(this.#line.anchor?.right ?? '');
     const atMs = next?.atMs ?? credit?.atMs ?? this.#nowMs;
     this.#list.add({
       atMs,
@@ -421,21 +356,8 @@ export class CommandLog {
     this.#list.add({ atMs: this.#keyMs, text, prompt: '', kind: 'command', confidence: 'medium' });
   }
 
-  #setAnchor(anchor: Anchor): void {
-    this.#dropAnchor();
-    this.#anchor = anchor;
-  }
-
-  #dropAnchor(): void {
-    this.#anchor?.mark.drop();
-    this.#anchor = undefined;
-  }
-
   #forgetLine(): void {
-    this.#dropAnchor();
-    this.#start?.drop();
-    this.#start = undefined;
-    this.#anchoredAtStart = false;
+    this.#line.forget();
     this.#typed = nothingTyped;
   }
 }
@@ -461,15 +383,6 @@ function confidenceOf(
 
 function looksTyped(reading: Reading): boolean {
   return (reading.found === 'typed' || reading.found === 'known') && looksLikePrompt(reading.prompt);
-}
-
-/** How many characters at the end of the row are the beginning of what was typed. */
-function echoedLength(row: string, typed: string): number {
-  for (let length = Math.min(row.length, typed.length); length > 0; length -= 1)
-    if (row.endsWith(typed.slice(0, length))) return length;
-  // Completed already.
-  const begun = typed.trim().length >= 2 ? row.lastIndexOf(typed.trim()) : -1;
-  return begun < 0 ? 0 : row.length - begun;
 }
 
 /** `E;<command>[;<nonce>]` with `\\` and `\xHH` escapes (VS Code shell integration). */

@@ -68,6 +68,7 @@ export class CookedLines {
     if (this.#anchor !== undefined || this.#ahead.some(({ state }) => state === 'sent')) return;
     const { row, column } = this.#screen.cursor();
     const left = this.#screen.text(row, 0, column);
+    if (typed.typed > 0 && left.trim() === '') return;
     const known = this.#prompts.leading(left);
     const cut = known !== undefined && known.length < left.length && typed.typed > 0;
     this.#anchor = anchorAt(this.#screen, cut ? this.#screen.columnAfter(row, known.length) : column);
@@ -108,7 +109,7 @@ export class CookedLines {
     const [first] = this.#ahead;
     if (first === undefined) return;
     const shownMs = first.state === 'shown' ? nowMs - first.shownAtMs : 0;
-    if (first.prompt.trim() !== '' ? shownMs >= holdMs : !this.#insideShell && shownMs >= holdUnpromptedMs)
+    if (looksLikePrompt(first.prompt) ? shownMs >= holdMs : !this.#insideShell && shownMs >= holdUnpromptedMs)
       this.#flushFirst();
     for (const [at, line] of this.#ahead.entries()) {
       if (line.state !== 'sent' || nowMs - line.atMs < forgetMs) continue;
@@ -134,9 +135,10 @@ export class CookedLines {
     this.#insideShell = insideShell;
     const cursor = this.#screen.cursor();
     if (this.#screen.text(cursor.row).trim() !== '') return;
-    for (const [at, line] of this.#ahead.entries()) {
+    for (const line of [...this.#ahead]) {
       if (line.state !== 'sent') continue;
       const shown = this.#finish(line, cursor.row - 1);
+      const at = this.#ahead.indexOf(line);
       if (shown === 'partly') continue;
       if (shown === undefined) {
         // Another program's output ended: the echo is still to come.
@@ -192,13 +194,18 @@ export class CookedLines {
   #finish(line: AheadLine, row: number): AheadLine | 'partly' | undefined {
     const typed = line.typed;
     if (typed === undefined || row < 0) return undefined;
-    const read =
-      line.anchor === undefined ? this.#findTyped(typed, row) : this.#readAnchored(line.anchor, row);
+    const anchored = line.anchor === undefined ? undefined : this.#readAnchored(line.anchor, row);
+    const asTyped =
+      anchored !== undefined && (anchored.text === '' || sameWithoutBlanks(anchored.text, typed.line));
+    // The prompt may have come after the first key.
+    const read = asTyped ? anchored : (this.#findTyped(typed, row) ?? anchored);
     if (read === undefined) return undefined;
     const shown = { ...line, ...read, state: 'shown', shownAtMs: this.#nowMs, anchor: undefined } as const;
     if (/^[*•]*$/.test(read.text.trim())) {
       if (typed.typed === 0 || typed.line.trim() === '')
         return shown.text === '' ? { ...shown, text: '' } : undefined;
+      // What was shown before a program asked without showing may have been its secret, typed too early.
+      this.#ahead = this.#ahead.filter(({ state, prompt }) => state !== 'shown' || prompt.trim() !== '');
       this.#onHidden(line.atMs, withoutSecret(read.prompt, typed.line));
       return { ...line, state: 'hidden', typed: undefined, text: '', anchor: undefined };
     }

@@ -1,4 +1,11 @@
-import { guessedPrompt, looksLikePrompt, type PromptMemory, withoutRight } from './prompts.ts';
+import {
+  generalised,
+  guessedPrompt,
+  leadingPattern,
+  looksLikePrompt,
+  type PromptMemory,
+  withoutRight,
+} from './prompts.ts';
 import type { Mark, Position, Screen } from './screen.ts';
 import type { TypedLine } from './typed-line.ts';
 
@@ -56,29 +63,30 @@ export function readAnchored(
   typed: TypedLine,
 ): Reading {
   const marked = anchor.mark.row();
-  const { column } = anchor.mark;
   const first = Math.max(0, marked ?? 0, end - maxRows);
-  const read = (row: number): string =>
+  const read = (row: number, column: number): string =>
     joinRows(screen, { row, column }, end, (at, start) =>
       at === row ? withoutRightOf(anchor, known, screen.text(at, start)) : screen.text(at, start),
     );
-  const stands = marked !== undefined && marked <= end && startsWith(screen, marked, anchor.prompt);
-  if (anchor.prompt.trim() === '') {
-    if (marked === undefined) return { text: '', prompt: '', found: 'gone' };
-    return { text: read(marked), prompt: anchor.prompt, found: 'anchor' };
+  const marks = marked === undefined || marked > end ? '' : read(marked, anchor.mark.column);
+  const { prompt } = anchor;
+  if (prompt.trim() === '') {
+    // The prompt may have come after the key.
+    const late = known.leading(marks);
+    if (late !== undefined) return { text: marks.slice(late.length), prompt: late, found: 'known' };
+    return { text: marks, prompt, found: marked === undefined ? 'gone' : 'anchor' };
   }
-  if (stands && typed.certain && sameBut(read(marked), typed.line))
-    return { text: read(marked), prompt: anchor.prompt, found: 'anchor' };
+  const stands = marked !== undefined && marked <= end && screen.text(marked).startsWith(prompt);
+  if (stands && typed.certain && sameBut(marks, typed.line)) return { text: marks, prompt, found: 'anchor' };
+  const again = drawnAgain(prompt);
   const wrapped = marked !== undefined && screen.wrapped(marked);
   for (let row = end; row >= first; row -= 1) {
-    if (!startsWith(screen, row, anchor.prompt) || (screen.wrapped(row) && !wrapped)) continue;
-    return { text: read(row), prompt: anchor.prompt, found: row === marked ? 'anchor' : 'redrawn' };
+    const drawn = again.exec(screen.text(row))?.[0];
+    if (drawn === undefined || (screen.wrapped(row) && !wrapped)) continue;
+    const text = read(row, screen.columnAfter(row, drawn.length));
+    return { text, prompt: drawn, found: row === marked ? 'anchor' : 'redrawn' };
   }
-  return {
-    text: marked === undefined || marked > end ? '' : read(marked),
-    prompt: anchor.prompt,
-    found: 'gone',
-  };
+  return { text: marks, prompt, found: 'gone' };
 }
 
 /** The line of an edit that no key marked the beginning of, since it was typed ahead. */
@@ -120,7 +128,7 @@ export function joinRows(
   screen: Screen,
   from: Position,
   end: number,
-  rowText: (row: number, start: number) => string = screen.text,
+  rowText: (row: number, start: number) => string = (row, start) => screen.text(row, start),
 ): string {
   let text = '';
   for (let row = from.row; row <= Math.min(end, from.row + maxRows); row += 1) {
@@ -144,8 +152,13 @@ function isWide(screen: Screen, row: number): boolean {
   );
 }
 
-function startsWith(screen: Screen, row: number, prompt: string): boolean {
-  return screen.text(row).startsWith(prompt);
+/** The same prompt, in which a clock may have gone on. */
+function drawnAgain(prompt: string): RegExp {
+  return prompt.replace(/[\d\s]/g, '').length < 2 ? exactly(prompt) : leadingPattern(generalised(prompt));
+}
+
+function exactly(prompt: string): RegExp {
+  return new RegExp(`^${RegExp.escape(prompt)}`);
 }
 
 function withoutRightOf(anchor: Anchor, known: PromptMemory, row: string): string {

@@ -60,9 +60,14 @@ export function withoutRight(row: string, rightPrompt: string): string {
   return same && (cut === 0 || shown[cut - 1] === ' ') ? shown.slice(0, cut) : row;
 }
 
-/** Blanks at the end are looked over, since a row read back has lost them when nothing was typed. */
-function leadingPattern(prompt: string): RegExp {
-  return new RegExp(`^${prompt.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&').replace(/0/g, '\\d+')}`);
+/** What rows begin with that begin with a prompt, given generalised. */
+export function leadingPattern(prompt: string): RegExp {
+  return new RegExp(
+    `^${prompt
+      .split('0')
+      .map((part) => RegExp.escape(part))
+      .join('\\d+')}`,
+  );
 }
 
 /** What most prompts end with. */

@@ -36,7 +36,7 @@ function withoutBlanks(text: string): string {
 }
 
 function isReplaced(shown: string, typed: string): boolean {
-  const [one, other] = [[...shown], [...typed]];
+  const [one, other] = [Array.from(shown), Array.from(typed)];
   if (one.length !== other.length || /^\p{ASCII}*$/u.test(typed)) return false;
   return one.every((character, at) => {
     const wanted = other[at] ?? '';

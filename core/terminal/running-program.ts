@@ -1,5 +1,5 @@
 /** What a command line runs, as far as its words tell: no aliases, no scripts. */
-export function programOf(commandLine: string): string {
+function programOf(commandLine: string): string {
   const words = commandLine.slice(0, 4096).trim().split(/\s+/);
   const wrapped = new Set(['sudo', 'doas', 'time', 'exec', 'nohup', 'command', 'env', 'nice', 'builtin']);
   let behindWrapper = false;

@@ -1,5 +1,5 @@
-import serialize from '@xterm/addon-serialize';
 import headless from '@xterm/headless';
+import { SerializeAddon } from './addons.ts';
 import { boundedWidths } from './character-width.ts';
 import { guardSequences } from './hostile-sequences.ts';
 
@@ -61,7 +61,7 @@ export function createScreen(size: { columns: number; rows: number }, hooks: Scr
     logLevel: 'off',
   });
   const writeNow = synchronousWriter(terminal);
-  const serializer = new serialize.SerializeAddon();
+  const serializer = new SerializeAddon();
   terminal.loadAddon(serializer);
   terminal.unicode.register(boundedWidths());
   terminal.unicode.activeVersion = 'sshtrail';
@@ -94,8 +94,7 @@ export function createScreen(size: { columns: number; rows: number }, hooks: Scr
       (active()
         .getLine(row)
         ?.getCell(terminal.cols - 1)
-        ?.getChars()
-        .trim() ?? '') !== '' || endsInWide(terminal, row),
+        ?.getChars() ?? '') !== '' || endsInWide(terminal, row),
     columnAfter: (row, length) => columnAfter(active().getLine(row), length),
     snapshot: () => serializer.serialize({ scrollback: 0 }),
     close() {

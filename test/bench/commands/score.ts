@@ -83,7 +83,9 @@ function normalLines(text: string): string[] {
 function align(wanted: readonly TruthLine[], lines: readonly string[]): [number, number][] {
   const equal = (want: number, line: number): boolean =>
     wanted[want]?.line === lines[line] || (wanted[want]?.alt.includes(lines[line] ?? '') ?? false);
-  const length = Array.from({ length: wanted.length + 1 }, () => new Array<number>(lines.length + 1).fill(0));
+  const length = Array.from({ length: wanted.length + 1 }, () =>
+    Array.from({ length: lines.length + 1 }, () => 0),
+  );
   const at = (want: number, line: number): number => length[want]?.[line] ?? 0;
   for (let want = wanted.length - 1; want >= 0; want -= 1)
     for (let line = lines.length - 1; line >= 0; line -= 1) {
