@@ -1,6 +1,7 @@
 import { HeldLine, type Place } from './held-line.ts';
 import { type FoundSecret, hideSecrets, type LookedLine } from './hide-secrets.ts';
 import { type KeyBlock, noKeyBlock } from './key-block.ts';
+import { secretsOfLine } from './redact-text.ts';
 import type { RuleSet } from './rule-set.ts';
 import { lineStart } from './screen-line.ts';
 import type { ValueMemory } from './value-memory.ts';
@@ -153,7 +154,7 @@ class Redactor<Event> implements RecordingRedactor<Event> {
     let plainFrom = 0;
     for (let from = 0; from < bytes.length; ) {
       const end = bytes.indexOf(lineFeed, from) + 1;
-      if (!this.#isPlain(state, bytes, from, end)) {
+      if (!this.#isPlain(state, bytes, from, end) && !this.#readsPlain(state, bytes, from, end)) {
         passOn(place, bytes.subarray(plainFrom, from));
         this.#append(state, place, bytes.subarray(from, end));
         this.#endLine(state);
@@ -168,6 +169,13 @@ class Redactor<Event> implements RecordingRedactor<Event> {
   #isPlain({ block }: StreamState, bytes: Buffer, from: number, to: number): boolean {
     if (block.kind !== 'none' || this.#rules.terminalKeywords.find(bytes, from, to)) return false;
     return this.#memory.size === 0 || this.#memory.find(bytes.subarray(from, to)).length === 0;
+  }
+
+  /** The same of a line that draws nothing but itself, read as text. */
+  #readsPlain({ block }: StreamState, bytes: Buffer, from: number, to: number): boolean {
+    if (block.kind !== 'none' || this.#rules.terminalControls.find(bytes, from, to)) return false;
+    const looked = secretsOfLine(bytes.toString('utf8', from, to).trimEnd(), this.#rules, block, this.#memory);
+    return looked.spans.length === 0 && looked.block.kind === 'none';
   }
 
   #append(state: StreamState, place: Place<StreamName>, bytes: Buffer): void {
@@ -207,11 +215,16 @@ class Redactor<Event> implements RecordingRedactor<Event> {
     const at = drawnAt[index];
     if (at !== undefined && at > 0 && looked.end.mode !== 'string') {
       line.settle(at);
-      line.cut(at, { mode: 'ground', column: drawnCells[index] ?? 0 });
+      line.cut(at, { mode: 'ground', column: this.#columnOf(drawnCells[index] ?? 0) });
     } else {
       line.settle(line.length);
-      line.cut(line.length, looked.end);
+      line.cut(line.length, { mode: looked.end.mode, column: this.#columnOf(looked.end.column) });
     }
+  }
+
+  /** Of a row, without those above it that the line had. */
+  #columnOf(cell: number): number {
+    return this.#columns > 0 ? cell % this.#columns : 0;
   }
 
   #keep(state: StreamState, found: readonly FoundSecret[]): void {

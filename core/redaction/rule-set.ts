@@ -13,6 +13,7 @@ export type RuleSet = {
   readonly keywords: KeywordScan;
   /** The same for bytes of a terminal: hits also on what must be looked at more closely before that can be said. */
   readonly terminalKeywords: KeywordScan;
+  readonly terminalControls: KeywordScan;
 };
 
 /** @throws RedactionError `bad-rule` */
@@ -33,5 +34,6 @@ export function compileRules(options: {
     keyBlocks: options.defaults,
     keywords: createKeywordScan(words, 'text'),
     terminalKeywords: createKeywordScan(words, 'terminal'),
+    terminalControls: createKeywordScan([], 'terminal'),
   };
 }

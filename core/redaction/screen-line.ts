@@ -7,6 +7,7 @@ export type Segment = {
   /** All that was ever drawn there: the cell, and where its first byte stands. */
   readonly drawnCells: number[];
   readonly drawnAt: number[];
+  isAscii: boolean;
   /** Whether something was drawn since it was looked at. */
   changed: boolean;
 };
@@ -219,6 +220,7 @@ class Drawing {
     if (width === 2) cells[this.#cell + 1] = -1;
     this.#segment.drawnCells.push(this.#cell);
     this.#segment.drawnAt.push(at);
+    if (code > 0x7f) this.#segment.isAscii = false;
     this.#segment.changed = true;
     this.#cell += width;
     this.#lastDrawn = { code, at };
@@ -231,6 +233,7 @@ class Drawing {
     string.drawnCells.push(string.cells.length);
     string.drawnAt.push(at);
     string.cells.push(code);
+    if (code > 0x7f) string.isAscii = false;
     string.changed = true;
   }
 
@@ -335,7 +338,7 @@ class Drawing {
 }
 
 function emptySegment(): Segment {
-  return { cells: [], drawnCells: [], drawnAt: [], changed: false };
+  return { cells: [], drawnCells: [], drawnAt: [], isAscii: true, changed: false };
 }
 
 /** One character of UTF-8; length 0 where its end is not there yet. What is no UTF-8 is a character of one byte. */
