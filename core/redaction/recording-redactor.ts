@@ -174,7 +174,12 @@ class Redactor<Event> implements RecordingRedactor<Event> {
   /** The same of a line that draws nothing but itself, read as text. */
   #readsPlain({ block }: StreamState, bytes: Buffer, from: number, to: number): boolean {
     if (block.kind !== 'none' || this.#rules.terminalControls.find(bytes, from, to)) return false;
-    const looked = secretsOfLine(bytes.toString('utf8', from, to).trimEnd(), this.#rules, block, this.#memory);
+    const looked = secretsOfLine(
+      bytes.toString('utf8', from, to).trimEnd(),
+      this.#rules,
+      block,
+      this.#memory,
+    );
     return looked.spans.length === 0 && looked.block.kind === 'none';
   }
 

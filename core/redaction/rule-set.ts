@@ -7,6 +7,8 @@ import { type CompiledRule, compileRule, type RedactionRule } from './rule.ts';
 /** Rules ready for use. Made once; holds nothing of what it was used on. */
 export type RuleSet = {
   readonly rules: readonly CompiledRule[];
+  /** The places of rules in `rules` for each keyword. */
+  readonly rulesByKeyword: readonly { readonly keyword: string; readonly rules: readonly number[] }[];
   /** Whether private keys are followed over lines. */
   readonly keyBlocks: boolean;
   /** Text without a hit of it holds no secret that a rule knows. */
@@ -31,9 +33,21 @@ export function compileRules(options: {
   const words = [...(options.defaults ? keyBlockKeywords : []), ...rules.flatMap(({ keywords }) => keywords)];
   return {
     rules,
+    rulesByKeyword: byKeyword(rules),
     keyBlocks: options.defaults,
     keywords: createKeywordScan(words, 'text'),
     terminalKeywords: createKeywordScan(words, 'terminal'),
     terminalControls: createKeywordScan([], 'terminal'),
   };
+}
+
+function byKeyword(rules: readonly CompiledRule[]): RuleSet['rulesByKeyword'] {
+  const places = new Map<string, number[]>();
+  for (const [index, { keywords }] of rules.entries())
+    for (const keyword of keywords) {
+      const known = places.get(keyword);
+      if (known === undefined) places.set(keyword, [index]);
+      else known.push(index);
+    }
+  return [...places].map(([keyword, found]) => ({ keyword, rules: found }));
 }
