@@ -1,5 +1,5 @@
 import { defaultRules } from './default-rules.ts';
-import { keyBlockKeywords } from './key-block.ts';
+import { keyBlockId, keyBlockKeywords } from './key-block.ts';
 import { createKeywordScan, type KeywordScan } from './keyword-scan.ts';
 import { RedactionError } from './redaction-error.ts';
 import { type CompiledRule, compileRule, type RedactionRule } from './rule.ts';
@@ -17,6 +17,14 @@ export type RuleSet = {
   readonly terminalKeywords: KeywordScan;
   readonly terminalControls: KeywordScan;
 };
+
+/** What a value is counted under that was found before, and now without its rule. */
+export const repeatedId = 'repeated';
+const ownIds = new Set([repeatedId, keyBlockId, ...defaultRules.map(({ id }) => id)]);
+
+export function isOwnRuleId(id: string): boolean {
+  return ownIds.has(id);
+}
 
 /** @throws RedactionError `bad-rule` */
 export function compileRules(options: {
