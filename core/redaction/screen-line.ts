@@ -56,7 +56,9 @@ class Drawing {
   #cell: number;
   /** The last column was drawn in; the next character begins a row (DECAWM as xterm does it). */
   #atEdge = false;
-  #lastDrawn: { code: number; at: number } | undefined;
+  /** 0 where nothing was drawn. */
+  #lastCode = 0;
+  #lastAt = 0;
   /** In a row of characters drawn over others, which were looked at before the first. */
   #overwriting = false;
 
@@ -73,10 +75,14 @@ class Drawing {
     let at = 0;
     let complete = 0;
     while (at < this.#bytes.length) {
-      const { code, length } = decodeAt(this.#bytes, at);
-      if (length === 0) break;
-      this.#step(code, at);
-      at += length;
+      const byte = this.#bytes[at] ?? 0;
+      if (byte >= 0x20 && byte < 0x7f && this.#mode === 'ground') this.#print(byte, at++);
+      else {
+        const { code, length } = decodeAt(this.#bytes, at);
+        if (length === 0) break;
+        this.#step(code, at);
+        at += length;
+      }
       if (this.#mode === 'ground' || this.#mode === 'string') complete = at;
     }
     for (const segment of this.#rows.values()) if (segment !== this.#segment) this.#show(segment);
@@ -202,7 +208,7 @@ class Drawing {
   }
 
   #print(code: number, at: number): void {
-    const width = cellWidth(code);
+    const width = code < 0x80 ? 1 : cellWidth(code);
     if (width === 0) {
       this.#segment.drawnCells.push(Math.max(0, this.#cell - 1));
       this.#segment.drawnAt.push(at);
@@ -223,7 +229,8 @@ class Drawing {
     if (code > 0x7f) this.#segment.isAscii = false;
     this.#segment.changed = true;
     this.#cell += width;
-    this.#lastDrawn = { code, at };
+    this.#lastCode = code;
+    this.#lastAt = at;
     this.#atEdge = this.#columns > 0 && this.#cell % this.#columns === 0;
   }
 
@@ -239,9 +246,8 @@ class Drawing {
 
   /** REP: what is hidden of the character is so in its repetitions. */
   #repeat(count: number): void {
-    const last = this.#lastDrawn;
-    if (last === undefined) return;
-    for (let done = 0; done < count; done += 1) this.#print(last.code, last.at);
+    if (this.#lastCode === 0) return;
+    for (let done = 0; done < count; done += 1) this.#print(this.#lastCode, this.#lastAt);
   }
 
   #rowStart(): number {
