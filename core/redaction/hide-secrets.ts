@@ -6,7 +6,7 @@ import { type DrawnLine, decodeAt, drawLine, type LineStart, type Segment } from
 import type { ValueMemory } from './value-memory.ts';
 
 /** What to put out for a byte: itself, nothing, or one or two asterisks. */
-export const byteMask = { keep: 0, drop: 1, asterisk: 2, twoAsterisks: 3 } as const;
+const byteMask = { keep: 0, drop: 1, asterisk: 2, twoAsterisks: 3 } as const;
 
 export type LineLook = {
   readonly bytes: Uint8Array;

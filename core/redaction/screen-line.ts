@@ -329,7 +329,7 @@ class Drawing {
     const { cells, drawnCells } = this.#segment;
     if (this.#cell >= cells.length) return;
     this.#show(this.#segment, 'overwritten');
-    if (count > 0) cells.splice(this.#cell, 0, ...new Array<number>(count).fill(0));
+    if (count > 0) cells.splice(this.#cell, 0, ...Array.from({ length: count }, () => 0));
     else cells.splice(this.#cell, -count);
     for (const [index, cell] of drawnCells.entries())
       if (cell >= this.#cell) drawnCells[index] = Math.max(this.#cell, cell + count);

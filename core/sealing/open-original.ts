@@ -57,9 +57,10 @@ export function openOriginal(options: {
     update: (bytes) => {
       held = Buffer.concat([held, bytes]);
       key ??= readHeader();
+      if (key === undefined) return Buffer.alloc(0);
       const opened: Buffer[] = [];
       // The last chunk is never followed by a byte, so one that is full waits for what comes.
-      while (key !== undefined && held.length > sealedChunkBytes) {
+      while (held.length > sealedChunkBytes) {
         opened.push(open(held.subarray(0, sealedChunkBytes), false));
         held = held.subarray(sealedChunkBytes);
       }

@@ -32,7 +32,7 @@ describe('followKeyBlock', () => {
   });
 
   it('has an end even where the block has none', () => {
-    const lines = ['-----BEGIN PRIVATE KEY-----', ...new Array<string>(2000).fill(body)];
+    const lines = ['-----BEGIN PRIVATE KEY-----', ...Array.from({ length: 2000 }, () => body)];
 
     expect(hidden(lines).filter((part) => part !== '')).toHaveLength(1000);
   });
