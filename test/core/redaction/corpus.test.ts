@@ -9,8 +9,8 @@ import { harmlessLines } from './harmless-lines.ts';
 import { plantedSecrets } from './planted-secrets.ts';
 
 const rules = compileRules({ defaults: true, rules: [] });
-/** What draws no character of a line: colours, titles, moves, and readline's blank at the edge. */
 const esc = '\u001b';
+/** What draws no character of a line: colours, titles, moves, and readline's blank at the edge. */
 const drawing = new RegExp(`${esc}\\[[0-9;]*m|${esc}\\][^\\u0007]*\\u0007|[\\b\\r\\n]| (?=\\r)`, 'g');
 
 function channel() {
