@@ -3,9 +3,8 @@ import { totpSecretProblem } from '../totp/index.ts';
 import { printable } from '../wording/index.ts';
 import { parseAddressRange } from './address-range.ts';
 import { parseKeyLine } from './key-line.ts';
-
-/** An error text is `what is wrong; what to do`. */
-export const say = (message: string, fix: string) => ({ error: `${message}; ${fix}` });
+import { redactionSettings } from './redaction-settings.ts';
+import { say } from './say.ts';
 
 const file = z
   .string()
@@ -386,6 +385,7 @@ export const configurationSchema = z
           .describe('When a recording cannot be written: end the session, or go on with events alone.'),
       })
       .prefault({}),
+    redaction: redactionSettings,
     runbooks: z
       .object({ directory: file.optional().describe('Folder of runbooks; those of the product if absent.') })
       .catchall(runbook)

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { configurationSchema, keyLines, label, labelValue, say } from './configuration-schema.ts';
+import { configurationSchema, keyLines, label, labelValue } from './configuration-schema.ts';
+import { say } from './say.ts';
 
 const { shape } = configurationSchema;
 const identity = shape.identities.element;
@@ -117,6 +118,7 @@ export const hostedConfigurationSchema = z
       .prefault({})
       .describe('The certificate that each session shows to its target.'),
     recording: shape.recording,
+    redaction: shape.redaction,
     runbooks: shape.runbooks
       .unwrap()
       .omit({ directory: true })

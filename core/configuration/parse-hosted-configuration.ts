@@ -125,6 +125,7 @@ function toHostedConfiguration(written: Written): HostedConfiguration {
     ...(ec2Inventory === undefined ? {} : { ec2Inventory: toInventory(ec2Inventory) }),
     certificate: written.certificate,
     recording: written.recording,
+    redaction: written.redaction,
     runbooks: { settings: toSettings(written.runbooks) },
   };
 }

@@ -14,22 +14,28 @@ const masked = /^\*+$/;
 /** The secrets on one line, in the order of the rules; they may overlap. */
 export function findSecrets(line: string, set: RuleSet): readonly SecretSpan[] {
   const lowered = line.toLowerCase();
+  const due = new Set<number>();
+  for (const { keyword, rules } of set.rulesByKeyword)
+    if (lowered.includes(keyword)) for (const rule of rules) due.add(rule);
   const spans: SecretSpan[] = [];
-  for (const rule of set.rules)
-    if (rule.keywords.some((keyword) => lowered.includes(keyword))) spans.push(...secretsOf(rule, line));
+  for (const index of [...due].sort((one, other) => one - other)) {
+    const rule = set.rules[index];
+    if (rule !== undefined) addSecrets(rule, line, spans);
+  }
   return spans;
 }
 
-function secretsOf(rule: CompiledRule, line: string): SecretSpan[] {
-  const spans: SecretSpan[] = [];
-  for (const match of line.matchAll(rule.expression)) {
+function addSecrets(rule: CompiledRule, line: string, spans: SecretSpan[]): void {
+  const { expression, after, id } = rule;
+  expression.lastIndex = 0;
+  for (let match = expression.exec(line); match !== null; match = expression.exec(line)) {
+    if (match[0] === '') expression.lastIndex += 1;
     for (const [start, end] of groupsOf(match, rule.group)) {
       if (start === end || !isSecret(line.slice(start, end))) continue;
-      if (rule.after !== undefined && !rule.after.test(commandBefore(line, start))) continue;
-      spans.push({ start, end, ruleId: rule.id });
+      if (after !== undefined && !after.test(commandBefore(line, start))) continue;
+      spans.push({ start, end, ruleId: id });
     }
   }
-  return spans;
 }
 
 function groupsOf(match: RegExpExecArray, group: number | undefined): readonly (readonly [number, number])[] {

@@ -6,7 +6,7 @@ import { type DrawnLine, decodeAt, drawLine, type LineStart, type Segment } from
 import type { ValueMemory } from './value-memory.ts';
 
 /** What to put out for a byte: itself, nothing, or one or two asterisks. */
-export const byteMask = { keep: 0, drop: 1, asterisk: 2, twoAsterisks: 3 } as const;
+const byteMask = { keep: 0, drop: 1, asterisk: 2, twoAsterisks: 3 } as const;
 
 export type LineLook = {
   readonly bytes: Uint8Array;
@@ -32,8 +32,8 @@ export type FoundSecret = {
 };
 
 /** Cells that may be looked at again because something is drawn over them, so that a stream of corrections costs no more than a multiple. */
-const minAgainCells = 262_144;
-const againCellsPerByte = 16;
+const minAgainCells = 65_536;
+const againCellsPerByte = 8;
 const maxFound = 256;
 
 /** Marks in `masks` what must not be shown of a line of terminal output. */
@@ -63,16 +63,23 @@ export function hideSecrets(line: LineLook, set: RuleSet, memory: ValueMemory): 
 
 /** The text, and the cell of each of its units where that is not the same number. */
 function textOf(segment: Segment): { readonly text: string; readonly cells: readonly number[] | undefined } {
+  if (segment.isAscii) return { text: asciiText(segment.cells), cells: undefined };
   let text = '';
   const cells: number[] = [];
   for (const [cell, code] of segment.cells.entries()) {
     if (code < 0) continue;
-    const character = code === 0 || code === undefined ? ' ' : String.fromCodePoint(code);
+    const character = code === 0 ? ' ' : String.fromCodePoint(code);
     text += character;
     for (let unit = 0; unit < character.length; unit += 1) cells.push(cell);
   }
   cells.push(segment.cells.length);
   return { text, cells };
+}
+
+function asciiText(cells: readonly number[]): string {
+  const bytes = Buffer.allocUnsafe(cells.length);
+  for (let cell = 0; cell < cells.length; cell += 1) bytes[cell] = cells[cell] || 0x20;
+  return bytes.toString('latin1');
 }
 
 /** All that was drawn in hidden cells so far, blanks apart: they erase, and say nothing. */

@@ -10,5 +10,5 @@ export {
 export { type RedactedText, redactText } from './redact-text.ts';
 export { RedactionError } from './redaction-error.ts';
 export { compileRule, type RedactionRule, type RuleProblem } from './rule.ts';
-export { compileRules, type RuleSet } from './rule-set.ts';
+export { compileRules, isOwnRuleId, type RuleSet } from './rule-set.ts';
 export { createValueMemory, type ValueMemory } from './value-memory.ts';

@@ -2,7 +2,7 @@ import { type CharacterSet, noCharacters } from './character-set.ts';
 import type { Pattern, PatternProblem } from './pattern-syntax.ts';
 
 /** The longest text a pattern may match, in characters; what a stream keeps for its next look is more than that. */
-export const maxMatchLength = 8192;
+const maxMatchLength = 8192;
 /** From each place that a match may begin at. */
 const maxSteps = 16_384;
 const prefixLength = 16;

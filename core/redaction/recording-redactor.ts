@@ -1,9 +1,11 @@
 import { HeldLine, type Place } from './held-line.ts';
 import { type FoundSecret, hideSecrets, type LookedLine } from './hide-secrets.ts';
 import { type KeyBlock, noKeyBlock } from './key-block.ts';
+import { secretsOfLine } from './redact-text.ts';
 import type { RuleSet } from './rule-set.ts';
 import { lineStart } from './screen-line.ts';
 import type { ValueMemory } from './value-memory.ts';
+import { withoutColours } from './without-colours.ts';
 
 export type StreamName = 'stdout' | 'stderr';
 
@@ -82,6 +84,7 @@ class Redactor<Event> implements RecordingRedactor<Event> {
   readonly #limits: HoldLimits;
   readonly #streams = { stdout: newStream(), stderr: newStream() };
   #columns: number;
+  #uncoloured = Buffer.alloc(0);
   #waiting: Waiting<Event>[] = [];
 
   constructor({ rules, memory, columns, limits }: RecordingRedactorOptions) {
@@ -153,7 +156,7 @@ class Redactor<Event> implements RecordingRedactor<Event> {
     let plainFrom = 0;
     for (let from = 0; from < bytes.length; ) {
       const end = bytes.indexOf(lineFeed, from) + 1;
-      if (!this.#isPlain(state, bytes, from, end)) {
+      if (!this.#isPlain(state, bytes, from, end) && !this.#readsPlain(state, bytes, from, end)) {
         passOn(place, bytes.subarray(plainFrom, from));
         this.#append(state, place, bytes.subarray(from, end));
         this.#endLine(state);
@@ -168,6 +171,19 @@ class Redactor<Event> implements RecordingRedactor<Event> {
   #isPlain({ block }: StreamState, bytes: Buffer, from: number, to: number): boolean {
     if (block.kind !== 'none' || this.#rules.terminalKeywords.find(bytes, from, to)) return false;
     return this.#memory.size === 0 || this.#memory.find(bytes.subarray(from, to)).length === 0;
+  }
+
+  /** The same of a line that draws nothing but itself, in colours or without, read as text. */
+  #readsPlain(state: StreamState, bytes: Buffer, from: number, to: number): boolean {
+    if (state.block.kind !== 'none') return false;
+    if (this.#uncoloured.length < to - from) this.#uncoloured = Buffer.allocUnsafe(to - from);
+    const length = withoutColours(bytes, from, to, this.#uncoloured);
+    if (length === undefined) return false;
+    if (this.#isPlain(state, this.#uncoloured, 0, length)) return true;
+    if (this.#rules.terminalControls.find(this.#uncoloured, 0, length)) return false;
+    const text = this.#uncoloured.toString('utf8', 0, length).trimEnd();
+    const looked = secretsOfLine(text, this.#rules, state.block, this.#memory);
+    return looked.spans.length === 0 && looked.block.kind === 'none';
   }
 
   #append(state: StreamState, place: Place<StreamName>, bytes: Buffer): void {
@@ -187,7 +203,11 @@ class Redactor<Event> implements RecordingRedactor<Event> {
 
   #endLine(state: StreamState): void {
     const { line } = state;
-    if (line.length > 0) {
+    const { bytes, start } = line;
+    if (line.length > 0 && start.mode === 'ground' && this.#isPlain(state, bytes, 0, bytes.length)) {
+      line.settle(line.length);
+      line.cut(line.length, lineStart);
+    } else if (line.length > 0) {
       const looked = this.#look(state);
       this.#keep(state, looked.found);
       state.block = looked.block;
@@ -200,6 +220,12 @@ class Redactor<Event> implements RecordingRedactor<Event> {
   /** Makes room in a line without an end. What may belong to a secret that is not complete yet is kept. */
   #cutLine(state: StreamState): void {
     const { line } = state;
+    const { bytes, start } = line;
+    if (start.mode === 'ground' && this.#isPlain(state, bytes, 0, bytes.length)) {
+      const at = characterStart(bytes, bytes.length - this.#limits.overlapBytes);
+      line.settle(at);
+      return line.cut(at, { mode: 'ground', column: this.#columnOf(start.column + at) });
+    }
     const looked = this.#look(state);
     this.#keep(state, looked.found);
     const { drawnAt, drawnCells } = looked.segment;
@@ -207,11 +233,16 @@ class Redactor<Event> implements RecordingRedactor<Event> {
     const at = drawnAt[index];
     if (at !== undefined && at > 0 && looked.end.mode !== 'string') {
       line.settle(at);
-      line.cut(at, { mode: 'ground', column: drawnCells[index] ?? 0 });
+      line.cut(at, { mode: 'ground', column: this.#columnOf(drawnCells[index] ?? 0) });
     } else {
       line.settle(line.length);
-      line.cut(line.length, looked.end);
+      line.cut(line.length, { mode: looked.end.mode, column: this.#columnOf(looked.end.column) });
     }
+  }
+
+  /** Of a row, without those above it that the line had. */
+  #columnOf(cell: number): number {
+    return this.#columns > 0 ? cell % this.#columns : 0;
   }
 
   #keep(state: StreamState, found: readonly FoundSecret[]): void {
@@ -259,6 +290,13 @@ class Redactor<Event> implements RecordingRedactor<Event> {
 
 function newStream(): StreamState {
   return { line: new HeldLine(), block: noKeyBlock, counted: new Set() };
+}
+
+/** Where the character begins that the byte belongs to. */
+function characterStart(bytes: Uint8Array, at: number): number {
+  let start = at;
+  while (start > at - 3 && start > 0 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start -= 1;
+  return start;
 }
 
 function passOn(place: Place<StreamName>, bytes: Uint8Array): void {

@@ -1,11 +1,8 @@
 import { maskOf } from './cell-width.ts';
 import { findSecrets, type SecretSpan } from './find-secrets.ts';
 import { followKeyBlock, type KeyBlock, keyBlockId, noKeyBlock } from './key-block.ts';
-import type { RuleSet } from './rule-set.ts';
+import { type RuleSet, repeatedId } from './rule-set.ts';
 import type { ValueMemory } from './value-memory.ts';
-
-/** What a value is counted under that was found before, and now without its rule. */
-export const repeatedId = 'repeated';
 
 export type RedactedText = {
   readonly text: string;

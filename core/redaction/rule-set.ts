@@ -1,5 +1,5 @@
 import { defaultRules } from './default-rules.ts';
-import { keyBlockKeywords } from './key-block.ts';
+import { keyBlockId, keyBlockKeywords } from './key-block.ts';
 import { createKeywordScan, type KeywordScan } from './keyword-scan.ts';
 import { RedactionError } from './redaction-error.ts';
 import { type CompiledRule, compileRule, type RedactionRule } from './rule.ts';
@@ -7,13 +7,24 @@ import { type CompiledRule, compileRule, type RedactionRule } from './rule.ts';
 /** Rules ready for use. Made once; holds nothing of what it was used on. */
 export type RuleSet = {
   readonly rules: readonly CompiledRule[];
+  /** The places of rules in `rules` for each keyword. */
+  readonly rulesByKeyword: readonly { readonly keyword: string; readonly rules: readonly number[] }[];
   /** Whether private keys are followed over lines. */
   readonly keyBlocks: boolean;
   /** Text without a hit of it holds no secret that a rule knows. */
   readonly keywords: KeywordScan;
   /** The same for bytes of a terminal: hits also on what must be looked at more closely before that can be said. */
   readonly terminalKeywords: KeywordScan;
+  readonly terminalControls: KeywordScan;
 };
+
+/** What a value is counted under that was found before, and now without its rule. */
+export const repeatedId = 'repeated';
+const ownIds = new Set([repeatedId, keyBlockId, ...defaultRules.map(({ id }) => id)]);
+
+export function isOwnRuleId(id: string): boolean {
+  return ownIds.has(id);
+}
 
 /** @throws RedactionError `bad-rule` */
 export function compileRules(options: {
@@ -30,8 +41,21 @@ export function compileRules(options: {
   const words = [...(options.defaults ? keyBlockKeywords : []), ...rules.flatMap(({ keywords }) => keywords)];
   return {
     rules,
+    rulesByKeyword: byKeyword(rules),
     keyBlocks: options.defaults,
     keywords: createKeywordScan(words, 'text'),
     terminalKeywords: createKeywordScan(words, 'terminal'),
+    terminalControls: createKeywordScan([], 'terminal'),
   };
+}
+
+function byKeyword(rules: readonly CompiledRule[]): RuleSet['rulesByKeyword'] {
+  const places = new Map<string, number[]>();
+  for (const [index, { keywords }] of rules.entries())
+    for (const keyword of keywords) {
+      const known = places.get(keyword);
+      if (known === undefined) places.set(keyword, [index]);
+      else known.push(index);
+    }
+  return [...places].map(([keyword, found]) => ({ keyword, rules: found }));
 }

@@ -7,6 +7,7 @@ export type Segment = {
   /** All that was ever drawn there: the cell, and where its first byte stands. */
   readonly drawnCells: number[];
   readonly drawnAt: number[];
+  isAscii: boolean;
   /** Whether something was drawn since it was looked at. */
   changed: boolean;
 };
@@ -55,7 +56,9 @@ class Drawing {
   #cell: number;
   /** The last column was drawn in; the next character begins a row (DECAWM as xterm does it). */
   #atEdge = false;
-  #lastDrawn: { code: number; at: number } | undefined;
+  /** 0 where nothing was drawn. */
+  #lastCode = 0;
+  #lastAt = 0;
   /** In a row of characters drawn over others, which were looked at before the first. */
   #overwriting = false;
 
@@ -72,10 +75,14 @@ class Drawing {
     let at = 0;
     let complete = 0;
     while (at < this.#bytes.length) {
-      const { code, length } = decodeAt(this.#bytes, at);
-      if (length === 0) break;
-      this.#step(code, at);
-      at += length;
+      const byte = this.#bytes[at] ?? 0;
+      if (byte >= 0x20 && byte < 0x7f && this.#mode === 'ground') this.#print(byte, at++);
+      else {
+        const { code, length } = decodeAt(this.#bytes, at);
+        if (length === 0) break;
+        this.#step(code, at);
+        at += length;
+      }
       if (this.#mode === 'ground' || this.#mode === 'string') complete = at;
     }
     for (const segment of this.#rows.values()) if (segment !== this.#segment) this.#show(segment);
@@ -201,7 +208,7 @@ class Drawing {
   }
 
   #print(code: number, at: number): void {
-    const width = cellWidth(code);
+    const width = code < 0x80 ? 1 : cellWidth(code);
     if (width === 0) {
       this.#segment.drawnCells.push(Math.max(0, this.#cell - 1));
       this.#segment.drawnAt.push(at);
@@ -219,9 +226,11 @@ class Drawing {
     if (width === 2) cells[this.#cell + 1] = -1;
     this.#segment.drawnCells.push(this.#cell);
     this.#segment.drawnAt.push(at);
+    if (code > 0x7f) this.#segment.isAscii = false;
     this.#segment.changed = true;
     this.#cell += width;
-    this.#lastDrawn = { code, at };
+    this.#lastCode = code;
+    this.#lastAt = at;
     this.#atEdge = this.#columns > 0 && this.#cell % this.#columns === 0;
   }
 
@@ -231,14 +240,14 @@ class Drawing {
     string.drawnCells.push(string.cells.length);
     string.drawnAt.push(at);
     string.cells.push(code);
+    if (code > 0x7f) string.isAscii = false;
     string.changed = true;
   }
 
   /** REP: what is hidden of the character is so in its repetitions. */
   #repeat(count: number): void {
-    const last = this.#lastDrawn;
-    if (last === undefined) return;
-    for (let done = 0; done < count; done += 1) this.#print(last.code, last.at);
+    if (this.#lastCode === 0) return;
+    for (let done = 0; done < count; done += 1) this.#print(this.#lastCode, this.#lastAt);
   }
 
   #rowStart(): number {
@@ -320,7 +329,7 @@ class Drawing {
     const { cells, drawnCells } = this.#segment;
     if (this.#cell >= cells.length) return;
     this.#show(this.#segment, 'overwritten');
-    if (count > 0) cells.splice(this.#cell, 0, ...new Array<number>(count).fill(0));
+    if (count > 0) cells.splice(this.#cell, 0, ...Array.from({ length: count }, () => 0));
     else cells.splice(this.#cell, -count);
     for (const [index, cell] of drawnCells.entries())
       if (cell >= this.#cell) drawnCells[index] = Math.max(this.#cell, cell + count);
@@ -335,7 +344,7 @@ class Drawing {
 }
 
 function emptySegment(): Segment {
-  return { cells: [], drawnCells: [], drawnAt: [], changed: false };
+  return { cells: [], drawnCells: [], drawnAt: [], isAscii: true, changed: false };
 }
 
 /** One character of UTF-8; length 0 where its end is not there yet. What is no UTF-8 is a character of one byte. */

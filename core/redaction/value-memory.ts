@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { RedactionError } from './redaction-error.ts';
 
 /**
@@ -33,73 +33,98 @@ export function createValueMemory(
       'bad-key',
       `the key has ${key.length} bytes; pass at least ${minKeyBytes} random ones`,
     );
-  const maxValues = limits.maxValues ?? defaultMaxValues;
-  const factor = createHmac('sha256', key).update('beginning').digest().readUInt32BE(0) | 1;
-  const oldest = power(factor, minValueBytes);
-  const values = new Map<string, { readonly beginning: number; readonly bytes: number }>();
-  const lengths = new Map<number, Map<number, number>>();
-  const filter = new Uint16Array(1 << filterBits);
+  return new DigestMemory(key, limits.maxValues ?? defaultMaxValues);
+}
 
-  const digest = (text: Uint8Array) => createHmac('sha256', key).update(text).digest('base64');
-  const count = (beginning: number, bytes: number, change: 1 | -1): void => {
+/** A look hashes each six bytes of a text on the way (Rabin and Karp), and digests only where a value begins with the same. */
+class DigestMemory implements ValueMemory {
+  readonly #key: KeyObject;
+  readonly #maxValues: number;
+  readonly #factor: number;
+  readonly #oldest: number;
+  readonly #values = new Map<string, { readonly beginning: number; readonly bytes: number }>();
+  /** How many values of each length begin with a hash. */
+  readonly #lengths = new Map<number, Map<number, number>>();
+  readonly #filter = new Uint16Array(1 << filterBits);
+
+  constructor(key: Uint8Array, maxValues: number) {
+    this.#key = createSecretKey(key);
+    this.#maxValues = maxValues;
+    this.#factor = createHmac('sha256', this.#key).update('beginning').digest().readUInt32BE(0) | 1;
+    this.#oldest = power(this.#factor, minValueBytes);
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  remember(value: string): void {
+    const text = Buffer.from(value, 'utf8');
+    if (text.length < minValueBytes || text.length > maxValueBytes || tooCommon.test(value)) return;
+    const name = this.#digest(text);
+    if (this.#values.has(name)) return;
+    const beginning = hashOf(text, 0, this.#factor);
+    const known = this.#lengths.get(beginning);
+    if (known !== undefined && known.size >= maxLengthsPerBeginning && !known.has(text.length)) return;
+    if (this.#values.size >= this.#maxValues) this.#forgetOldest();
+    this.#values.set(name, { beginning, bytes: text.length });
+    this.#count(beginning, text.length, 1);
+  }
+
+  find(text: Uint8Array): readonly { readonly start: number; readonly end: number }[] {
+    const found: { start: number; end: number }[] = [];
+    if (this.#values.size === 0) return found;
+    const budget = { digests: maxDigestsPerLook };
+    let reached = 0;
+    let hash = 0;
+    for (let at = 0; at < text.length; at += 1) {
+      hash = (Math.imul(hash, this.#factor) + (text[at] ?? 0)) | 0;
+      if (at >= minValueBytes) hash = (hash - Math.imul(this.#oldest, text[at - minValueBytes] ?? 0)) | 0;
+      const start = at + 1 - minValueBytes;
+      if (start < reached || this.#filter[hash >>> (32 - filterBits)] === 0) continue;
+      const bytes = this.#lengthAt(text, start, hash >>> 0, budget);
+      if (bytes === 0) continue;
+      reached = start + bytes;
+      found.push({ start, end: reached });
+    }
+    return found;
+  }
+
+  /** Of the longest value that stands there; 0 where none does. */
+  #lengthAt(text: Uint8Array, start: number, hash: number, budget: { digests: number }): number {
+    const known = this.#lengths.get(hash);
+    if (known === undefined) return 0;
+    for (const bytes of [...known.keys()].sort((one, other) => other - one)) {
+      if (start + bytes > text.length) continue;
+      budget.digests -= 1;
+      // Beyond the bound the text was made to cost time: it is hidden without being compared to its end.
+      if (budget.digests < 0 || this.#values.has(this.#digest(text.subarray(start, start + bytes))))
+        return bytes;
+    }
+    return 0;
+  }
+
+  #digest(text: Uint8Array): string {
+    return createHmac('sha256', this.#key).update(text).digest('base64');
+  }
+
+  #forgetOldest(): void {
+    const [first] = this.#values;
+    if (first === undefined) return;
+    this.#values.delete(first[0]);
+    this.#count(first[1].beginning, first[1].bytes, -1);
+  }
+
+  #count(beginning: number, bytes: number, change: 1 | -1): void {
     const slot = beginning >>> (32 - filterBits);
-    filter[slot] = (filter[slot] ?? 0) + change;
-    const known = lengths.get(beginning) ?? new Map<number, number>();
+    this.#filter[slot] = (this.#filter[slot] ?? 0) + change;
+    const known = this.#lengths.get(beginning) ?? new Map<number, number>();
     const left = (known.get(bytes) ?? 0) + change;
     if (left > 0) known.set(bytes, left);
     else known.delete(bytes);
-    if (known.size > 0) lengths.set(beginning, known);
-    else lengths.delete(beginning);
-  };
-  const forgetOldest = (): void => {
-    const [first] = values;
-    if (first === undefined) return;
-    values.delete(first[0]);
-    count(first[1].beginning, first[1].bytes, -1);
-  };
-  return {
-    remember: (value) => {
-      const text = Buffer.from(value, 'utf8');
-      if (text.length < minValueBytes || text.length > maxValueBytes || tooCommon.test(value)) return;
-      const name = digest(text);
-      if (values.has(name)) return;
-      const beginning = hashOf(text, 0, factor);
-      const known = lengths.get(beginning);
-      if (known !== undefined && known.size >= maxLengthsPerBeginning && !known.has(text.length)) return;
-      if (values.size >= maxValues) forgetOldest();
-      values.set(name, { beginning, bytes: text.length });
-      count(beginning, text.length, 1);
-    },
-    find: (text) => {
-      const found: { start: number; end: number }[] = [];
-      if (values.size === 0 || text.length < minValueBytes) return found;
-      let digests = 0;
-      let reached = 0;
-      const look = (start: number, hash: number): void => {
-        for (const bytes of [...(lengths.get(hash)?.keys() ?? [])].sort((one, other) => other - one)) {
-          if (start + bytes > text.length) continue;
-          digests += 1;
-          // Made to cost time: hidden without being compared to its end.
-          if (digests <= maxDigestsPerLook && !values.has(digest(text.subarray(start, start + bytes))))
-            continue;
-          reached = start + bytes;
-          found.push({ start, end: reached });
-          return;
-        }
-      };
-      let hash = 0;
-      for (let at = 0; at < text.length; at += 1) {
-        hash = (Math.imul(hash, factor) + (text[at] ?? 0)) | 0;
-        if (at >= minValueBytes) hash = (hash - Math.imul(oldest, text[at - minValueBytes] ?? 0)) | 0;
-        const start = at + 1 - minValueBytes;
-        if (start >= reached && filter[hash >>> (32 - filterBits)] !== 0) look(start, hash >>> 0);
-      }
-      return found;
-    },
-    get size() {
-      return values.size;
-    },
-  };
+    if (known.size > 0) this.#lengths.set(beginning, known);
+    else this.#lengths.delete(beginning);
+  }
 }
 
 function hashOf(text: Uint8Array, from: number, factor: number): number {

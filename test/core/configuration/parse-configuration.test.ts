@@ -81,6 +81,7 @@ describe('a good configuration', () => {
         userAuthority: { keyFile: 'keys/user-ca', validForSeconds: 60, backdateSeconds: 30 },
         hostKeys: { files: ['keys/host'] },
         recording: { onFailure: 'close' },
+        redaction: { defaults: true, rules: [] },
         runbooks: { settings: {} },
         notify: {},
       },

@@ -84,6 +84,7 @@ describe('a good configuration of the AWS form', () => {
         },
         certificate: { validForSeconds: 90, backdateSeconds: 30 },
         recording: { onFailure: 'close' },
+        redaction: { defaults: true, rules: [] },
         runbooks: { settings: { 'SSH-002': { mode: 'auto', inputs: {} } } },
       },
     });

@@ -9,7 +9,9 @@ import { harmlessLines } from './harmless-lines.ts';
 import { plantedSecrets } from './planted-secrets.ts';
 
 const rules = compileRules({ defaults: true, rules: [] });
-const drawing = /\u001b\[[0-9;]*m|\u001b\][^\u0007]*\u0007|[\b\r\n]| (?=\r)/g;
+const esc = '\u001b';
+/** What draws no character of a line: colours, titles, moves, and readline's blank at the edge. */
+const drawing = new RegExp(`${esc}\\[[0-9;]*m|${esc}\\][^\\u0007]*\\u0007|[\\b\\r\\n]| (?=\\r)`, 'g');
 
 function channel() {
   return createRecordingRedactor({ rules, memory: createValueMemory(Buffer.alloc(32, 7)), columns: 80 });

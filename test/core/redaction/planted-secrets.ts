@@ -201,20 +201,20 @@ const ways: Readonly<Record<string, (line: Line, random: Random) => readonly str
   typed: ({ before, secret, after }) => [prompt, ...wrapped(prompt, `${before}${secret}${after}`), '\r\n'],
   corrected: ({ before, secret, after }) => [
     prompt,
-    ...before,
-    ...secret.slice(0, 5),
+    ...Array.from(before + secret.slice(0, 5)),
     'x',
     '\b \b',
-    ...secret.slice(5),
-    ...after,
+    ...Array.from(secret.slice(5) + after),
     '\r\n',
   ],
   coloured: ({ before, secret, after }, random) => [
-    `${before}${[...secret].map((letter) => (random(3) === 0 ? `${esc}[3${random(8)}m${letter}` : letter)).join('')}${esc}[0m${after}\r\n`,
+    `${before}${Array.from(secret)
+      .map((letter) => (random(3) === 0 ? `${esc}[3${random(8)}m${letter}` : letter))
+      .join('')}${esc}[0m${after}\r\n`,
   ],
   highlighted: ({ before, secret, after }) => [
     prompt,
-    ...[...`${before}${secret}${after}`].map((letter) => `${esc}[39m${letter}`),
+    ...Array.from(`${before}${secret}${after}`).map((letter) => `${esc}[39m${letter}`),
     '\r\n',
   ],
   split: ({ before, secret, after }, random) => {
@@ -228,7 +228,7 @@ const ways: Readonly<Record<string, (line: Line, random: Random) => readonly str
 function wrapped(drawnBefore: string, text: string): readonly string[] {
   const strip = new RegExp(`${esc}\\[[0-9;]*m|${esc}\\][^\\u0007]*\\u0007`, 'g');
   let column = drawnBefore.replace(strip, '').length;
-  return [...text].map((letter) => {
+  return Array.from(text).map((letter) => {
     column += 1;
     return column % 80 === 0 ? `${letter} \r` : letter;
   });

@@ -244,6 +244,10 @@ describe('a default rule', () => {
     expect(new Set(defaultRules.map(({ id }) => id)).size).toBe(defaultRules.length);
   });
 
+  it.each(defaultRules)('$id costs no more than is allowed to the rules of a site', (rule) => {
+    expect(compileRule(rule)).toMatchObject({ ok: true });
+  });
+
   it.each(defaultRules.map((rule) => [rule.id, rule] as const))(
     '%s ends on text made against it',
     (_id, rule) => {
