@@ -114,7 +114,12 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
     targetKey: (target) => installation.targetKeys.get(target.name),
     ...(installation.hostAuthority === undefined ? {} : { hostAuthority: installation.hostAuthority }),
     hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
-    recorder: createRecorder({ store: blobs, spoolDirectory: writer.spool, now }),
+    recorder: createRecorder({
+      store: blobs,
+      spoolDirectory: writer.spool,
+      redaction: configuration.redaction,
+      now,
+    }),
     now,
     randomBytes,
     report,

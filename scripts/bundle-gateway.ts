@@ -16,7 +16,8 @@ mkdirSync(folder, { recursive: true });
 await build({
   entryPoints: {
     main: join(root, 'proxy-task', 'main.ts'),
-    // A thread of its own, which the gateway looks for beside itself.
+    // Threads of their own, which the gateway looks for beside itself.
+    'recording-thread': join(root, 'proxy-task', 'recording', 'thread', 'thread-main.ts'),
     'content-hash-worker': join(root, 'proxy-task', 'transfer', 'content-hash-worker.ts'),
   },
   outdir: folder,

@@ -43,7 +43,6 @@ export {
 export { segmentedManifest } from './segmented-manifest.ts';
 export type { Snapshot } from './snapshot-line.ts';
 export {
-  castHeader,
   encodeSpoolHead,
   parseSpoolHead,
   type Spool,

@@ -25,8 +25,6 @@ export type RecorderOptions = {
   readonly limits?: Partial<RecorderLimits>;
   /** What is hidden before anything is written; the product's own rules where absent. */
   readonly redaction?: RedactionSettings;
-  /** The recording thread's module where it is not in its place, as in a bundle. */
-  readonly threadModule?: string | undefined;
 } & (
   | {
       /** Of this process alone; made 0700. */
@@ -128,10 +126,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     store: options.store,
     spool: 'spool' in options ? options.spool : openSpool(options.spoolDirectory),
     pool: createBlockPool(),
-    thread: createRecordingThread({
-      module: options.threadModule,
-      redaction: options.redaction ?? { defaults: true, rules: [] },
-    }),
+    thread: createRecordingThread({ redaction: options.redaction ?? { defaults: true, rules: [] } }),
     now: options.now,
     memoryKey: randomBytes(32),
     limits,

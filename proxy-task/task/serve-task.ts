@@ -249,6 +249,7 @@ function partsOf(
     recorder: createRecorder({
       store: evidence,
       spool: createObjectSpool({ journal: unsealed, remover, now }),
+      redaction: installation.configuration.redaction,
       now,
     }),
     now,

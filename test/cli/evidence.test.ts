@@ -93,7 +93,7 @@ describe('what happened', () => {
   test('query prints rows under their names, and as JSON', async () => {
     const { text, json } = await bothForms(
       'query',
-      'SELECT user_name, command FROM commands WHERE error_code IS NULL ORDER BY command',
+      "SELECT user_name, command FROM commands WHERE error_code IS NULL AND command_source = 'exec' ORDER BY command",
     );
 
     expect(

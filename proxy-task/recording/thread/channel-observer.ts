@@ -59,7 +59,7 @@ export function observeChannel(
               kind: 'command',
               command: { number, offsetMs, text, kind, confidence, prompt: hide(seen.prompt) },
             });
-            if (kind === 'command')
+            if (kind !== 'input')
               keep(redactor.event(atMs, { code: 'm', label: text.slice(0, maxLabelLength) }));
           },
           onAmend: ({ number, text, aborted }) =>

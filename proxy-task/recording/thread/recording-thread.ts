@@ -42,12 +42,10 @@ type Open = {
  * The thread that emulates, redacts and cuts recordings: one for a gateway process, started with the first channel and anew after
  * a crash, which costs the recordings that were open.
  */
-export function createRecordingThread(options: {
-  /** The thread's module where it is not beside this one, as in a bundle. */
-  readonly module?: string | undefined;
-  readonly redaction: RedactionSettings;
-}): RecordingThread {
-  const module = options.module ?? new URL('./thread-main.ts', import.meta.url);
+export function createRecordingThread(options: { readonly redaction: RedactionSettings }): RecordingThread {
+  // In a bundle the thread's module stands beside the one that holds this.
+  const file = import.meta.url.endsWith('.ts') ? './thread-main.ts' : './recording-thread.mjs';
+  const module = new URL(file, import.meta.url);
   const settings: ThreadSettings = { redaction: options.redaction };
   const channels = new Map<number, Open>();
   let worker: Worker | undefined;
