@@ -375,7 +375,7 @@ function confidenceOf(
   best: { readonly agreed: boolean; readonly changed: boolean },
   live: boolean,
 ): CommandConfidence {
-  if (reading.found === 'guess') return 'low';
+  if (reading.found === 'guess' || (reading.whole !== undefined && !best.agreed)) return 'low';
   if (best.agreed && live) return 'high';
   if (best.changed || !live || reading.found === 'gone' || reading.found === 'known') return 'medium';
   return looksLikePrompt(reading.prompt) || reading.found === 'anchor' ? 'high' : 'medium';

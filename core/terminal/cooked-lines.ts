@@ -135,8 +135,7 @@ export class CookedLines {
     this.#insideShell = insideShell;
     const cursor = this.#screen.cursor();
     if (this.#screen.text(cursor.row).trim() !== '') return;
-    for (const line of [...this.#ahead]) {
-      if (line.state !== 'sent') continue;
+    for (const line of this.#ahead.filter(({ state }) => state === 'sent')) {
       const shown = this.#finish(line, cursor.row - 1);
       const at = this.#ahead.indexOf(line);
       if (shown === 'partly') continue;

@@ -23,6 +23,8 @@ export type Reading = {
   readonly prompt: string;
   /** Where the line was found: at its anchor, behind the prompt drawn again, behind a known one, or by what prompts look like. */
   readonly found: 'anchor' | 'redrawn' | 'gone' | 'known' | 'typed' | 'guess';
+  /** All from the anchor on, where a lower row only looks as if the prompt had been drawn again: it may be part of the line. */
+  readonly whole?: string;
 };
 
 /** More rows than a line is ever read from. */
@@ -84,7 +86,11 @@ export function readAnchored(
     const drawn = again.exec(screen.text(row))?.[0];
     if (drawn === undefined || (screen.wrapped(row) && !wrapped)) continue;
     const text = read(row, screen.columnAfter(row, drawn.length));
-    return { text, prompt: drawn, found: row === marked ? 'anchor' : 'redrawn' };
+    if (row === marked) return { text, prompt: drawn, found: 'anchor' };
+    // A shell that lists completions draws the same line again under them.
+    const [firstRow = ''] = marks.split('\n');
+    const same = !stands || text.startsWith(firstRow.trimEnd());
+    return { text, prompt: drawn, found: 'redrawn', ...(same ? {} : { whole: marks }) };
   }
   return { text: marks, prompt, found: 'gone' };
 }

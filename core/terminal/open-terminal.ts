@@ -1,8 +1,8 @@
 import { createBulkGate } from './bulk-gate.ts';
 import { CommandLog } from './command-log.ts';
-import { createKeyReader } from './key-reader.ts';
+import { createKeyReader, type KeyReader } from './key-reader.ts';
 import { pendingLine } from './pending-line.ts';
-import { createScreen, type Screen } from './screen.ts';
+import { createScreen, type Screen, type ScreenHooks } from './screen.ts';
 import type { PendingLine, TerminalListener } from './terminal-events.ts';
 
 export type TerminalOptions = {
@@ -49,102 +49,128 @@ const bulkQuietMs = 20;
 const maxWriteBytes = 128 * 1024;
 
 export function openTerminal(options: TerminalOptions): Terminal {
-  const { listener, startedAtMs = 0, nonce } = options;
-  let nowMs = startedAtMs;
-  let pasteMarked = false;
-  let sinceKey = 0;
-  let lastOutputMs = startedAtMs;
-  const screen: Screen = createScreen(options, {
-    bracketedPaste(on) {
-      pasteMarked = on;
-      if (!on) keys.leavePaste();
-      log.bracketedPaste(on);
-    },
-    alternate: (on) => log.alternateScreen(on),
-    lineFeed() {
-      if (listener.onRow !== undefined) tellRow(screen, listener.onRow.bind(listener), nowMs);
-      log.lineFeed();
-    },
-    shellSays: (code, text) => log.shellSays(code, text),
-    reset() {
-      pasteMarked = false;
-      log.reset();
-    },
-  });
-  const log = new CommandLog(screen, listener, startedAtMs, nonce);
-  const keys = createKeyReader(() => pasteMarked && log.answered);
-  const gate = createBulkGate();
-  const write = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; at += maxWriteBytes)
-      screen.write(bytes.subarray(at, at + maxWriteBytes));
-    log.afterOutput(nowMs);
-  };
-  const release = (): void => {
-    const kept = gate.release();
-    if (kept === undefined) return;
-    if (kept.skipped > 0) listener.onSkipped?.(kept.skipped, nowMs);
-    write(kept.bytes);
-  };
-  const advance = (atMs: number): void => {
-    nowMs = Math.max(nowMs, atMs);
-    if (gate.waiting && nowMs - lastOutputMs >= bulkQuietMs) release();
-    log.advance(nowMs);
-  };
-  return {
-    output(bytes, atMs) {
-      advance(atMs);
-      lastOutputMs = nowMs;
-      sinceKey += bytes.length;
-      const limit = log.editing ? bulkBytesWhileEditing : bulkBytes;
-      if (sinceKey <= limit || !log.idle) {
-        release();
-        write(bytes);
-        return;
-      }
-      const rest = gate.take(bytes);
-      if (rest === bytes.length) return;
-      release();
-      sinceKey = 0;
-      write(bytes.subarray(rest));
-    },
-    input(bytes, atMs) {
-      advance(atMs);
-      release();
-      sinceKey = 0;
-      keys.read(bytes, (key) => log.key(key, nowMs));
-    },
-    resize(columns, rows, atMs) {
-      advance(atMs);
-      release();
-      screen.resize(columns, rows);
-    },
-    tick: advance,
-    finish(atMs) {
-      advance(atMs);
-      release();
-      log.finish();
-    },
-    close: () => screen.close(),
-    readPendingLine() {
-      release();
-      return pendingLine(screen, log);
-    },
-    findAcceptKeys(bytes) {
-      release();
-      return keys.acceptKeys(bytes, { endOfFileAccepts: !log.editing && !screen.alternate });
-    },
-    snapshot() {
-      release();
-      return screen.snapshot();
-    },
-    screenText() {
-      release();
-      return visibleText(screen);
-    },
-  };
+  return new EmulatedTerminal(options);
 }
 
-function tellRow(screen: Screen, onRow: (text: string, atMs: number) => void, atMs: number): void {
+class EmulatedTerminal implements Terminal {
+  readonly #listener: TerminalListener;
+  readonly #screen: Screen;
+  readonly #log: CommandLog;
+  readonly #keys: KeyReader;
+  readonly #gate = createBulkGate();
+  #nowMs: number;
+  #lastOutputMs: number;
+  #pasteMarked = false;
+  #bytesSinceKey = 0;
+
+  constructor({ columns, rows, listener, startedAtMs = 0, nonce }: TerminalOptions) {
+    this.#listener = listener;
+    this.#nowMs = startedAtMs;
+    this.#lastOutputMs = startedAtMs;
+    this.#screen = createScreen({ columns, rows }, this.#hooks());
+    this.#log = new CommandLog(this.#screen, listener, startedAtMs, nonce);
+    this.#keys = createKeyReader(() => this.#pasteMarked && this.#log.answered);
+  }
+
+  output(bytes: Uint8Array, atMs: number): void {
+    this.tick(atMs);
+    this.#lastOutputMs = this.#nowMs;
+    this.#bytesSinceKey += bytes.length;
+    const limit = this.#log.editing ? bulkBytesWhileEditing : bulkBytes;
+    const bulk = this.#bytesSinceKey > limit && this.#log.idle;
+    const rest = bulk ? this.#gate.take(bytes) : 0;
+    if (bulk && rest === bytes.length) return;
+    this.#release();
+    if (bulk) this.#bytesSinceKey = 0;
+    this.#write(bytes.subarray(rest));
+  }
+
+  input(bytes: Uint8Array, atMs: number): void {
+    this.tick(atMs);
+    this.#release();
+    this.#bytesSinceKey = 0;
+    this.#keys.read(bytes, (key) => this.#log.key(key, this.#nowMs));
+  }
+
+  resize(columns: number, rows: number, atMs: number): void {
+    this.tick(atMs);
+    this.#release();
+    this.#screen.resize(columns, rows);
+  }
+
+  tick(atMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+    if (this.#gate.waiting && this.#nowMs - this.#lastOutputMs >= bulkQuietMs) this.#release();
+    this.#log.advance(this.#nowMs);
+  }
+
+  finish(atMs: number): void {
+    this.tick(atMs);
+    this.#release();
+    this.#log.finish();
+  }
+
+  close(): void {
+    this.#screen.close();
+  }
+
+  readPendingLine(): PendingLine {
+    this.#release();
+    return pendingLine(this.#screen, this.#log);
+  }
+
+  findAcceptKeys(bytes: Uint8Array): readonly number[] {
+    this.#release();
+    const endOfFileAccepts = !this.#log.editing && !this.#screen.alternate;
+    return this.#keys.acceptKeys(bytes, { endOfFileAccepts });
+  }
+
+  snapshot(): string {
+    this.#release();
+    return this.#screen.snapshot();
+  }
+
+  screenText(): string {
+    this.#release();
+    return visibleText(this.#screen);
+  }
+
+  #hooks(): ScreenHooks {
+    return {
+      bracketedPaste: (on) => {
+        this.#pasteMarked = on;
+        if (!on) this.#keys.leavePaste();
+        this.#log.bracketedPaste(on);
+      },
+      alternate: (on) => this.#log.alternateScreen(on),
+      lineFeed: () => {
+        if (this.#listener.onRow !== undefined)
+          tellRow(this.#screen, (text) => this.#listener.onRow?.(text, this.#nowMs));
+        this.#log.lineFeed();
+      },
+      shellSays: (code, text) => this.#log.shellSays(code, text),
+      reset: () => {
+        this.#pasteMarked = false;
+        this.#log.reset();
+      },
+    };
+  }
+
+  #write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += maxWriteBytes)
+      this.#screen.write(bytes.subarray(at, at + maxWriteBytes));
+    this.#log.afterOutput(this.#nowMs);
+  }
+
+  #release(): void {
+    const kept = this.#gate.release();
+    if (kept === undefined) return;
+    if (kept.skipped > 0) this.#listener.onSkipped?.(kept.skipped, this.#nowMs);
+    this.#write(kept.bytes);
+  }
+}
+
+function tellRow(screen: Screen, onRow: (text: string) => void): void {
   if (screen.alternate) return;
   let row = screen.cursor().row - 1;
   if (row < 0) return;
@@ -154,7 +180,7 @@ function tellRow(screen: Screen, onRow: (text: string, atMs: number) => void, at
     text = screen.text(row) + text;
   }
   text = text.trimEnd();
-  if (text !== '') onRow(text, atMs);
+  if (text !== '') onRow(text);
 }
 
 function visibleText(screen: Screen): string {

@@ -22,7 +22,7 @@ export function pendingLine(screen: Screen, log: CommandLog): PendingLine {
       state,
     };
   const best = reconcile(pending.reading.text, pending.typed, false);
-  const text = state === 'alt' ? pending.reading.text : best.text;
+  const text = pending.reading.whole ?? (state === 'alt' ? pending.reading.text : best.text);
   return {
     text: text === '' ? text : pending.open + text,
     below,
@@ -39,7 +39,7 @@ function confidenceOf(
   agreed: boolean,
 ): CommandConfidence {
   if (state === 'alt' || reading.found === 'known' || reading.found === 'typed') return 'medium';
-  if (reading.found === 'guess' || reading.found === 'gone') return 'low';
+  if (reading.found === 'guess' || reading.found === 'gone' || reading.whole !== undefined) return 'low';
   if (agreed) return 'high';
   // Keys that were not echoed yet, or never will be.
   return typed.certain && typed.line.trim() !== '' ? 'low' : 'high';

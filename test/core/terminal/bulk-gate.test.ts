@@ -23,7 +23,7 @@ describe('a bulk gate', () => {
     const released = gate.release();
 
     expect(released?.bytes.length).toBeLessThanOrEqual(64 * 1024 + 8);
-    expect(text(released)).toMatch(/^\x1b\\\x1b\[0mline \d+\r\n/);
+    expect(text(released).startsWith('\x1b\\\x1b[0mline ')).toBe(true);
     expect(text(released).endsWith('line 19999\r\n')).toBe(true);
     expect((released?.skipped ?? 0) + (released?.bytes.length ?? 0) - 6).toBe(
       Array.from({ length: 20_000 }, (_, line) => `line ${line}\r\n`.length).reduce(

@@ -224,6 +224,18 @@ describe('the line that would run', () => {
     expect(watched.terminal.readPendingLine().below).toBe('reboot');
   });
 
+  it('is the whole of it where a row of it imitates the prompt', () => {
+    const watched = watchTerminal();
+    watched.out(bash.prompt);
+    watched.type('\x1b[A');
+    watched.out("reboot; : '\r\nalice@web:~$ ls'");
+
+    const pending = watched.terminal.readPendingLine();
+
+    expect(pending.text).toContain('reboot');
+    expect(pending.confidence).toBe('low');
+  });
+
   it('is known in a shell that leaves editing to the kernel', () => {
     const watched = watchTerminal();
     watched.out('# ');
