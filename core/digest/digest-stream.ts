@@ -200,16 +200,37 @@ export async function newestDigest(
 }
 
 /**
- * Whether `signer` may go on after a digest: it signed it, or is named there as the successor.
- * @throws DigestError `key-changed`
+ * Goes on with a stream after its newest digest. Where that is by another key, `predecessor` is the old one, which names the new one first.
+ * @throws DigestError `key-changed` where neither may go on
  */
-export function requireContinuity({ statement, ...digest }: Digest, signer: Signer): void {
-  const own = digestKeyOf(signer.publicKeySpki);
-  const isOwn = own !== undefined && isSignedBy({ statement, ...digest }, new Map([[own.keyId, own]]));
-  if (isOwn || statement.successorKey === signer.publicKeySpki.toString('base64')) return;
-  throw new DigestError(
-    'key-changed',
-    `digest ${statement.number} of ${statement.stream} is signed by key ${statement.keyId}, not by ${digestKeyId(signer.publicKeySpki)}; let the old key name the new one first`,
+export async function resumeDigests(
+  options: Omit<DigestStreamOptions, 'head'> & {
+    readonly newest: Digest | undefined;
+    readonly predecessor?: Signer | undefined;
+  },
+): Promise<DigestStream> {
+  const { newest, predecessor, ...rest } = options;
+  const head = newest && digestHead(newest);
+  if (newest === undefined || mayFollow(newest, options.signer)) return new DigestStream({ ...rest, head });
+  if (predecessor === undefined || !mayFollow(newest, predecessor)) {
+    const { number, stream, keyId } = newest.statement;
+    throw new DigestError(
+      'key-changed',
+      `digest ${number} of ${stream} is signed by key ${keyId}, not by ${digestKeyId(options.signer.publicKeySpki)}; give the old key once more, so that it names the new one`,
+    );
+  }
+  const handingOver = new DigestStream({ ...rest, signer: predecessor, head });
+  await handingOver.write('periodic', options.signer);
+  return new DigestStream({ ...rest, head: handingOver.head });
+}
+
+/** It signed the digest, or is named there as the successor. */
+function mayFollow(digest: Digest, { publicKeySpki }: Signer): boolean {
+  const own = digestKeyOf(publicKeySpki);
+  if (own === undefined) return false;
+  return (
+    isSignedBy(digest, new Map([[own.keyId, own]])) ||
+    digest.statement.successorKey === publicKeySpki.toString('base64')
   );
 }
 

@@ -18,6 +18,6 @@ export {
   type DigestStreamOptions,
   digestHead,
   newestDigest,
-  requireContinuity,
+  resumeDigests,
 } from './digest-stream.ts';
 export { type DigestKey, digestKeyId, digestKeyOf, isSignedBy } from './signature.ts';

@@ -6,9 +6,17 @@ export type SessionSummary = {
   readonly ended: number;
   /** Started, not ended, and known to be open. */
   readonly live: number;
+  /** Those, at most a thousand of them. */
+  readonly open: readonly string[];
 };
 
+/** Whether a session of a stream that has no end may still be open. */
+export type IsLive = (sessionId: string, stream: string) => boolean;
+
+const maxOpenNamed = 1000;
+
 type Entry = {
+  readonly stream: string;
   started: Place | undefined;
   ended: Place | undefined;
   stored: number;
@@ -18,15 +26,16 @@ type Entry = {
 
 export type SessionLedger = {
   enter(record: ChainedRecord, at: Place): void;
-  finish(liveSessions: ReadonlySet<string>): SessionSummary;
+  finish(isLive: IsLive): SessionSummary;
 };
 
 /** Every started session has one end, and as many recordings as that end says. */
 export function sessionLedger(problems: ProblemList): SessionLedger {
   const entries = new Map<string, Entry>();
 
-  const entryOf = (sessionId: string): Entry => {
+  const entryOf = (sessionId: string, stream: string): Entry => {
     const entry = entries.get(sessionId) ?? {
+      stream,
       started: undefined,
       ended: undefined,
       stored: 0,
@@ -40,9 +49,9 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
     enter(record, at) {
       const sessionId = record.additionalEventData['sessionId'];
       if (sessionId === undefined) return;
-      if (record.eventName === 'StoreRecording') entryOf(sessionId).stored += 1;
+      if (record.eventName === 'StoreRecording') entryOf(sessionId, record.chain.stream).stored += 1;
       if (record.eventName !== 'StartSession' && record.eventName !== 'EndSession') return;
-      const entry = entryOf(sessionId);
+      const entry = entryOf(sessionId, record.chain.stream);
       const end = record.eventName === 'EndSession';
       const before = end ? entry.ended : entry.started;
       if (before !== undefined)
@@ -57,13 +66,18 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
         entry.claimed = wholeNumber(record.responseElements['recordings']);
       } else entry.started ??= at;
     },
-    finish(liveSessions) {
-      const summary = { started: 0, ended: 0, live: 0 };
+    finish(isLive) {
+      const open: string[] = [];
+      const summary = { started: 0, ended: 0, live: 0, open };
       for (const [sessionId, entry] of entries) {
+        const live = isLive(sessionId, entry.stream);
         if (entry.started !== undefined) summary.started += 1;
         if (entry.ended !== undefined) summary.ended += 1;
-        else if (entry.started !== undefined && liveSessions.has(sessionId)) summary.live += 1;
-        reportEntry(sessionId, entry, liveSessions, problems);
+        else if (entry.started !== undefined && live) {
+          summary.live += 1;
+          if (open.length < maxOpenNamed) open.push(sessionId);
+        }
+        reportEntry(sessionId, entry, live, problems);
       }
       return summary;
     },
@@ -73,10 +87,10 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
 function reportEntry(
   sessionId: string,
   { started, ended, stored, claimed }: Entry,
-  liveSessions: ReadonlySet<string>,
+  live: boolean,
   problems: ProblemList,
 ): void {
-  if (started !== undefined && ended === undefined && !liveSessions.has(sessionId))
+  if (started !== undefined && ended === undefined && !live)
     problems.add(
       'session-without-end',
       started,

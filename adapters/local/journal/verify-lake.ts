@@ -1,7 +1,16 @@
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { relative } from 'node:path';
-import { refuseUnfinished, splitLines } from '#core/journal';
-import { type Segment, type Verification, type VerifyOptions, verifyTrail } from '#core/verify';
+import { join, relative } from 'node:path';
+import { streamName } from '#core/contract';
+import { refuseUnfinished, sealedSegmentKey, splitLines } from '#core/journal';
+import {
+  type DigestOptions,
+  type Segment,
+  type Verification,
+  type VerifyOptions,
+  verifyTrail,
+} from '#core/verify';
+import { createFolderBlobStore } from '../blob-store/folder-blob-store.ts';
 import { hasCode, openForReading } from './confined-files.ts';
 import { fileChunks, gunzipFile } from './gzip-member.ts';
 import {
@@ -12,12 +21,31 @@ import {
   sealedSegmentFiles,
 } from './segment-files.ts';
 
-/** Verifies the whole trail below a data directory, while a gateway writes there too if need be. */
+/**
+ * Verifies the whole trail below a data directory, while a gateway writes there too if need be. Digests are looked at where keys are
+ * given that are trusted.
+ */
 export async function verifyLake(
   directory: string,
-  options: Omit<VerifyOptions, 'start'> & Partial<Pick<VerifyOptions, 'start'>>,
+  options: Omit<VerifyOptions, 'start' | 'digests'> &
+    Partial<Pick<VerifyOptions, 'start'>> & {
+      readonly digests?: Pick<DigestOptions, 'keys' | 'asOfMs'>;
+    },
 ): Promise<Verification> {
-  return verifyTrail(lakeSegments(directory), { start: 'genesis', ...options });
+  const { digests, ...rest } = options;
+  return verifyTrail(lakeSegments(directory), {
+    start: 'genesis',
+    ...rest,
+    ...(digests === undefined
+      ? {}
+      : {
+          digests: {
+            ...digests,
+            blobs: createFolderBlobStore(join(directory, 'lake')),
+            fileOf: (key) => `lake/${key}`,
+          },
+        }),
+  });
 }
 
 /** Sealed and open segments in order of stream and number; each record once, though segments be sealed meanwhile. */
@@ -60,14 +88,31 @@ function sealedSegment(directory: string, segment: SealedSegmentFile): Segment {
     file: relative(directory, segment.path),
     stream: segment.stream,
     firstSeq: segment.firstSeq,
+    key: sealedSegmentKey({ ...segment, stream: streamName(segment.stream) }),
     date: segment.date,
     open: false,
     lines: sealedLines(segment.path),
+    stored: () => storedForm(segment.path),
   };
 }
 
 async function* sealedLines(path: string): AsyncGenerator<Buffer> {
   yield* splitLines(gunzipFile(await openForReading(path)), refuseUnfinished);
+}
+
+async function storedForm(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const file = await openForReading(path);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const chunk of fileChunks(file, 0, Number.POSITIVE_INFINITY)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+  } finally {
+    await file.close();
+  }
+  return { bytes, sha256: hash.digest('hex') };
 }
 
 function openSegment(directory: string, { segment, file }: OpenedSegment): Segment {

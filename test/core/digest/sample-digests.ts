@@ -70,19 +70,21 @@ export function memoryBlobs(): MemoryBlobs {
   };
 }
 
-export function digestStream(
-  blobs: Pick<BlobStore, 'putIfAbsent' | 'get'>,
-  options: Partial<DigestStreamOptions> = {},
-): DigestStream {
-  return new DigestStream({
+export function sampleOptions(blobs: DigestStreamOptions['blobs']): Omit<DigestStreamOptions, 'head'> {
+  return {
     blobs,
     stream,
     signer: newSigner(),
     now: () => atMs + 300_000,
     dueAfterMs: 900_000,
     others: async () => [],
-    head: undefined,
     startMs: atMs,
-    ...options,
-  });
+  };
+}
+
+export function digestStream(
+  blobs: DigestStreamOptions['blobs'],
+  options: Partial<DigestStreamOptions> = {},
+): DigestStream {
+  return new DigestStream({ ...sampleOptions(blobs), head: undefined, ...options });
 }
