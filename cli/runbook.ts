@@ -21,6 +21,7 @@ import {
   withJsonOption,
 } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { digestSettings } from './evidence-key.ts';
 import { readConfiguration } from './installation.ts';
 import { withLake } from './lake-query.ts';
 import { jsonText, printable, table } from './output.ts';
@@ -211,11 +212,12 @@ const nothingToRecord: Journal = {
 };
 
 /** A run by a person writes to a stream of its own, so that it never waits for the gateway's journal. */
-function openOwnJournal(
+async function openOwnJournal(
   data: DataDirectory,
-  { gateway }: Configuration,
+  configuration: Configuration,
   { now, output }: CommandContext,
 ): Promise<Journal> {
+  const { gateway } = configuration;
   return openJournal({
     directory: data.root,
     stream: streamName('by-hand'),
@@ -227,6 +229,7 @@ function openOwnJournal(
     proxyId: 'by-hand',
     now,
     randomBytes,
+    digests: await digestSettings(data, configuration),
     onFault: (error) => output.note(error.message),
   });
 }

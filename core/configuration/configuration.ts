@@ -17,6 +17,7 @@ export type Configuration = {
   readonly hostAuthority?: { readonly keyFile: string };
   readonly hostKeys: { readonly files: readonly string[]; readonly passphraseFile?: string | undefined };
   readonly recording: Readonly<Written['recording']>;
+  readonly evidence: Readonly<Written['evidence']>;
   readonly runbooks: {
     readonly directory?: string;
     /** By runbook id. */

@@ -41,6 +41,7 @@ function toConfiguration(written: Written): Configuration {
     ...(written.hostAuthority === undefined ? {} : { hostAuthority: written.hostAuthority }),
     hostKeys: written.hostKeys,
     recording: written.recording,
+    evidence: written.evidence,
     runbooks: { ...(directory === undefined ? {} : { directory }), settings: toSettings(settings) },
     notify: written.notify.webhook === undefined ? {} : { webhook: written.notify.webhook },
   };

@@ -19,33 +19,38 @@ import {
   type OpenSegmentFile,
   type SealedSegmentFile,
   sealedSegmentFiles,
+  sealedSegmentsIn,
 } from './segment-files.ts';
 
-/**
- * Verifies the whole trail below a data directory, while a gateway writes there too if need be. Digests are looked at where keys are
- * given that are trusted.
- */
-export async function verifyLake(
-  directory: string,
-  options: Omit<VerifyOptions, 'start' | 'digests'> &
-    Partial<Pick<VerifyOptions, 'start'>> & {
-      readonly digests?: Pick<DigestOptions, 'keys' | 'asOfMs'>;
-    },
-): Promise<Verification> {
-  const { digests, ...rest } = options;
-  return verifyTrail(lakeSegments(directory), {
-    start: 'genesis',
-    ...rest,
-    ...(digests === undefined
-      ? {}
-      : {
-          digests: {
-            ...digests,
-            blobs: createFolderBlobStore(join(directory, 'lake')),
-            fileOf: (key) => `lake/${key}`,
-          },
-        }),
-  });
+export type VerifyLakeOptions = Omit<VerifyOptions, 'start' | 'digests'> &
+  Partial<Pick<VerifyOptions, 'start'>> & {
+    /** Keys that are trusted; without any, digests are not looked at. */
+    readonly digests?: Pick<DigestOptions, 'keys' | 'asOfMs'>;
+  };
+
+/** Verifies the whole trail below a data directory, while a gateway writes there too if need be. */
+export async function verifyLake(directory: string, options: VerifyLakeOptions): Promise<Verification> {
+  return verifyTrail(lakeSegments(directory), withDigests(options, join(directory, 'lake'), 'lake/'));
+}
+
+/** Verifies a lake that stands alone, such as a copy of a bucket. */
+export async function verifyLakeFolder(lake: string, options: VerifyLakeOptions): Promise<Verification> {
+  return verifyTrail(folderSegments(lake), withDigests(options, lake, ''));
+}
+
+function withDigests(
+  { digests, ...rest }: VerifyLakeOptions,
+  lake: string,
+  filePrefix: string,
+): VerifyOptions {
+  const options = { start: 'genesis', ...rest } as const;
+  if (digests === undefined) return options;
+  const blobs = createFolderBlobStore(lake);
+  return { ...options, digests: { ...digests, blobs, fileOf: (key) => `${filePrefix}${key}` } };
+}
+
+async function* folderSegments(lake: string): AsyncGenerator<Segment> {
+  for (const file of await sealedSegmentsIn(join(lake, 'events'))) yield sealedSegment(lake, file);
 }
 
 /** Sealed and open segments in order of stream and number; each record once, though segments be sealed meanwhile. */

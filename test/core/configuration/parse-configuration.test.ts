@@ -72,6 +72,7 @@ describe('a good configuration', () => {
         userAuthority: { keyFile: 'keys/user-ca', validForSeconds: 60, backdateSeconds: 30 },
         hostKeys: { files: ['keys/host'] },
         recording: { onFailure: 'close' },
+        evidence: { keyFile: 'keys/evidence.pem', digestEverySeconds: 300, digestEveryRecords: 10_000 },
         runbooks: { settings: {} },
         notify: {},
       },
