@@ -36,9 +36,27 @@ export type DigestSurvey = {
   readonly references: ReadonlyMap<string, Reference>;
 };
 
-/** Reads every digest once, and again as long as new keys are found. What is wrong with one is told when its stream is followed. */
+/**
+ * Reads every digest once, and again as long as new keys are found. What is wrong with one is told when its stream is followed. Digests may
+ * be written meanwhile: they are listed again in the end, so that one is there that another names.
+ */
 export async function surveyDigests(options: DigestOptions, problems: ProblemList): Promise<DigestSurvey> {
   const { blobs, fileOf = (key) => key } = options;
+  const keys = new Map(options.keys.map((key) => [key.keyId, key]));
+  const { streams: listed } = await listDigests(blobs);
+  const references = await readUntilKeysAreKnown(blobs, listed, keys);
+  const { streams, foreign } = await listDigests(blobs);
+  await readUntilKeysAreKnown(blobs, newerThan(streams, listed), keys);
+  for (const key of foreign)
+    problems.add('broken-digest', { file: fileOf(key) }, 'a file that is no digest lies among the digests');
+  return { keys, streams, references };
+}
+
+type Streams = ReadonlyMap<string, readonly DigestRef[]>;
+
+async function listDigests(
+  blobs: Pick<BlobStore, 'list'>,
+): Promise<{ readonly streams: Streams; readonly foreign: readonly BlobKey[] }> {
   const streams = new Map<string, DigestRef[]>();
   const foreign: BlobKey[] = [];
   for await (const { key } of blobs.list('digests/')) {
@@ -51,14 +69,28 @@ export async function surveyDigests(options: DigestOptions, problems: ProblemLis
     streams.set(parsed.stream, refs);
     refs.push({ key, number: parsed.number });
   }
-  for (const key of foreign)
-    problems.add('broken-digest', { file: fileOf(key) }, 'a file that is no digest lies among the digests');
   for (const refs of streams.values()) refs.sort((a, b) => a.number - b.number);
-  const keys = new Map(options.keys.map((key) => [key.keyId, key]));
+  return { streams, foreign };
+}
+
+function newerThan(streams: Streams, before: Streams): Streams {
+  return new Map(
+    [...streams].map(([stream, refs]) => {
+      const reached = before.get(stream)?.at(-1)?.number ?? 0;
+      return [stream, refs.filter(({ number }) => number > reached)];
+    }),
+  );
+}
+
+async function readUntilKeysAreKnown(
+  blobs: Pick<BlobStore, 'get'>,
+  streams: Streams,
+  keys: Map<string, DigestKey>,
+): Promise<ReadonlyMap<string, Reference>> {
   for (;;) {
     const known = keys.size;
     const references = await readAll(blobs, streams, keys);
-    if (keys.size === known || keys.size > maxKeys) return { keys, streams, references };
+    if (keys.size === known || keys.size > maxKeys) return references;
   }
 }
 
@@ -83,7 +115,7 @@ const maxKeys = 1000;
 
 async function readAll(
   blobs: Pick<BlobStore, 'get'>,
-  streams: ReadonlyMap<string, readonly DigestRef[]>,
+  streams: Streams,
   keys: Map<string, DigestKey>,
 ): Promise<ReadonlyMap<string, Reference>> {
   const references = new Map<string, Reference>();
