@@ -1,3 +1,4 @@
+export { checkSegment, type SegmentPlace, type SoundSegment } from './check-segment.ts';
 export type { DigestOptions } from './digest-survey.ts';
 export type { Problem, ProblemCode } from './problem.ts';
 export type { Head } from './stream-state.ts';

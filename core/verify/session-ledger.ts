@@ -1,4 +1,4 @@
-import type { ChainedRecord } from '#core/chain';
+import type { EnteredRecord } from './entered-record.ts';
 import type { Place, ProblemList } from './problem.ts';
 
 export type SessionSummary = {
@@ -25,7 +25,7 @@ type Entry = {
 };
 
 export type SessionLedger = {
-  enter(record: ChainedRecord, at: Place): void;
+  enter(record: EnteredRecord, at: Place): void;
   finish(isLive: IsLive): SessionSummary;
 };
 
@@ -47,11 +47,11 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
 
   return {
     enter(record, at) {
-      const sessionId = record.additionalEventData['sessionId'];
+      const { sessionId, stream } = record;
       if (sessionId === undefined) return;
-      if (record.eventName === 'StoreRecording') entryOf(sessionId, record.chain.stream).stored += 1;
-      if (record.eventName !== 'StartSession' && record.eventName !== 'EndSession') return;
-      const entry = entryOf(sessionId, record.chain.stream);
+      if (record.eventName === 'StoreRecording') entryOf(sessionId, stream).stored += 1;
+      if (record.eventName === 'StoreRecording') return;
+      const entry = entryOf(sessionId, stream);
       const end = record.eventName === 'EndSession';
       const before = end ? entry.ended : entry.started;
       if (before !== undefined)
@@ -63,7 +63,7 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
         );
       if (end) {
         entry.ended ??= at;
-        entry.claimed = wholeNumber(record.responseElements['recordings']);
+        entry.claimed = wholeNumber(record.recordings);
       } else entry.started ??= at;
     },
     finish(isLive) {

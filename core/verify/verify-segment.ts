@@ -1,5 +1,7 @@
 import { type ChainedRecord, type LineFault, verifyLine } from '#core/chain';
 import { type CoveredRecording, recordingOf } from '#core/digest';
+import type { SoundSegment } from './check-segment.ts';
+import { type EnteredRecord, enteredRecord } from './entered-record.ts';
 import type { Place, ProblemCode, ProblemList } from './problem.ts';
 import type { StreamState } from './stream-state.ts';
 
@@ -19,6 +21,8 @@ export type Segment = {
   readonly lines: AsyncIterable<Uint8Array>;
   /** Of the object as stored. */
   readonly stored?: () => Promise<{ readonly bytes: number; readonly sha256: string }>;
+  /** What another thread found, where it found nothing wrong; without it the lines are read. */
+  readonly sound?: () => Promise<SoundSegment | undefined>;
 };
 
 /** What the records of a segment say, as far as they could be read. */
@@ -32,15 +36,32 @@ export type SegmentFacts = {
   readonly recordings: CoveredRecording[];
 };
 
-/** What is done with each record that can be read, verified or not. */
-export type EnterRecord = (record: ChainedRecord, at: Place) => Promise<void> | undefined;
+/** What is done with each record of that kind that can be read, verified or not. */
+export type EnterRecord = (record: EnteredRecord, at: Place) => Promise<void> | undefined;
+
+export type VerifiedSegment = { readonly facts: SegmentFacts; readonly records: number };
 
 export async function verifySegment(
   segment: Segment,
   stream: StreamState,
   problems: ProblemList,
   enter: EnterRecord,
-): Promise<SegmentFacts> {
+): Promise<VerifiedSegment> {
+  const sound = await segment.sound?.();
+  if (sound !== undefined && stream.placeRun({ ...sound.facts, previousHash: sound.previousHash })) {
+    for (const { record, line } of sound.entered) await enter(record, { file: segment.file, record: line });
+    return sound;
+  }
+  return verifyLines(segment, stream, problems, enter);
+}
+
+/** Line by line, so that it can be said what is wrong with each. */
+async function verifyLines(
+  segment: Segment,
+  stream: StreamState,
+  problems: ProblemList,
+  enter: EnterRecord,
+): Promise<VerifiedSegment> {
   const facts: SegmentFacts = {
     firstSeq: 0,
     lastSeq: 0,
@@ -63,7 +84,8 @@ export async function verifySegment(
         problems.add(faultCodes[verified.fault], at, faultTexts[verified.fault]);
         stream.skip();
       }
-      if (verified.record !== undefined) await enter(verified.record, at);
+      const entered = verified.record && enteredRecord(verified.record);
+      if (entered !== undefined) await enter(entered, at);
     }
     if (line === 0 && !segment.open)
       problems.add('broken-segment', { file: segment.file }, 'the file has no record');
@@ -71,7 +93,7 @@ export async function verifySegment(
     const reason = error instanceof Error ? error.message : String(error);
     problems.add('broken-segment', { file: segment.file, record: line + 1 }, `cannot be read on: ${reason}`);
   }
-  return facts;
+  return { facts, records: line };
 }
 
 function note(facts: SegmentFacts, record: ChainedRecord): void {

@@ -59,7 +59,6 @@ export async function verifyTrail(
   let records = 0;
   let count = 0;
   const enter: EnterRecord = (record, at) => {
-    records += 1;
     if (options.only === 'chain') return undefined;
     sessions.enter(record, at);
     if (record.eventName !== 'StoreRecording') return undefined;
@@ -81,8 +80,9 @@ export async function verifyTrail(
 
   for await (const segment of segments) {
     const stream = open(segment.stream, segment.file);
-    const facts = await verifySegment(segment, stream.state, problems, enter);
-    await stream.digests?.segment(segment, facts);
+    const verified = await verifySegment(segment, stream.state, problems, enter);
+    await stream.digests?.segment(segment, verified.facts);
+    records += verified.records;
     count += 1;
     onProgress?.({ segments: count, records, problems: problems.found });
   }
