@@ -32,6 +32,8 @@ export type SessionLedger = {
 /** Every started session has one end, and as many recordings as that end says. */
 export function sessionLedger(problems: ProblemList): SessionLedger {
   const entries = new Map<string, Entry>();
+  /** Sessions that have all they should: most, so little is kept of them. */
+  const whole = new Set<string>();
 
   const entryOf = (sessionId: string, stream: string): Entry => {
     const entry = entries.get(sessionId) ?? {
@@ -45,13 +47,37 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
     return entry;
   };
 
+  /** What comes of a session that had everything. */
+  const enterLate = ({ eventName }: EnteredRecord, sessionId: string, at: Place) => {
+    if (eventName === 'StoreRecording')
+      problems.add(
+        'missing-recording',
+        at,
+        `session ${sessionId} had as many recordings as its end says, and here is another`,
+        sessionId,
+      );
+    else
+      problems.add(
+        'session-twice',
+        at,
+        `session ${sessionId} has a second ${eventName}, after one that was whole`,
+        sessionId,
+      );
+  };
+
   return {
     enter(record, at) {
       const { sessionId, stream } = record;
       if (sessionId === undefined) return;
-      if (record.eventName === 'StoreRecording') entryOf(sessionId, stream).stored += 1;
-      if (record.eventName === 'StoreRecording') return;
+      if (whole.has(compact(sessionId))) {
+        enterLate(record, sessionId, at);
+        return;
+      }
       const entry = entryOf(sessionId, stream);
+      if (record.eventName === 'StoreRecording') {
+        entry.stored += 1;
+        return;
+      }
       const end = record.eventName === 'EndSession';
       const before = end ? entry.ended : entry.started;
       if (before !== undefined)
@@ -65,10 +91,14 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
         entry.ended ??= at;
         entry.claimed = wholeNumber(record.recordings);
       } else entry.started ??= at;
+      if (before !== undefined || entry.started === undefined || entry.ended === undefined) return;
+      if (entry.claimed !== entry.stored) return;
+      entries.delete(sessionId);
+      whole.add(compact(sessionId));
     },
     finish(isLive) {
       const open: string[] = [];
-      const summary = { started: 0, ended: 0, live: 0, open };
+      const summary = { started: whole.size, ended: whole.size, live: 0, open };
       for (const [sessionId, entry] of entries) {
         const live = isLive(sessionId, entry.stream);
         if (entry.started !== undefined) summary.started += 1;
@@ -82,6 +112,13 @@ export function sessionLedger(problems: ProblemList): SessionLedger {
       return summary;
     },
   };
+}
+
+/** A lake has millions of sessions; the 32 hex digits of an id fit into 16 characters. */
+function compact(sessionId: string): string {
+  return /^s-[0-9a-f]{32}$/.test(sessionId)
+    ? Buffer.from(sessionId.slice(2), 'hex').toString('latin1')
+    : sessionId;
 }
 
 function reportEntry(

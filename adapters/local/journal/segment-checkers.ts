@@ -52,7 +52,7 @@ export function openSegmentCheckers(
 
 function startThread(): Thread {
   const worker = new Worker(new URL('./segment-check-worker.ts', import.meta.url), {
-    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
+    resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 },
   });
   const waiting: Thread['waiting'] = new Map();
   worker.on('message', ({ id, checked }: Answer) => {
