@@ -20,4 +20,4 @@ export {
   newestDigest,
   resumeDigests,
 } from './digest-stream.ts';
-export { type DigestKey, digestKeyId, digestKeyOf, isSignedBy } from './signature.ts';
+export { type DigestKey, digestKeyOf, isSignedBy } from './signature.ts';

@@ -162,7 +162,7 @@ async function signOnce(
   const fresh = sealed.filter(({ firstSeq }) => firstSeq > signedSeq);
   // It was known before its writer was looked for, so when that one is gone all it wrote has been listed.
   const closing = before?.digest !== undefined && !writing.has(stream);
-  if (closing && before.digest?.closing === true && fresh.length === 0) return { finished: true };
+  if (closing && before.digest?.closing && fresh.length === 0) return { finished: true };
   const firstDate = before?.digest === undefined ? fresh[0]?.date : undefined;
   const digests = new DigestStream({
     blobs: evidence,

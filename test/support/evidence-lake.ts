@@ -11,7 +11,7 @@ import { toAuditRecord } from '#core/event';
 import { dayOf, gzipMember, sealedSegmentKey } from '#core/journal';
 import { recordingId, type StoredRecording, storeChunk, storeManifest } from '#core/recording';
 
-export const origin = {
+const origin = {
   eventSource: 'ssh-proxy.example.com',
   awsRegion: 'eu-central-1',
   recipientAccountId: '111122223333',

@@ -41,7 +41,7 @@ export function openSegmentCheckers(
       const id = nextId++;
       return new Promise((resolve) => {
         thread.waiting.set(id, resolve);
-        thread.worker.postMessage({ id, path, stream, firstSeq, date });
+        thread.worker.postMessage({ id, path, stream, firstSeq, date }, []);
       });
     },
     async close() {

@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createFolderBlobStore, verifyLakeFolder } from '#adapters/local';
 import { digestKeyOf } from '#core/digest';
+import { run } from '../../support/run.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'vectors', 'evidence');
 const second = join(import.meta.dirname, '..', '..', 'support', 'verify_evidence.py');
@@ -42,18 +42,16 @@ function classesOf(codes: readonly string[]): readonly string[] {
 }
 
 /** The verifier that was written from the specification alone. */
-function foundBySecond({ name, keys, asOf }: Case) {
+async function foundBySecond({ name, keys, asOf }: Case) {
   const args = [second, join(folder, name), asOf, ...keys.map((key) => join(folder, key))];
-  return new Promise<{ readonly ok: boolean; readonly classes: readonly string[] }>((resolve, reject) => {
-    execFile('python3', args, (error, stdout, stderr) => {
-      if (stderr !== '') reject(new Error(stderr));
-      const codes = stdout
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => line.split('\t')[0] ?? '');
-      resolve({ ok: error === null, classes: classesOf(codes) });
-    });
-  });
+  const { code, stdout, stderr } = await run('python3', args);
+  if (stderr !== '') throw new Error(stderr);
+  const codes = stdout
+    .toString()
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => line.split('\t')[0] ?? '');
+  return { ok: code === 0, classes: classesOf(codes) };
 }
 
 test('there is a lake for each way of tampering', () => {
