@@ -390,7 +390,7 @@ describe('whatever rings', () => {
       only('AWS::Events::Rule', 'KeyDeletion', existing).Properties['EventPattern'],
     );
 
-    expect(keys).toHaveLength(5);
+    expect(keys).toHaveLength(6);
     for (const key of keys) expect(pattern).toContain(key);
   });
 });
