@@ -88,10 +88,14 @@ export function verifyLine(line: Uint8Array): VerifiedLine {
   const record = chained(value);
   if (record === undefined) return { ok: false, fault: 'not-a-record', record };
   const { hash } = record.chain;
-  const hashed = text.replace(hashMember(hash), '');
-  if (!isCanonicalText(text, value) || hashed.length + hashMember(hash).length !== text.length)
-    return { ok: false, fault: 'not-canonical', record };
-  return sha256(hashed) === hash ? { ok: true, record } : { ok: false, fault: 'hash-mismatch', record };
+  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
+  const member = hashMember(hash);
+  const at = bytes.indexOf(member, 0, 'latin1');
+  if (at === -1 || !isCanonicalText(text, value)) return { ok: false, fault: 'not-canonical', record };
+  const hashed = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + member.length)]);
+  return digestOf('sha256', hashed, 'hex') === hash
+    ? { ok: true, record }
+    : { ok: false, fault: 'hash-mismatch', record };
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
