@@ -14,6 +14,7 @@ import { type BlobStore, type ControlStore, type StreamName, streamName } from '
 import { closeLostSessions, stopProxy, storeLostRecording } from '#core/event';
 import { recoverRecordings } from '../proxy-task/index.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { digestSettings } from './evidence-key.ts';
 import type { Installation } from './installation.ts';
 import { version } from './version.ts';
 
@@ -73,6 +74,7 @@ export async function openLocalStores(
     proxyId: writer.proxyId,
     now,
     randomBytes,
+    digests: await digestSettings(data, options.installation.configuration),
     // A segment that waits to be sealed is tried again, and loses nothing; a journal that cannot be written ends everything.
     onFault: (error) => {
       if (error instanceof JournalError && error.code === 'unwritable') auditFailure.resolve(error);

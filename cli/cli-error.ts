@@ -1,7 +1,15 @@
+type CliErrorCode =
+  | 'bad-input'
+  | 'not-found'
+  | 'not-running'
+  | 'not-verifiable'
+  | 'not-verified'
+  | 'unusable-data';
+
 /** A sentence for whoever typed the command: what is wrong and what to do next. Printed without a stack. */
 export class CliError extends Error {
   override readonly name = 'CliError';
-  readonly code: 'bad-input' | 'not-found' | 'not-running' | 'not-verified' | 'unusable-data';
+  readonly code: CliErrorCode;
 
   constructor(code: CliError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -13,6 +13,7 @@ export type DataDirectory = {
   readonly userAuthorityKey: string;
   readonly hostAuthorityKey: string;
   readonly hostKey: string;
+  readonly evidenceKey: string;
   readonly demo: string;
   readonly playground: string;
   readonly knownHosts: string;
@@ -37,6 +38,7 @@ export function dataDirectory(path: string): DataDirectory {
     userAuthorityKey: join(keys, 'user-ca.pem'),
     hostAuthorityKey: join(keys, 'host-ca.pem'),
     hostKey: join(keys, 'host-ed25519'),
+    evidenceKey: join(keys, 'evidence.pem'),
     demo: join(root, 'demo'),
     playground: join(root, 'playground'),
     knownHosts: join(root, 'known_hosts'),

@@ -1,9 +1,10 @@
 import { CommanderError } from 'commander';
+import { CliError } from './cli-error.ts';
 import { printableLines, processOutput } from './output.ts';
 import { buildProgram } from './program.ts';
 import { systemErrorCode } from './system-error.ts';
 
-/** Runs the command line and sets the exit code: 0 done, 1 failed with a sentence on standard error, 2 used wrongly. */
+/** Runs the command line and sets the exit code: 0 done, 1 failed with a sentence on standard error, 2 used wrongly or nothing to verify by. */
 export async function main(argv: readonly string[]): Promise<void> {
   const { stopping, hurrying } = signals();
   // A reader such as head(1) that has seen enough is no fault of ours.
@@ -33,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
     // What is wrong may be told in words of the lake or of a peer.
     process.stderr.write(`sshtrail: ${printableLines(describe(error))}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof CliError && error.code === 'not-verifiable' ? 2 : 1;
   }
 }
 

@@ -5,14 +5,16 @@ import type { Configuration } from '#core/configuration';
 import { type AuditDraft, type Journal, streamName } from '#core/contract';
 import type { CommandContext } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { digestSettings } from './evidence-key.ts';
 import { readConfiguration } from './installation.ts';
 
 /** A person at the command line writes to a stream of its own, and so never waits for the gateway's journal. */
-export function openOwnJournal(
+export async function openOwnJournal(
   data: DataDirectory,
-  { gateway }: Configuration,
+  configuration: Configuration,
   { now, output }: Pick<CommandContext, 'now' | 'output'>,
 ): Promise<Journal> {
+  const { gateway } = configuration;
   return openJournal({
     directory: data.root,
     stream: streamName('by-hand'),
@@ -24,6 +26,7 @@ export function openOwnJournal(
     proxyId: 'by-hand',
     now,
     randomBytes,
+    digests: await digestSettings(data, configuration),
     onFault: (error) => output.note(error.message),
   });
 }

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { createFolderBlobStore, verifyLake } from '#adapters/local';
-import type { Head, Verification } from '#core/verify';
+import { createFolderBlobStore, verifyLake, verifyLakeFolder } from '#adapters/local';
+import type { DigestKey } from '#core/digest';
+import type { Head, Progress, Verification } from '#core/verify';
 import { CliError } from './cli-error.ts';
 import {
   type CommandContext,
@@ -12,15 +14,39 @@ import {
   withExamples,
   withJsonOption,
 } from './command-context.ts';
-import type { DataDirectory } from './data-directory.ts';
+import { type DataDirectory, dataDirectory } from './data-directory.ts';
+import { evidenceKeysBeside, readEvidenceKey } from './evidence-key.ts';
 import { gatewayProcess } from './gateway-process.ts';
-import { jsonText, printable } from './output.ts';
+import { jsonText, type Output, printable } from './output.ts';
 import { withControl } from './sessions.ts';
 
+type VerifyCommandOptions = DataOption &
+  JsonOption & {
+    readonly publicKey: readonly string[];
+    readonly asOf?: number;
+    readonly knownHead: ReadonlyMap<string, Head>;
+  };
+
+/** Exit codes: 0 all is as it was signed, 1 it is not, 2 there was nothing to go by. */
 export function verifyCommand(context: CommandContext): Command {
   const command = new Command('verify')
     .description(
-      'prove that no record was changed, removed or reordered, that every session has its end, and that recordings are whole',
+      'prove that nothing was changed, removed, added or reordered, that every session has its end, and that recordings are whole',
+    )
+    .argument(
+      '[folder]',
+      'a data directory, or a lake alone such as a copy of the bucket; the data directory when absent',
+    )
+    .option(
+      '--public-key <file>',
+      'an evidence key you trust, PEM; may be repeated (default: the one in the data directory)',
+      (file: string, before: readonly string[]) => [...before, file],
+      [],
+    )
+    .option(
+      '--as-of <time>',
+      'when the folder was copied, ISO 8601: what should have been signed by then is looked for (default: now)',
+      copyTime,
     )
     .option(
       '--known-head <stream:number:hash>',
@@ -28,41 +54,108 @@ export function verifyCommand(context: CommandContext): Command {
       knownHead,
       new Map<string, Head>(),
     )
-    .action(async (options: DataOption & JsonOption & { readonly knownHead: ReadonlyMap<string, Head> }) => {
+    .action(async (folder: string | undefined, options: VerifyCommandOptions) => {
       const { output } = context;
-      const data = chosenData(options, context);
-      const verification = await verifyData(data, context.now, options.knownHead);
+      const { verification, signed } = await verifyFolder(folder, options, context);
       if (options.json === true) output.line(jsonText(verification));
-      else for (const line of verificationLines(verification)) output.line(line);
+      else for (const line of verificationLines(verification, signed)) output.line(line);
       if (!verification.ok)
         throw new CliError(
           'not-verified',
           `${verification.problemsFound} problems: the trail is not what was written; keep this directory as it is`,
         );
+      if (!signed)
+        throw new CliError(
+          'not-verifiable',
+          'the chain holds, but nothing was said of who wrote it; name the evidence key with --public-key FILE',
+        );
     });
   return withExamples(withJsonOption(withDataOption(command)), [
     'sshtrail verify',
-    'sshtrail verify --data /mnt/copy --json',
+    'sshtrail verify /mnt/copy-of-the-bucket --public-key evidence.pem.pub --as-of 2026-11-20T18:00:00Z --json',
     'sshtrail verify --known-head gateway-1:1234:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   ]);
 }
 
+/** `signed`: there were keys to verify digests with. */
+async function verifyFolder(
+  folder: string | undefined,
+  options: VerifyCommandOptions,
+  context: CommandContext,
+): Promise<{ readonly verification: Verification; readonly signed: boolean }> {
+  const { output, now } = context;
+  const given = options.publicKey.map(readEvidenceKey);
+  const shared = {
+    knownHeads: options.knownHead,
+    asOfMs: options.asOf ?? now(),
+    onProgress: progressNotes(output, now),
+  };
+  if (folder !== undefined && isLake(folder)) {
+    const verification = await verifyLakeFolder(resolve(folder), {
+      ...shared,
+      liveSessions: 'streams',
+      recordings: createFolderBlobStore(resolve(folder)),
+      ...digestsBy(given, shared.asOfMs),
+    });
+    return { verification, signed: given.length > 0 };
+  }
+  const data = folder === undefined ? chosenData(options, context) : dataDirectory(folder);
+  const keys = given.length > 0 ? given : evidenceKeysBeside(data);
+  if (given.length === 0 && keys.length > 0)
+    output.note(
+      'the evidence key lies beside what it signed: to prove it to others, keep a copy elsewhere and name it with --public-key',
+    );
+  const verification = await verifyData(data, now, { ...shared, keys, isCopy: options.asOf !== undefined });
+  return { verification, signed: keys.length > 0 };
+}
+
+export type VerifyDataOptions = {
+  /** Those beside the data when absent. */
+  readonly keys?: readonly DigestKey[];
+  /** The present when absent. */
+  readonly asOfMs?: number;
+  /** It is no gateway's directory any more, so that a session is open where its stream goes on. */
+  readonly isCopy?: boolean;
+  readonly knownHeads?: ReadonlyMap<string, Head>;
+  readonly onProgress?: (progress: Progress) => void;
+};
+
 export async function verifyData(
   data: DataDirectory,
   now: () => number,
-  knownHeads: ReadonlyMap<string, Head> = new Map(),
+  options: VerifyDataOptions = {},
 ): Promise<Verification> {
-  if (!existsSync(data.lake) && !existsSync(data.journal)) {
+  if (!existsSync(data.lake) && !existsSync(data.journal))
     throw new CliError(
-      'unusable-data',
+      'not-verifiable',
       `${data.root} holds neither lake nor journal; say where the data directory is with --data DIR`,
     );
-  }
+  const { keys = evidenceKeysBeside(data), asOfMs = now(), isCopy = false, ...rest } = options;
   return verifyLake(data.root, {
-    liveSessions: await liveSessions(data, now),
+    ...rest,
+    liveSessions: isCopy ? 'streams' : await liveSessions(data, now),
     recordings: createFolderBlobStore(data.lake),
-    knownHeads,
+    ...digestsBy(keys, asOfMs),
   });
+}
+
+function digestsBy(keys: readonly DigestKey[], asOfMs: number) {
+  return keys.length === 0 ? {} : { digests: { keys, asOfMs } };
+}
+
+function isLake(folder: string): boolean {
+  const has = (name: string) => existsSync(join(folder, name));
+  return !has('lake') && !has('journal') && (has('events') || has('digests'));
+}
+
+/** A note every few seconds while it takes long. */
+function progressNotes(output: Output, now: () => number): (progress: Progress) => void {
+  let saidAtMs = now();
+  return ({ segments, records, problems }) => {
+    if (now() - saidAtMs < 3000) return;
+    saidAtMs = now();
+    output.note(`${segments} segments, ${records} records looked at, ${problems} problems so far`);
+  };
 }
 
 /** Sessions that need no end yet. Without a gateway there is none: what it left open must have been closed on record. */
@@ -84,21 +177,33 @@ function knownHead(text: string, before: ReadonlyMap<string, Head>): ReadonlyMap
   return new Map([...before, [stream, { seq: Number(seq), hash }]]);
 }
 
-function verificationLines(verification: Verification): string[] {
+/** When a copy was made, in milliseconds since the epoch. */
+function copyTime(text: string): number {
+  const timeMs = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('expected a time such as 2026-11-20T18:00:00Z');
+  return timeMs;
+}
+
+function verificationLines(verification: Verification, signed: boolean): string[] {
   const { streams, sessions, recordings, problems } = verification;
   return [
-    ...streams.map(({ stream, records, lastSeq, headHash }) =>
+    ...streams.map(({ stream, records, lastSeq, headHash, digests }) =>
       printable(
-        `stream ${stream}: ${records} records; head ${stream}:${lastSeq}:${headHash} (keep it elsewhere: --known-head)`,
+        `stream ${stream}: ${records} records${digests === undefined ? '' : `, ${digests.number} digests, ${digests.state}`}; head ${stream}:${lastSeq}:${headHash} (keep it elsewhere: --known-head)`,
       ),
     ),
     `sessions: ${sessions.started} started, ${sessions.ended} ended, ${sessions.live} live`,
+    ...sessions.open.map((sessionId) => printable(`open: ${sessionId}`)),
     `recordings: ${recordings.intact} of ${recordings.stored} whole`,
     ...problems.map((problem) =>
       printable(
         `${problem.file}${problem.record === undefined ? '' : `, record ${problem.record}`}: ${problem.message} (${problem.code})`,
       ),
     ),
-    verification.ok ? 'verified: nothing was changed, removed or reordered' : 'NOT verified',
+    !verification.ok
+      ? 'NOT verified'
+      : signed
+        ? 'verified: nothing was changed, removed or reordered'
+        : 'the chain holds; signatures were NOT looked at',
   ];
 }

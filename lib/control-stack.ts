@@ -39,6 +39,8 @@ export type ControlStackProps = StackProps & { readonly audit: AuditStack };
 export class ControlStack extends Stack {
   readonly table: Table;
   readonly engineerAuthority: Key;
+  /** Signs digests; only the function that verifies the chain may use it. */
+  readonly evidenceKey: Key;
   readonly targetAuthority: Key;
   /** Of every generation. */
   readonly authorities: readonly Key[];
@@ -73,6 +75,7 @@ export class ControlStack extends Stack {
     const targets = this.#authority('TargetAuthority', 'target-authority', 'gateway');
     this.engineerAuthority = engineers.newest;
     this.targetAuthority = targets.newest;
+    this.evidenceKey = this.#evidenceKey();
     this.authorities = [...engineers.all, ...targets.all];
     this.bus = new EventBus(this, 'Bus', { eventBusName: name, description: 'Sealed events of sshtrail' });
     this.topic = new Topic(this, 'Notices', {
@@ -99,6 +102,7 @@ export class ControlStack extends Stack {
     output(this, 'ApiUrl', api.url, 'engineers ask here for certificates');
     output(this, 'TargetAuthorityKeyId', this.targetAuthority.keyId, 'targets trust its public key');
     output(this, 'EngineerAuthorityKeyId', this.engineerAuthority.keyId, 'gateways trust its public key');
+    output(this, 'EvidenceKeyId', this.evidenceKey.keyId, 'auditors verify digests with its public key');
     output(this, 'NoticeTopicArn', this.topic.topicArn, 'subscribe on-call here');
   }
 
@@ -119,6 +123,7 @@ export class ControlStack extends Stack {
       controlTable: this.table.tableArn,
       engineerAuthority: this.engineerAuthority.keyArn,
       targetAuthority: this.targetAuthority.keyArn,
+      evidenceKey: this.evidenceKey.keyArn,
       eventBus: this.bus.eventBusArn,
       noticeTopic: this.topic.topicArn,
       workgroup: `arn:${this.partition}:athena:${this.region}:${this.account}:workgroup/${this.#audit.workgroup.name}`,
@@ -181,8 +186,21 @@ export class ControlStack extends Stack {
     return { newest, all };
   }
 
+  #evidenceKey(): Key {
+    const { name } = this.#deployment;
+    const key = new Key(this, 'EvidenceKey', {
+      description: `sshtrail ${name}: signs digests of the evidence`,
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    new Alias(this, 'EvidenceKeyAlias', { aliasName: `alias/${name}-evidence-key`, targetKey: key });
+    key.addToResourcePolicy(this.#onlySigner('seal'));
+    return key;
+  }
+
   /** The account's own policies could let anybody sign; a key that makes certificates has one signer. */
-  #onlySigner(workload: 'issue-certificate' | 'gateway'): PolicyStatement {
+  #onlySigner(workload: 'issue-certificate' | 'gateway' | 'seal'): PolicyStatement {
     const { partition, account, region } = this;
     return new PolicyStatement({
       sid: 'OneSigner',

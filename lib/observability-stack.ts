@@ -146,7 +146,10 @@ export class ObservabilityStack extends Stack {
           eventSource: ['kms.amazonaws.com'],
           eventName: ['ScheduleKeyDeletion', 'DisableKey'],
           requestParameters: {
-            keyId: [audit.dataKey, ...control.authorities].flatMap((key) => [key.keyId, key.keyArn]),
+            keyId: [audit.dataKey, control.evidenceKey, ...control.authorities].flatMap((key) => [
+              key.keyId,
+              key.keyArn,
+            ]),
           },
         },
       },

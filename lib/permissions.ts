@@ -8,6 +8,8 @@ export type Resources = {
   readonly controlTable: string;
   readonly engineerAuthority: string;
   readonly targetAuthority: string;
+  /** Signs digests. */
+  readonly evidenceKey: string;
   readonly eventBus: string;
   readonly noticeTopic: string;
   readonly workgroup: string;
@@ -67,7 +69,7 @@ export function permissionsOf(workload: Workload, on: Resources): readonly Permi
     case 'act':
       return [...writer(on, withFindings), configuration(on), notices(on)];
     case 'seal':
-      return [...writer(on, withRecordings), notices(on)];
+      return [...writer(on, withDigests), notices(on), ...signsDigests(on)];
     case 'check-exposure':
       return [...writer(on, eventsOnly), notices(on), ...exposure(on)];
     case 'provision-lake':
@@ -82,6 +84,8 @@ type Folders = { readonly evidence: readonly string[]; readonly journal: readonl
 const eventsOnly: Folders = { evidence: ['events'], journal: ['journal'] };
 const withFindings: Folders = { evidence: ['events', 'findings'], journal: ['journal'] };
 const withRecordings: Folders = { evidence: ['events', 'recordings'], journal: ['journal', 'spool'] };
+
+const withDigests: Folders = { ...withRecordings, evidence: [...withRecordings.evidence, 'digests'] };
 
 /** What writes an audit stream: journal, evidence, state, sinks. */
 function writer(on: Resources, folders: Folders): readonly Permission[] {
@@ -165,6 +169,25 @@ function signs(
     resources: [authority],
     conditions: { StringEquals: { 'kms:SigningAlgorithm': on.signingAlgorithm } },
   };
+}
+
+function signsDigests(on: Resources): readonly Permission[] {
+  return [
+    {
+      sid: 'SignDigests',
+      reason:
+        'signs what it has verified; whoever writes the evidence may not, and this signs no certificates',
+      actions: ['kms:Sign'],
+      resources: [on.evidenceKey],
+      conditions: { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } },
+    },
+    {
+      sid: 'KnowEvidenceKey',
+      reason: 'the public key by which it verifies what it has signed',
+      actions: ['kms:GetPublicKey'],
+      resources: [on.evidenceKey],
+    },
+  ];
 }
 
 function gateway(on: Resources): readonly Permission[] {

@@ -114,7 +114,11 @@ export class ResponseStack extends Stack {
     return new ProductFunction(this, 'Seal', {
       ...this.#shared(),
       function: 'seal',
-      environment: { ...control.commonEnvironment(), SSHTRAIL_NOTICE_TOPIC: control.topic.topicArn },
+      environment: {
+        ...control.commonEnvironment(),
+        SSHTRAIL_NOTICE_TOPIC: control.topic.topicArn,
+        SSHTRAIL_EVIDENCE_KEY: control.evidenceKey.keyArn,
+      },
       timeout: Duration.minutes(10),
     });
   }

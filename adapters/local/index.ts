@@ -10,7 +10,8 @@ export {
 } from './duckdb/index.ts';
 export { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
 export { type OpenSegmentFile, openSegmentFiles } from './journal/segment-files.ts';
-export { verifyLake } from './journal/verify-lake.ts';
+export type { DigestSettings } from './journal/segment-signer.ts';
+export { verifyLake, verifyLakeFolder } from './journal/verify-lake.ts';
 export { createConsoleNotifier } from './notifier/console-notifier.ts';
 export { NotifierError, type NotifierErrorCode } from './notifier/notifier-error.ts';
 export { createWebhookNotifier, type WebhookOptions } from './notifier/webhook-notifier.ts';

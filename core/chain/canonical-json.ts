@@ -17,6 +17,38 @@ export function canonicalJson(value: { readonly [name: string]: JsonValue }): st
   return loneSurrogate.test(text) ? canonicalize(value) : text;
 }
 
+/**
+ * Whether a text is the RFC 8785 canonical JSON of the value that was parsed from it. The parser keeps the order of members and
+ * JSON.stringify writes the rest as the RFC wants, so where members are in order one comparison is enough.
+ */
+export function isCanonicalText(text: string, value: unknown): boolean {
+  if (isOrdered(value, maxOrderedDepth) && !loneSurrogate.test(text)) return JSON.stringify(value) === text;
+  try {
+    return canonicalize(value) === text;
+  } catch {
+    // A lone surrogate can be written as an escape in JSON, and has no canonical form.
+    return false;
+  }
+}
+
+/** Deeper ones go the slow way, which refuses what is too deep. */
+const maxOrderedDepth = 16;
+
+function isOrdered(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isOrdered(item, depth - 1));
+  let before: string | undefined;
+  // What the parser makes has no members but its own; an array of them would cost as much as the rest.
+  for (const name in value) {
+    if (before !== undefined && name <= before) return false;
+    const member: unknown = Reflect.get(value, name);
+    if (typeof member === 'object' && !isOrdered(member, depth - 1)) return false;
+    before = name;
+  }
+  return true;
+}
+
 const loneSurrogate = /\\ud[89a-f]/;
 
 /** Undefined where a name looks like an index: engines put those first, whatever order they were set in. */

@@ -386,6 +386,24 @@ export const configurationSchema = z
       })
       .prefault({}),
     redaction: redactionSettings,
+    evidence: z
+      .strictObject({
+        keyFile: file
+          .default('keys/evidence.pem')
+          .describe('Private key, mode 0600, that signs digests and nothing else; made when there is none.'),
+        previousKeyFile: file
+          .optional()
+          .describe('The key before: each stream lets it name the new one, once.'),
+        digestEverySeconds: z.int().min(1).max(3600).default(300).describe('How often a digest is signed,'),
+        digestEveryRecords: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .default(10_000)
+          .describe('or when so many records wait for it.'),
+      })
+      .prefault({})
+      .describe('How the trail is signed; docs/spec/digest.md.'),
     runbooks: z
       .object({ directory: file.optional().describe('Folder of runbooks; those of the product if absent.') })
       .catchall(runbook)

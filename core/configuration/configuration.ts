@@ -18,6 +18,7 @@ export type Configuration = {
   readonly hostKeys: { readonly files: readonly string[]; readonly passphraseFile?: string | undefined };
   readonly recording: Readonly<Written['recording']>;
   readonly redaction: Readonly<Written['redaction']>;
+  readonly evidence: Readonly<Written['evidence']>;
   readonly runbooks: {
     readonly directory?: string;
     /** By runbook id. */

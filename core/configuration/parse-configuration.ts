@@ -42,6 +42,7 @@ function toConfiguration(written: Written): Configuration {
     hostKeys: written.hostKeys,
     recording: written.recording,
     redaction: written.redaction,
+    evidence: written.evidence,
     runbooks: { ...(directory === undefined ? {} : { directory }), settings: toSettings(settings) },
     notify: written.notify.webhook === undefined ? {} : { webhook: written.notify.webhook },
   };

@@ -148,4 +148,13 @@ export type ChainCheck = {
   readonly seq: number;
   readonly hash: string;
   readonly atMs: number;
+  /** The stream's newest digest, once there is one. */
+  readonly digest?: {
+    readonly number: number;
+    readonly sha256: string;
+    readonly periodEndMs: number;
+    readonly lastSeq: number;
+    readonly headHash: string;
+    readonly closing: boolean;
+  };
 };

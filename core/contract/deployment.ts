@@ -62,7 +62,12 @@ export const deploymentVariables = {
     'SSHTRAIL_NOTICE_TOPIC',
   ],
   act: [...common, 'SSHTRAIL_PARAMETER_PATH', 'SSHTRAIL_NOTICE_TOPIC'],
-  seal: [...common, 'SSHTRAIL_NOTICE_TOPIC'],
+  seal: [
+    ...common,
+    'SSHTRAIL_NOTICE_TOPIC',
+    /** KMS key that signs digests. */
+    'SSHTRAIL_EVIDENCE_KEY',
+  ],
   'check-exposure': [
     ...common,
     'SSHTRAIL_NOTICE_TOPIC',

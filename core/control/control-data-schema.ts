@@ -71,6 +71,16 @@ const schemas = {
     seq: z.number().int().positive(),
     hash: text,
     atMs: timeMs,
+    digest: z
+      .strictObject({
+        number: z.number(),
+        sha256: z.string(),
+        periodEndMs: z.number(),
+        lastSeq: z.number(),
+        headHash: z.string(),
+        closing: z.boolean(),
+      })
+      .exactOptional(),
   }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 

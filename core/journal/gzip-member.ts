@@ -12,6 +12,8 @@ export type MemberBytes = {
 /** RFC 1952 §2.3: deflate, no flags, no time, no name, unknown system. Always the same, so that a changed one is seen. */
 const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
 const trailerBytes = 8;
+/** Of what comes out at a time; less costs a turn more often. */
+const inflatedChunkBytes = 256 << 10;
 
 /** One gzip member. */
 export async function gzipMember(bytes: Uint8Array): Promise<Buffer> {
@@ -30,7 +32,7 @@ export async function* gunzipMember(member: MemberBytes): AsyncGenerator<Buffer>
   if (!(await readExactly(member, 0, header.length)).equals(header))
     throw new Error('gzip: the header was changed');
   const input = Readable.from(member.read(header.length, deflateEnd));
-  const inflate = createInflateRaw();
+  const inflate = createInflateRaw({ chunkSize: inflatedChunkBytes });
   input.once('error', (error) => inflate.destroy(error));
   input.pipe(inflate);
   let crc = 0;

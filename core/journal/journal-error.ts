@@ -13,6 +13,8 @@ export type JournalErrorCode =
   | 'invalid'
   /** A full segment could not be moved to the lake; its records are durable where they are. */
   | 'unsealed'
+  /** What is in the lake could not be signed; it is tried again. */
+  | 'unsigned'
   /** Another place that gets every record has not had them for long; they are in the lake. */
   | 'undelivered'
   /** A StartProxy came before the lost sessions of the last run were ended. */

@@ -13,7 +13,7 @@ const problemCodes = [
   'missing-record',
   'missing-segment',
   'missing-start',
-  /** The stream lacks a head that an earlier verification named: it was cut before, or replaced from some record on. */
+  /** The stream lacks a head that a digest or an earlier verification named: it was cut before, or replaced from some record on. */
   'missing-tail',
   'reordered',
   'duplicate-sequence',
@@ -26,6 +26,19 @@ const problemCodes = [
   'recording-mismatch',
   'missing-chunk',
   'chunk-mismatch',
+  /** A file among the digests is none, or lies under another key than it says. */
+  'broken-digest',
+  /** A digest's signature does not hold, or is by a key that is not trusted. */
+  'bad-signature',
+  'missing-digest',
+  /** A digest does not follow on the one before, or says otherwise than the records. */
+  'digest-mismatch',
+  /** A segment is not the one that was signed. */
+  'segment-mismatch',
+  /** A segment that no digest names lies among those that are covered. */
+  'unlisted-segment',
+  /** Another stream's digest names a stream that is not there. */
+  'missing-stream',
 ] as const;
 export type ProblemCode = (typeof problemCodes)[number];
 
@@ -43,6 +56,8 @@ export type Place = { readonly file: string; readonly record?: number };
 
 /** Collects problems in the order in which their places were read. */
 export type ProblemList = {
+  /** How many so far. */
+  readonly found: number;
   add(code: ProblemCode, place: Place, message: string, sessionId?: string): void;
   /** Takes the place in the order now, and the word on whether it is a problem later. */
   reserve(): (code: ProblemCode, place: Place, message: string, sessionId?: string) => void;
@@ -64,6 +79,9 @@ export function problemList(bound: number): ProblemList {
       put(order, { code, ...place, ...(sessionId === undefined ? {} : { sessionId }), message });
   };
   return {
+    get found() {
+      return found;
+    },
     add: (...problem) => reserve()(...problem),
     reserve,
     result: () => ({

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { ChainedRecord } from '#core/chain';
 import type { BlobStore } from '#core/contract';
+import type { EnteredRecord } from './entered-record.ts';
 import type { Place, ProblemList } from './problem.ts';
 
 /** Reads stored recordings by key. */
@@ -27,13 +27,12 @@ const manifestShape = z.looseObject({
 
 /** The recording a StoreRecording event names is there, whole and unchanged. True when it is. */
 export async function checkRecording(
-  record: ChainedRecord,
+  record: EnteredRecord,
   at: Place,
   store: RecordingStore,
   problems: ProblemList,
 ): Promise<boolean> {
-  const sessionId = record.additionalEventData['sessionId'];
-  const key = record.responseElements['recordingKey'] ?? '';
+  const { sessionId, recordingKey: key = '' } = record;
   const add = (
     code: 'missing-recording' | 'recording-mismatch' | 'missing-chunk' | 'chunk-mismatch',
     text: string,
@@ -43,14 +42,14 @@ export async function checkRecording(
   };
   const manifest = await read(store, key);
   if (!manifest.ok) return add('missing-recording', `recording ${key} ${manifest.reason}`);
-  if (sha256(manifest.bytes) !== record.responseElements['recordingSha256'])
+  if (sha256(manifest.bytes) !== record.recordingSha256)
     return add(
       'recording-mismatch',
       `the manifest ${key} is not the one that was stored: its SHA-256 differs`,
     );
   const content = parseManifest(manifest.bytes);
   if (content === undefined) return add('recording-mismatch', `the manifest ${key} cannot be read as one`);
-  if (content.sessionId !== sessionId || content.recordingId !== record.requestParameters['recordingId'])
+  if (content.sessionId !== sessionId || content.recordingId !== record.recordingId)
     return add('recording-mismatch', `the manifest ${key} is of another recording (${content.recordingId})`);
   const folder = key.slice(0, key.lastIndexOf('/') + 1);
   let whole = true;

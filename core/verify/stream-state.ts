@@ -13,9 +13,18 @@ export type StreamSummary = {
 
 export type Head = { readonly seq: number; readonly hash: string };
 
+export type Run = {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly previousHash: string;
+  readonly lastHash: string;
+};
+
 export type StreamState = {
   /** The record stands in the stream's order at this place. */
   place(record: ChainedRecord, at: Place, atFileStart: boolean): void;
+  /** Records that follow on each other. False where they do not follow on what was before, and nothing was placed. */
+  placeRun(run: Run): boolean;
   /** A line that was changed, whose word on its number counts for nothing, took one place. */
   skip(): void;
   finish(lastFile: string): StreamSummary;
@@ -61,6 +70,19 @@ export function streamState(
       previousHash = record.chain.hash;
       head = { seq, hash: record.chain.hash };
       if (seq === knownHead?.seq && head.hash === knownHead.hash) knownHeadSeen = true;
+    },
+    placeRun({ firstSeq: first, lastSeq, previousHash: runPrevious, lastHash }) {
+      if (expected !== undefined && first !== expected) return false;
+      if (previousHash !== undefined && runPrevious !== previousHash) return false;
+      // Of the records within nothing is said here.
+      if (knownHead !== undefined && first <= knownHead.seq && knownHead.seq < lastSeq) return false;
+      records += lastSeq - first + 1;
+      if (firstSeq === 0) firstSeq = first;
+      expected = lastSeq + 1;
+      previousHash = lastHash;
+      head = { seq: lastSeq, hash: lastHash };
+      if (knownHead?.seq === lastSeq && knownHead.hash === lastHash) knownHeadSeen = true;
+      return true;
     },
     skip() {
       if (expected !== undefined) expected += 1;

@@ -1,38 +1,32 @@
-import { type ChainedRecord, type LineFault, verifyLine } from '#core/chain';
-import { type Place, type Problem, type ProblemCode, type ProblemList, problemList } from './problem.ts';
+import { DigestFollower, type DigestSummary } from './digest-follower.ts';
+import { type DigestOptions, type DigestSurvey, surveyDigests } from './digest-survey.ts';
+import { type Problem, type ProblemList, problemList } from './problem.ts';
 import { checkRecording, type RecordingStore } from './recording-check.ts';
-import { type SessionLedger, type SessionSummary, sessionLedger } from './session-ledger.ts';
+import { type SessionSummary, sessionLedger } from './session-ledger.ts';
 import { type Head, type StreamState, type StreamSummary, streamState } from './stream-state.ts';
-
-/** One file of a stream. Iterating its lines throws when the file cannot be read to its end. */
-export type Segment = {
-  /** How problems name the file. */
-  readonly file: string;
-  /** The stream, first number and day (of ingestion, UTC) that the file's name and folder promise. */
-  readonly stream: string;
-  readonly firstSeq: number;
-  readonly date?: string | undefined;
-  /** Still being written: it may have no record yet. */
-  readonly open: boolean;
-  /** Lines without their line feeds. */
-  readonly lines: AsyncIterable<Uint8Array>;
-};
+import { type EnterRecord, type Segment, verifySegment } from './verify-segment.ts';
 
 export type VerifyOptions = {
-  /** Sessions that are open now: these need no end. */
-  readonly liveSessions: ReadonlySet<string>;
+  /** Sessions that are open now: these need no end. `streams`: those of streams whose digests say that they go on. */
+  readonly liveSessions: ReadonlySet<string> | 'streams';
   readonly recordings: RecordingStore;
   /** `any` where only a part of a stream is at hand; then nothing is said of what came before. */
   readonly start: 'genesis' | 'any';
-  /** Heads that earlier verifications named, by stream; without them a trail that was cut at its end looks whole. */
+  /** What was signed; without it nothing is said of who wrote the trail, and one that was cut at its end looks whole. */
+  readonly digests?: DigestOptions;
+  /** Heads that earlier verifications named, by stream. */
   readonly knownHeads?: ReadonlyMap<string, Head>;
   /** Sessions and recordings are not looked at: they need more of the trail than may be at hand. */
   readonly only?: 'chain';
+  /** Told after each segment. */
+  readonly onProgress?: (progress: Progress) => void;
 };
+
+export type Progress = { readonly segments: number; readonly records: number; readonly problems: number };
 
 export type Verification = {
   readonly ok: boolean;
-  readonly streams: readonly StreamSummary[];
+  readonly streams: readonly (StreamSummary & { readonly digests?: DigestSummary })[];
   readonly sessions: SessionSummary;
   readonly recordings: { readonly stored: number; readonly intact: number };
   /** In the order of the trail; at most 1000. */
@@ -42,6 +36,12 @@ export type Verification = {
 
 const maxProblems = 1000;
 
+type Stream = {
+  readonly state: StreamState;
+  readonly digests: DigestFollower | undefined;
+  lastFile: string;
+};
+
 /**
  * Proves that nothing was changed, removed, added or reordered, and that every session has its end and its recordings.
  * Segments come stream by stream in ascending order of their first number. Collects all problems.
@@ -50,42 +50,72 @@ export async function verifyTrail(
   segments: AsyncIterable<Segment>,
   options: VerifyOptions,
 ): Promise<Verification> {
+  const { digests, knownHeads, onProgress } = options;
   const problems = problemList(maxProblems);
+  const survey = digests === undefined ? undefined : await surveyDigests(digests, problems);
   const sessions = sessionLedger(problems);
-  const streams = new Map<string, { readonly state: StreamState; lastFile: string }>();
+  const streams = new Map<string, Stream>();
   const recordings = { stored: 0, intact: 0 };
-  const enter = async (record: ChainedRecord, at: Place) => {
-    if (options.only === 'chain') return;
+  let records = 0;
+  let count = 0;
+  const enter: EnterRecord = (record, at) => {
+    if (options.only === 'chain') return undefined;
     sessions.enter(record, at);
-    if (record.eventName !== 'StoreRecording') return;
+    if (record.eventName !== 'StoreRecording') return undefined;
     recordings.stored += 1;
-    if (await checkRecording(record, at, options.recordings, problems)) recordings.intact += 1;
+    return checkRecording(record, at, options.recordings, problems).then((whole) => {
+      if (whole) recordings.intact += 1;
+    });
+  };
+  const open = (name: string, file: string): Stream => {
+    const stream = streams.get(name) ?? {
+      state: streamState(name, options.start, knownHeads?.get(name), problems),
+      digests: survey && digests && new DigestFollower(name, survey, digests, problems),
+      lastFile: file,
+    };
+    stream.lastFile = file;
+    streams.set(name, stream);
+    return stream;
   };
 
   for await (const segment of segments) {
-    const stream = streams.get(segment.stream) ?? {
-      state: streamState(segment.stream, options.start, options.knownHeads?.get(segment.stream), problems),
-      lastFile: segment.file,
-    };
-    stream.lastFile = segment.file;
-    streams.set(segment.stream, stream);
-    await verifySegment(segment, stream.state, problems, enter);
+    const stream = open(segment.stream, segment.file);
+    const verified = await verifySegment(segment, stream.state, problems, enter);
+    await stream.digests?.segment(segment, verified.facts);
+    records += verified.records;
+    count += 1;
+    onProgress?.({ segments: count, records, problems: problems.found });
   }
-  for (const [name] of options.knownHeads ?? [])
+  for (const [name] of knownHeads ?? [])
     if (!streams.has(name))
       problems.add('missing-tail', { file: name }, `stream ${name} is missing altogether`);
+  for (const name of namedBy(survey)) if (!streams.has(name)) open(name, name);
   return summary(streams, sessions, recordings, problems, options);
 }
 
-function summary(
-  streams: ReadonlyMap<string, { readonly state: StreamState; readonly lastFile: string }>,
-  sessions: SessionLedger,
+/** Streams that have digests, or that digests name. */
+function namedBy(survey: DigestSurvey | undefined): readonly string[] {
+  return survey === undefined ? [] : [...survey.streams.keys(), ...survey.references.keys()];
+}
+
+async function summary(
+  streams: ReadonlyMap<string, Stream>,
+  sessions: ReturnType<typeof sessionLedger>,
   recordings: Verification['recordings'],
   problems: ProblemList,
-  options: VerifyOptions,
-): Verification {
-  const streamSummaries = [...streams.values()].map(({ state, lastFile }) => state.finish(lastFile));
-  const sessionSummary = sessions.finish(options.liveSessions);
+  { liveSessions }: VerifyOptions,
+): Promise<Verification> {
+  const streamSummaries: Verification['streams'][number][] = [];
+  const alive = new Set<string>();
+  for (const { state, digests, lastFile } of streams.values()) {
+    const stream = state.finish(lastFile);
+    const signed = await digests?.finish(stream.lastSeq);
+    if (signed?.state === 'open') alive.add(stream.stream);
+    streamSummaries.push(signed === undefined ? stream : { ...stream, digests: signed });
+  }
+  const sessionSummary = sessions.finish((sessionId, stream) =>
+    liveSessions === 'streams' ? alive.has(stream) : liveSessions.has(sessionId),
+  );
   const { problems: kept, found } = problems.result();
   return {
     ok: found === 0,
@@ -96,65 +126,3 @@ function summary(
     problemsFound: found,
   };
 }
-
-async function verifySegment(
-  segment: Segment,
-  stream: StreamState,
-  problems: ProblemList,
-  enter: (record: ChainedRecord, at: Place) => Promise<void>,
-): Promise<void> {
-  let line = 0;
-  try {
-    for await (const bytes of segment.lines) {
-      line += 1;
-      const at = { file: segment.file, record: line };
-      const verified = verifyLine(bytes);
-      if (verified.ok) {
-        checkPlace(segment, verified.record, line, problems);
-        stream.place(verified.record, at, line === 1);
-      } else {
-        problems.add(faultCodes[verified.fault], at, faultTexts[verified.fault]);
-        stream.skip();
-      }
-      if (verified.record !== undefined) await enter(verified.record, at);
-    }
-    if (line === 0 && !segment.open)
-      problems.add('broken-segment', { file: segment.file }, 'the file has no record');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    problems.add('broken-segment', { file: segment.file, record: line + 1 }, `cannot be read on: ${reason}`);
-  }
-}
-
-function checkPlace(segment: Segment, record: ChainedRecord, line: number, problems: ProblemList): void {
-  const at = { file: segment.file, record: line };
-  if (record.chain.stream !== segment.stream)
-    problems.add(
-      'misplaced-record',
-      at,
-      `a record of stream ${JSON.stringify(record.chain.stream)} in a file of stream ${segment.stream}`,
-    );
-  if (line === 1 && record.chain.seq !== segment.firstSeq)
-    problems.add(
-      'misplaced-record',
-      at,
-      `the file's name says that it begins with ${segment.firstSeq}, but it does with ${record.chain.seq}`,
-    );
-  const date = record.additionalEventData['ingestTime']?.slice(0, 10);
-  if (segment.date !== undefined && date !== segment.date)
-    problems.add('misplaced-record', at, `a record of ${date} in the folder of ${segment.date}`);
-}
-
-const faultCodes: Readonly<Record<LineFault, ProblemCode>> = {
-  'not-json': 'not-a-record',
-  'not-a-record': 'not-a-record',
-  'not-canonical': 'not-canonical',
-  'hash-mismatch': 'hash-mismatch',
-};
-
-const faultTexts: Readonly<Record<LineFault, string>> = {
-  'not-json': 'the line is no JSON in UTF-8: it was changed',
-  'not-a-record': 'the line is no audit record: it was changed',
-  'not-canonical': 'the line is not in the form in which records are written: it was changed',
-  'hash-mismatch': 'the record does not have the content that its hash was made of: it was changed',
-};

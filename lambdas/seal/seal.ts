@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { type SealReport, sealDeadWriter } from '#adapters/aws';
-import { type AuditWriter, type EventSink, type Finding, type Notifier, streamName } from '#core/contract';
+import {
+  type AuditWriter,
+  type EventSink,
+  type Finding,
+  type Notifier,
+  type Signer,
+  streamName,
+} from '#core/contract';
 import { reportAuditLoss } from '#core/event';
 import { JournalError } from '#core/journal';
 import {
@@ -16,6 +23,8 @@ import { type BrokenStream, checkChain } from './check-chain.ts';
 export type SealParts = {
   readonly invocation: Pick<Invocation, 'control' | 'journal' | 'evidence' | 'origin' | 'stores'>;
   readonly notifier: Notifier;
+  /** The evidence key. */
+  readonly signer: () => Promise<Signer>;
   readonly version: string;
   /** Names this invocation in what it appends. */
   readonly sealerId: string;
@@ -37,6 +46,8 @@ export type SealSummary = {
   readonly leftForNext: number;
   /** Segments whose chain was verified; absent where it was not looked at. */
   readonly verified?: number;
+  /** Digests that were signed. */
+  readonly digests?: number;
 };
 
 /** A writer says every 10 s that it lives, and stops by itself after 60 s in which it could not. */
@@ -62,7 +73,7 @@ const sweep = z.object({ kind: z.literal('sweep') });
 
 /**
  * Completes what dead writers left: of the task that ECS says has stopped, or of everybody who fell silent; a sweep also verifies the chain of what
- * was sealed since. One writer's failure does not stop the others. May run twice at once: nothing is on record twice.
+ * was sealed since, and signs it. One writer's failure does not stop the others. May run twice at once: nothing is on record twice.
  *
  * @throws FunctionError `bad-request`; `incomplete` where a stream could not be completed or the chain is broken, so that the alarm rings
  */
@@ -89,7 +100,7 @@ export async function seal(event: unknown, parts: SealParts): Promise<SealSummar
   }
   if (leftForNext > 0) log.warn('dead writers are left for the next sweep', { leftForNext });
   const verified = wanted.kind === 'sweep' ? await checkSealed(writers, parts, faults) : undefined;
-  const summary = { sealed, lostSessions, leftForNext, ...(verified === undefined ? {} : { verified }) };
+  const summary = { sealed, lostSessions, leftForNext, ...verified };
   log.info('streams were looked after', { ...summary, faults: faults.length });
   if (faults.length === 0) return summary;
   count('SealFailures', faults.length);
@@ -181,12 +192,12 @@ async function isStillDead(
   return there !== undefined && isDead(there.data, wanted, now());
 }
 
-/** How many segments were verified, undefined where there was no time. Adds what is broken to the faults. */
+/** What was verified and signed, undefined where there was no time. Adds what is broken to the faults. */
 async function checkSealed(
   writers: readonly AuditWriter[],
   parts: SealParts,
   faults: string[],
-): Promise<number | undefined> {
+): Promise<Pick<SealSummary, 'verified' | 'digests'> | undefined> {
   const { invocation, log, now, remainingMs } = parts;
   const budgetMs = Math.min(checkMs, remainingMs() - reserveMs);
   if (budgetMs <= 0) return undefined;
@@ -194,7 +205,8 @@ async function checkSealed(
   const report = await checkChain({
     evidence: invocation.evidence,
     control: invocation.control,
-    writing: new Set(writers.map(({ stream }) => stream)),
+    signer: await parts.signer(),
+    writing: new Map(writers.map((writer) => [writer.stream, writer])),
     now,
     remainingMs: () => budgetMs - (startMs - remainingMs()),
   });
@@ -206,7 +218,11 @@ async function checkSealed(
       faults.push(`people could not be told of ${broken.stream}`);
     });
   }
-  return report.segments;
+  for (const { stream, error } of report.unsigned) {
+    log.error('a stream could not be signed', error, { stream });
+    faults.push(`${stream} is not signed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return { verified: report.segments, digests: report.digests };
 }
 
 /** Once: on record, and to people. */

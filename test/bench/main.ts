@@ -15,6 +15,7 @@ import { revocation } from './revocation.ts';
 import { sessionStarts } from './session-starts.ts';
 import { tableLines } from './table.ts';
 import { throughput } from './throughput.ts';
+import { verification } from './verification.ts';
 import { type Family, type OpenWorkbench, openWorkbench } from './workbench.ts';
 import { workerStarts } from './worker-starts.ts';
 
@@ -32,6 +33,7 @@ const families: readonly Family[] = [
   hostile,
   memory10k,
   million,
+  verification,
 ];
 
 const progress = (line: string): void => {

@@ -315,7 +315,6 @@ describe('a fault is one sentence with the next step', () => {
     ['no data', ['sessions'], '--data DIR'],
     ['no data', ['kill', 's-01'], 'sshtrail up'],
     ['no data', ['play', 's-01'], '--data DIR'],
-    ['no data', ['verify'], '--data DIR'],
     ['no data', ['totp', 'code', 'alice'], 'sshtrail up'],
     ['no data', ['runbook', 'run', 'SSH-002'], 'sshtrail up'],
     ['no data', ['doctor'], 'what to do stands beside each'],
@@ -349,8 +348,19 @@ describe('a fault is one sentence with the next step', () => {
     expect(finished.stderr).not.toMatch(/^\s+at /m);
   });
 
-  function expectOneSentence(finished: Finished, nextStep: string): void {
-    expect(finished.code).toBe(1);
+  test('verify says by another code that there was nothing to go by', async () => {
+    const [nothing, noKey] = await Promise.all([
+      sshtrail(['verify', '--data', nowhere]),
+      sshtrail(['verify', stack.data.lake]),
+    ]);
+
+    expectOneSentence(nothing, '--data DIR', 2);
+    expect(noKey.code).toBe(2);
+    expect(noKey.stderr).toContain('--public-key');
+  });
+
+  function expectOneSentence(finished: Finished, nextStep: string, code = 1): void {
+    expect(finished.code).toBe(code);
     expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
     expect(finished.stderr).toContain(nextStep);
   }

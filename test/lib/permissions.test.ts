@@ -13,6 +13,7 @@ const on: Resources = {
   controlTable: 'arn:aws:dynamodb:eu-central-1:123456789012:table/control',
   engineerAuthority: 'arn:aws:kms:eu-central-1:123456789012:key/engineers',
   targetAuthority: 'arn:aws:kms:eu-central-1:123456789012:key/targets',
+  evidenceKey: 'arn:aws:kms:eu-central-1:123456789012:key/evidence',
   eventBus: 'arn:aws:events:eu-central-1:123456789012:event-bus/sshtrail',
   noticeTopic: 'arn:aws:sns:eu-central-1:123456789012:notices',
   workgroup: 'arn:aws:athena:eu-central-1:123456789012:workgroup/sshtrail',
@@ -109,7 +110,7 @@ export const wait = (client) => waitUntilObjectExists({ client, maxWaitTime: 1 }
     expect(() => actionsNeeded(calls)).toThrow('waitUntilObjectExists');
   });
 
-  it('knows only one role that signs for engineers and one that signs for targets', () => {
+  it('knows only one role that signs for engineers, one that signs for targets, and one that signs evidence', () => {
     const signers = (key: string) =>
       workloads.filter((workload) =>
         permissionsOf(workload, on).some(
@@ -119,6 +120,7 @@ export const wait = (client) => waitUntilObjectExists({ client, maxWaitTime: 1 }
 
     expect(signers(on.engineerAuthority)).toEqual(['issue-certificate']);
     expect(signers(on.targetAuthority)).toEqual(['gateway']);
+    expect(signers(on.evidenceKey)).toEqual(['seal']);
   });
 
   it('lets those who only write events see no recording and no finding', () => {

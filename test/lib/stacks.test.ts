@@ -188,15 +188,17 @@ describe('the certificate authorities', () => {
   ] as const)('are signed with by one role each, on the newest key, with %s', (_name, generation, of) => {
     const found = signers(of());
 
-    expect(found).toHaveLength(2);
+    expect(found).toHaveLength(3);
     const key = (role: RegExp) => found.find(([id]) => role.test(id))?.[1];
     expect(key(/^IssueCertificateRole/)).toMatch(new RegExp(`EngineerAuthority${generation}[0-9A-F]{8}`));
     expect(key(/^TaskRole/)).toMatch(new RegExp(`TargetAuthority${generation}[0-9A-F]{8}`));
+    expect(key(/^SealRole/)).toMatch(/EvidenceKey[0-9A-F]{8}/);
   });
 
   it.each([
     ['EngineerAuthority', 'issue-certificate'],
     ['TargetAuthority', 'gateway'],
+    ['EvidenceKey', 'seal'],
   ])('%s itself refuses to sign for anybody but %s', (id, workload) => {
     const policy = statementsOf(only('AWS::KMS::Key', id).Properties['KeyPolicy']);
     const deny = policy.filter(({ Effect }) => Effect === 'Deny');
@@ -421,7 +423,7 @@ describe('whatever rings', () => {
       only('AWS::Events::Rule', 'KeyDeletion', existing).Properties['EventPattern'],
     );
 
-    expect(keys).toHaveLength(5);
+    expect(keys).toHaveLength(6);
     for (const key of keys) expect(pattern).toContain(key);
   });
 });

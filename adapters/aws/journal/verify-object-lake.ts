@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { BlobStore, StreamName } from '#core/contract';
 import {
   dayOf,
@@ -114,7 +115,8 @@ async function* sealedSegments(
   for await (const { segment, outcome } of read) {
     reached.seq = segment.firstSeq - 1;
     const lines = counted(linesOf(outcome), reached);
-    yield { file: sealedSegmentKey(segment), ...segment, open: false, lines };
+    const key = sealedSegmentKey(segment);
+    yield { file: key, key, ...segment, open: false, lines, stored: () => storedForm(outcome) };
   }
 }
 
@@ -183,6 +185,14 @@ async function sealedSince(
 async function* linesOf(outcome: PromiseSettledResult<Buffer | undefined>): AsyncGenerator<Buffer> {
   if (outcome.status === 'rejected') throw outcome.reason;
   yield* linesOfMember(outcome.value);
+}
+
+async function storedForm(
+  outcome: PromiseSettledResult<Buffer | undefined>,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  if (outcome.status === 'rejected') throw outcome.reason;
+  const bytes = outcome.value ?? Buffer.alloc(0);
+  return { bytes: bytes.length, sha256: hash('sha256', bytes, 'hex') };
 }
 
 async function* counted(lines: AsyncIterable<Buffer>, reached: Reached): AsyncGenerator<Buffer> {

@@ -14,6 +14,7 @@ import { createForAppend, ensureFolders, makeDirectory } from './confined-files.
 import { type OldestOpenSession, trackOldestOpenSession } from './oldest-open-session.ts';
 import { type Recovery, recoverStream } from './recovery.ts';
 import { type SegmentSealer, segmentSealer } from './segment-sealer.ts';
+import { type DigestSettings, openSegmentSigner, type SegmentSigner } from './segment-signer.ts';
 import { lockWriter, type WriterLock } from './writer-lock.ts';
 
 export type JournalOptions = {
@@ -29,6 +30,8 @@ export type JournalOptions = {
   readonly sealAfterMs?: number;
   /** or when it would grow beyond this, 4 MiB unless told. */
   readonly sealAfterBytes?: number;
+  /** Signs what is in the lake; without it the chain alone speaks for the trail. */
+  readonly digests?: DigestSettings;
   /** The journal stopped (`unwritable`), a segment waits (`unsealed`), or a listener threw. */
   readonly onFault: (error: Error) => void;
   /** Makes the files that records are appended to; of use where a disk that fails is wanted. */
@@ -36,7 +39,7 @@ export type JournalOptions = {
 };
 
 export type OpenedJournal = Journal & {
-  /** Resolves when everything recorded before is in the lake. */
+  /** Resolves when everything recorded before is in the lake, and signed where digests are. */
   sealNow(): Promise<void>;
   /** What was found and mended at the opening. Each lost session must get its EndSession before StartProxy is taken. */
   readonly recovered: Omit<Recovery, 'position'>;
@@ -60,7 +63,8 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   const lock = await lockWriter(folder, options);
   try {
     const { position, ...recovered } = await recoverStream(directory, options.stream);
-    return new FolderJournal(options, { directory, folder, lock, position, recovered });
+    const signer = options.digests && (await openSegmentSigner(options.digests, { ...options, directory }));
+    return new FolderJournal(options, { directory, folder, lock, position, recovered, signer });
   } catch (error) {
     lock.release();
     throw error;
@@ -73,6 +77,7 @@ class FolderJournal implements OpenedJournal {
   readonly #lock: WriterLock;
   readonly #loop: AppendLoop;
   readonly #sealer: SegmentSealer;
+  readonly #signer: SegmentSigner | undefined;
   readonly #oldestOpen: OldestOpenSession;
   readonly #listeners: RecordListeners;
   /** Lost sessions of the last run that have no EndSession yet. */
@@ -88,6 +93,7 @@ class FolderJournal implements OpenedJournal {
       readonly folder: string;
       readonly lock: WriterLock;
       readonly position: ChainPosition;
+      readonly signer: SegmentSigner | undefined;
     },
   ) {
     const sealAfterMs = options.sealAfterMs ?? defaultSealAfterMs;
@@ -98,10 +104,12 @@ class FolderJournal implements OpenedJournal {
     this.#listeners = recordListeners(options.onFault);
     this.#lost = new Set(opened.recovered.lostSessions.map(sessionOf));
     this.#oldestOpen = trackOldestOpenSession(opened.folder, opened.recovered.lostSessions);
+    this.#signer = opened.signer;
     this.#sealer = segmentSealer({
       directory: opened.directory,
       retryAfterMs: sealAfterMs,
       beforeEach: () => this.#oldestOpen.save(),
+      onSealed: (segment, sealed) => this.#signer?.sealed(segment, sealed),
       onFault: options.onFault,
     });
     this.#loop = new AppendLoop({
@@ -153,6 +161,7 @@ class FolderJournal implements OpenedJournal {
     if (this.#closing !== undefined) throw journalClosed();
     await this.#loop.roll();
     await this.#sealer.settle();
+    await this.#signer?.sign();
   }
 
   close(): Promise<void> {
@@ -168,7 +177,9 @@ class FolderJournal implements OpenedJournal {
       if (this.#loop.fault === undefined) await this.#loop.roll();
       await this.#loop.idle();
       await this.#sealer.settle();
+      if (this.#loop.fault === undefined) await this.#signer?.close();
     } finally {
+      this.#signer?.stop();
       await this.#loop.idle();
       this.#lock.release();
     }

@@ -8,26 +8,32 @@ import type { SealedSegmentFile } from './segment-files.ts';
 /** An open segment that gets no more records; `date` is the day of its records. */
 export type FullSegment = SealedSegmentFile;
 
+/** What a segment holds and how it is stored. */
+export type Sealed = { readonly content: Buffer; readonly stored: Buffer };
+
 /**
  * Moves a full segment to the lake: there compressed, whole or not at all, and only then gone from the journal. May be
  * repeated after a failure at any step.
  */
-export async function sealSegment(directory: string, segment: FullSegment): Promise<void> {
+export async function sealSegment(directory: string, segment: FullSegment): Promise<Sealed> {
   const records = await readWhole(segment.path);
   const folder = await ensureFolders(directory, 'lake', 'events', `dt=${segment.date}`, segment.stream);
   const unfinished = unfinishedPath(segment.path);
   const sealed = join(folder, `${basename(segment.path)}.gz`);
   await rm(unfinished, { force: true });
-  await writeNewSynced(unfinished, await gzipMember(records));
+  let stored = await gzipMember(records);
+  await writeNewSynced(unfinished, stored);
   try {
     // link, not rename: it fails where the name is taken.
     await link(unfinished, sealed);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
     await requireTwin(segment.path, records, sealed);
+    stored = await readWhole(sealed);
   }
   await syncFolder(folder);
   await removeOpenSegment(segment.path);
+  return { content: records, stored };
 }
 
 /** Removes a segment from the journal: its twin is durable in the lake, or it holds no record. */

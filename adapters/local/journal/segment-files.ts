@@ -69,7 +69,14 @@ export async function sealedSegmentFiles(
   directory: string,
   onlyStream?: string,
 ): Promise<readonly SealedSegmentFile[]> {
-  const folder = eventsFolder(directory);
+  return sealedSegmentsIn(eventsFolder(directory), onlyStream);
+}
+
+/** Those of a lake that is somewhere else. */
+export async function sealedSegmentsIn(
+  folder: string,
+  onlyStream?: string,
+): Promise<readonly SealedSegmentFile[]> {
   const found: SealedSegmentFile[] = [];
   for (const day of await folders(folder, dayPattern)) {
     const dayFolder = join(folder, day);

@@ -1,5 +1,5 @@
 import { JournalError } from '#core/journal';
-import { type FullSegment, sealSegment } from './seal-segment.ts';
+import { type FullSegment, type Sealed, sealSegment } from './seal-segment.ts';
 
 export type SegmentSealer = {
   add(segment: FullSegment): void;
@@ -14,6 +14,8 @@ export function segmentSealer(options: {
   readonly directory: string;
   readonly retryAfterMs: number;
   readonly beforeEach: () => Promise<void>;
+  /** In order. */
+  readonly onSealed: (segment: FullSegment, sealed: Sealed) => void;
   readonly onFault: (error: JournalError) => void;
 }): SegmentSealer {
   const full: FullSegment[] = [];
@@ -25,8 +27,9 @@ export function segmentSealer(options: {
     for (let segment = full[0]; segment !== undefined; segment = full[0]) {
       try {
         await options.beforeEach();
-        await sealSegment(options.directory, segment);
+        const sealed = await sealSegment(options.directory, segment);
         full.shift();
+        options.onSealed(segment, sealed);
       } catch (cause) {
         const error = unsealed(segment, cause);
         sealing = undefined;

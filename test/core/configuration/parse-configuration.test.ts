@@ -82,6 +82,7 @@ describe('a good configuration', () => {
         hostKeys: { files: ['keys/host'] },
         recording: { onFailure: 'close' },
         redaction: { defaults: true, rules: [] },
+        evidence: { keyFile: 'keys/evidence.pem', digestEverySeconds: 300, digestEveryRecords: 10_000 },
         runbooks: { settings: {} },
         notify: {},
       },

@@ -116,7 +116,7 @@ test('a whole trail verifies, and its head is named', async () => {
     streams: [
       { stream: 'gateway', records: 20, firstSeq: 1, lastSeq: 20, headHash: last.record?.chain.hash },
     ],
-    sessions: { started: 10, ended: 10, live: 0 },
+    sessions: { started: 10, ended: 10, live: 0, open: [] },
     recordings: { stored: 0, intact: 0 },
     problems: [],
     problemsFound: 0,

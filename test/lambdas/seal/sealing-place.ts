@@ -5,6 +5,7 @@ import { createLog, startInvocation } from '../../../lambdas/shared/index.ts';
 import { type Around, memoryStores, storesOver } from '../../adapters/aws/journal/memory-stores.ts';
 import { atMs, journalOver, stream, version } from '../../adapters/aws/journal/sample-stream.ts';
 import { origin } from '../../core/chain/sample-chain.ts';
+import { newSigner } from '../../core/digest/sample-digests.ts';
 import { fakeNotifier } from '../../core/runbook/fakes.ts';
 
 export const task = 'arn:aws:ecs:eu-central-1:123456789012:task/sshtrail/0123456789abcdef0123456789abcdef';
@@ -26,11 +27,13 @@ export function openPlace() {
   const lines: string[] = [];
   const counts: [string, number][] = [];
   const sinks: EventSink[] = [];
+  const signer = newSigner('ecdsa-p256-sha256');
   let invocations = 0;
 
   return {
     memory,
     notifier,
+    signer,
     clock,
     lines,
     counts,
@@ -77,6 +80,7 @@ export function openPlace() {
         return await seal(event, {
           invocation,
           notifier,
+          signer: async () => signer,
           version,
           sealerId: `seal-${invocations}`,
           log,
