@@ -39,7 +39,13 @@ async function session(lines: readonly string[]): Promise<void> {
 async function shownAgain(child: ChildProcessWithoutNullStreams, shown: () => string): Promise<void> {
   const deadline = Date.now() + 20_000;
   // The shell's second prompt ends so, too.
-  while (!/[>$] (?:\x1b\[[0-9;?]*[A-Za-z])*$/.test(shown())) {
+  while (
+    !/[>$] $/.test(
+      shown()
+        .replaceAll(/\[\?2004h/g, '')
+        .replaceAll('\u001b', ''),
+    )
+  ) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`no prompt came: ${shown()}`);
     await delay(20);
   }

@@ -65,14 +65,14 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
   function gone(which: Worker, reason: string): void {
     if (worker !== which) return;
     worker = undefined;
-    for (const id of [...channels.keys()]) fail(id, reason);
+    for (const id of channels.keys()) fail(id, reason);
   }
 
   function fail(id: number, reason: string): void {
     const open = channels.get(id);
     if (open === undefined) return;
     forget(id);
-    for (const { reject } of open.questions.values()) reject(new Error(reason));
+    for (const question of open.questions.values()) question.reject(new Error(reason));
     open.listener.failed(reason);
   }
 

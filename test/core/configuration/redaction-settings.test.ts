@@ -3,8 +3,6 @@ import { parseConfiguration, parseHostedConfiguration } from '#core/configuratio
 import { hostedSample } from './hosted-sample.ts';
 import { sample } from './sample.ts';
 
-const key = 'x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=';
-
 function withRedaction(text: string): string {
   return `${sample}\nredaction:\n${text}`;
 }
@@ -22,16 +20,12 @@ function ruleWith(line: string): string {
 }
 
 describe('the redaction of a configuration', () => {
-  it('has rules of a site, and a key for originals', () => {
-    const parsed = parseConfiguration(
-      withRedaction(`  defaults: false\n${ruleWith('group: 1')}  sealOriginalTo: ${key}\n`),
-      'x',
-    );
+  it('has rules of a site', () => {
+    const parsed = parseConfiguration(withRedaction(`  defaults: false\n${ruleWith('group: 1')}`), 'x');
 
     expect(parsed.ok && parsed.configuration.redaction).toEqual({
       defaults: false,
       rules: [{ id: 'badge', pattern: 'badge-(\\d{6})', keywords: ['badge-'], group: 1 }],
-      sealOriginalTo: key,
     });
   });
 
@@ -61,12 +55,5 @@ describe('the redaction of a configuration', () => {
     expect(problemsOf(rule + rule.replace('  rules:\n', ''))).toEqual([
       expect.stringMatching(/rules\[1\]\.id/),
     ]);
-  });
-
-  it.each(['x25519:AAAA', 'ssh-ed25519 AAAA', '""'])('may not seal to %s, and does not repeat it', (text) => {
-    const problems = problemsOf(`  sealOriginalTo: ${text}\n`);
-
-    expect(problems).toEqual([expect.stringMatching(/^redaction\.sealOriginalTo: that is no sealing key/)]);
-    expect(problems.join()).not.toContain('AAAA');
   });
 });
