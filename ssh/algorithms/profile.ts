@@ -9,14 +9,11 @@ export type AlgorithmProfile = {
 
 export type ProfileName = 'modern' | 'compatible' | 'fips';
 
-const keyExchange = [
-  'mlkem768x25519-sha256',
-  // The only post-quantum one of OpenSSH 8.5 to 9.8.
-  'sntrup761x25519-sha512',
-  'sntrup761x25519-sha512@openssh.com',
-  'curve25519-sha256',
-  'curve25519-sha256@libssh.org',
-] as const;
+const mlKem = ['mlkem768x25519-sha256'] as const;
+/** The only post-quantum one of OpenSSH 8.5 to 9.8. */
+const sntrup = ['sntrup761x25519-sha512', 'sntrup761x25519-sha512@openssh.com'] as const;
+const curve25519 = ['curve25519-sha256', 'curve25519-sha256@libssh.org'] as const;
+const keyExchange = [...mlKem, ...sntrup, ...curve25519] as const;
 const nistExchange = ['ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'ecdh-sha2-nistp521'] as const;
 const groupExchange = ['diffie-hellman-group16-sha512', 'diffie-hellman-group14-sha256'] as const;
 const gcm = ['aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'] as const;
@@ -68,8 +65,18 @@ export const algorithmProfiles: Readonly<Record<ProfileName, AlgorithmProfile>> 
 
 export const modernAlgorithms: AlgorithmPreferences = algorithmProfiles.modern.transport;
 
-/** Towards targets: also what old servers have. */
+/**
+ * Towards targets: also what old servers have. To make a key of sntrup761, which is the client's part, keeps every session waiting for
+ * some 10 ms, so it is for targets that have nothing else of their time.
+ */
 export const targetAlgorithms: AlgorithmPreferences = {
   ...algorithmProfiles.compatible.transport,
-  keyExchange: [...algorithmProfiles.compatible.transport.keyExchange, 'diffie-hellman-group18-sha512'],
+  keyExchange: [
+    ...mlKem,
+    ...curve25519,
+    ...sntrup,
+    ...nistExchange,
+    ...groupExchange,
+    'diffie-hellman-group18-sha512',
+  ],
 };

@@ -12,8 +12,10 @@ export interface InletEvents {
   onFault(error: unknown): void;
 }
 
-/** Messages handled per turn of the event loop: the dearest of them together take a millisecond or two. */
-const TURN_MESSAGES = 128;
+/** What handling messages may take in a turn of the event loop, in milliseconds. A dear message can take a tenth of one. */
+const TURN_MS = 0.5;
+/** The clock is looked at this often, in messages. */
+const MESSAGES_PER_LOOK = 4;
 
 /** The way in: from bytes to the layer above's messages, which may be held at any message. */
 export class MessageInlet {
@@ -30,7 +32,8 @@ export class MessageInlet {
   #parsing = false;
   #resumeScheduled = false;
   #turnBytes = 0;
-  #turnMessages = 0;
+  #messages = 0;
+  #turnBeganAt = 0;
   /** What was read already waits for its next turn. */
   #yielding = false;
 
@@ -112,6 +115,7 @@ export class MessageInlet {
 
   #parse(): void {
     this.#parsing = true;
+    this.#turnBeganAt = performance.now();
     try {
       while (this.#state !== 'stopped' && !this.held && !this.#yielding) {
         const plain = this.#reader.next();
@@ -155,9 +159,9 @@ export class MessageInlet {
 
   /** A read may hold thousands of small messages: the others have their turn in the middle of it. */
   #countMessage(): void {
-    this.#turnMessages += 1;
-    if (this.#turnMessages < TURN_MESSAGES || this.#reader.unreadBytes === 0) return;
-    this.#turnMessages = 0;
+    this.#messages += 1;
+    if (this.#messages % MESSAGES_PER_LOOK !== 0 || this.#reader.unreadBytes === 0) return;
+    if (performance.now() - this.#turnBeganAt < TURN_MS) return;
     this.#yielding = true;
     setImmediate(() => {
       this.#yielding = false;

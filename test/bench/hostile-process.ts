@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parsePrivateKey } from '#ssh';
 import type { Transport } from '../../ssh/transport/index.ts';
 import { connectLoggedIn, floodMessages, openedSession, settled } from '../hostile/attacker.ts';
@@ -9,17 +10,19 @@ import { answer, obey } from './child-side.ts';
 const [port = '', user = '', keyFile = '', what = ''] = process.argv.slice(2);
 const privateKey = parsePrivateKey(readFileSync(keyFile, 'utf8'));
 const connected = new Set<Transport>();
+/** What the attacked target does costs a machine of its own elsewhere; here it gets what the others leave. */
+const aside = 'renice -n 19 $PPID $$ >&2';
 
 const attacks: Readonly<Record<string, (transport: Transport) => Promise<void>>> = {
   'ignored-windows': async (transport) => {
     const channel = await openedSession(transport, 2_097_152);
-    transport.send(exec(channel, 'exec sleep 600'));
+    transport.send(exec(channel, `${aside}; exec sleep 600`));
     await floodMessages(transport, channelData(channel, Buffer.alloc(32_000)), 20);
   },
   'global-requests': (transport) => floodMessages(transport, globalRequest('flood@example.com')),
   'never-reading': async (transport) => {
     const channel = await openedSession(transport, 0xffffffff);
-    transport.send(exec(channel, 'exec cat /dev/zero'));
+    transport.send(exec(channel, `${aside}; exec cat /dev/zero`));
     transport.setReadPaused(true);
     await floodMessages(transport, ping(1024), 20);
   },
@@ -43,8 +46,11 @@ obey(
   },
 );
 answer({ kind: 'ready', port: 0 });
+/** As often as maxStartsPerSourcePerMinute lets one address come by default. The benches' gateway has that limit out of their way. */
+const betweenLoginsMs = 60_000 / 300;
 // Who is cut off comes again.
-while (!stopping.signal.aborted) {
+for (let atMs = performance.now(); !stopping.signal.aborted; atMs += betweenLoginsMs) {
+  await delay(Math.max(0, atMs - performance.now()));
   const transport = await connectLoggedIn(Number(port), user, privateKey);
   connected.add(transport);
   await attack(transport).catch(() => undefined);
