@@ -32,6 +32,25 @@ function kindOfHandler(folder: string): string {
   return `${stdout}${stderr}`.trim();
 }
 
+/** What the recording thread says of a channel in which nothing happened. */
+function recordedByThread(file: string): string {
+  const head = `{ sessionId: 's-${'0'.repeat(32)}', channel: 'c1', kind: 'shell', startedAtMs: 0, columns: 80, rows: 24, term: 'xterm' }`;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { Worker } from 'node:worker_threads';
+       const thread = new Worker(${JSON.stringify(file)}, { execArgv: [], workerData: { redaction: { defaults: true, rules: [] } } });
+       thread.on('message', ({ kind }) => { console.log(kind); process.exit(0); });
+       thread.postMessage({ kind: 'open', id: 1, head: ${head}, commands: true, memoryKey: new Uint8Array(32), segments: { outputBytes: 1000, ageMs: 1000, textBytes: 1000 } });
+       thread.postMessage({ kind: 'end', id: 1, atMs: 5 });`,
+    ],
+    { encoding: 'utf8', timeout: 30_000 },
+  );
+  return `${stdout}${stderr}`;
+}
+
 describe('the bundle of a function', () => {
   let out = '';
   const bundles = new Map<string, string>();
@@ -97,5 +116,7 @@ describe('the bundle of the gateway', () => {
     expect(bytesIn(join(folder, 'out'))).toBeLessThan(60 * megabyte);
     expect(started.status).not.toBe(0);
     expect(`${started.stdout}${started.stderr}`).toContain('SSHTRAIL_NAME');
+    expect(existsSync(join(folder, 'out', 'content-hash-worker.mjs'))).toBe(true);
+    expect(recordedByThread(join(folder, 'out', 'recording-thread.mjs'))).toContain('ended');
   });
 });
