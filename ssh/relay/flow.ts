@@ -109,7 +109,9 @@ export class Flow {
     const repaid = Math.min(bytes, this.#owed);
     this.#owed -= repaid;
     // OpenSSH's server confirms with no window at all and grants it when the program is known.
-    const held = Math.min(this.#reserveWanted - this.#reserve, Math.floor((bytes - repaid) / 8));
+    // At most an eighth of all there is: a small window that is granted bit by bit would end up held back whole.
+    const most = Math.min(this.#reserveWanted, Math.floor(this.#receiverWindow / 8));
+    const held = Math.min(Math.max(0, most - this.#reserve), bytes - repaid);
     this.#reserve += held;
     const forSender = bytes - repaid - held;
     this.#senderWindow += forSender;
