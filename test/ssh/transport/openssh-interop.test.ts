@@ -28,7 +28,8 @@ const macs = [
   'hmac-sha2-256',
   'hmac-sha2-512',
 ];
-const usual: AlgorithmPreferences = { ...targetAlgorithms, keyExchange, mac: macs };
+// The client's order decides: one exchange leaves it no choice.
+const usual: AlgorithmPreferences = { ...targetAlgorithms, keyExchange: ['curve25519-sha256'], mac: macs };
 const choices: readonly (readonly [string, AlgorithmPreferences])[] = [
   ...keyExchange.map((name) => [name, { ...usual, keyExchange: [name] }] as const),
   ...usual.hostKey.map((name) => [name, { ...usual, hostKey: [name] }] as const),
