@@ -19,6 +19,7 @@ export type FolderSpool = Spool & {
 };
 
 const partSuffix = '.json.part';
+const maxAttempts = 20;
 const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
 
 /**
@@ -61,13 +62,13 @@ export function openSpool(directory: string): FolderSpool {
 
 async function writeHead(folder: string, path: string, head: SpoolHead): Promise<void> {
   const bytes = encodeSpoolHead(head);
-  // The end of another channel may remove the empty folder in between.
+  // The end of another channel may remove the empty folder in between: also while mkdir looks at what it found there.
   for (let attempt = 1; ; attempt += 1) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
       return await writeWhole(path, bytes);
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT' || attempt === 5) throw error;
+      if (systemCode(error) !== 'ENOENT' || attempt === maxAttempts) throw error;
     }
   }
 }

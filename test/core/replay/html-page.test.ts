@@ -110,7 +110,7 @@ describe.each(browsers)('an exported page in %s', (browser) => {
     expect(await screen()).not.toContain('row 36');
     await opened.evaluate('window.player.seek(10.5)');
     await vi.waitFor(async () => expect(await screen()).not.toContain('row 11'), { timeout: 10_000 });
-    expect(await screen()).toContain('row 10');
+    await vi.waitFor(async () => expect(await screen()).toContain('row 10'));
     await opened.evaluate('window.player.play()');
     await vi.waitFor(async () => expect(await screen()).toContain('row 11'), { timeout: 20_000 });
     expect(await opened.evaluate('window.attacked ?? 0')).toBe(0);
