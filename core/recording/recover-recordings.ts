@@ -155,11 +155,16 @@ async function nextChunk(
     return storedChunk(meanwhile, number, before);
   }
   if (found === undefined) return 'nothing';
-  const text = number === 0 && !found.includes(10) ? spooled.header() : found;
+  const text = number === 0 && spooled.isLast ? wholeHeader(found, spooled.header()) : found;
   const { keptBytes } = scanChunk(text, before);
   // Only the end of the last chunk can have been in the middle of a write.
   if (keptBytes < text.length && (!spooled.isLast || (number === 0 && keptBytes === 0))) return 'damaged';
   return keptBytes === 0 ? 'nothing' : keep(store, prefix, text.subarray(0, keptBytes), number, before);
+}
+
+/** Killed in the middle of its first write, chunk 0 is a part of the header. */
+function wholeHeader(found: Buffer, header: Buffer): Buffer {
+  return found.length < header.length && header.subarray(0, found.length).equals(found) ? header : found;
 }
 
 async function keep(

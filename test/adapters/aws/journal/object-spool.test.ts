@@ -65,6 +65,10 @@ async function recover(memory: MemoryStores, around: Around = {}) {
   return { recovered, faults };
 }
 
+function randomLine(bytes: number): Buffer {
+  return randomBytes(bytes).map((byte) => (byte === 10 ? 11 : byte)) as Buffer;
+}
+
 async function recordedText(memory: MemoryStores): Promise<string> {
   const { evidence } = storesOver(memory);
   const manifest = await loadManifest(evidence, `${prefix}manifest.json`);
@@ -416,6 +420,12 @@ describe('a recording whose spool is in a bucket', () => {
     ['the head is random', { 'head.json': randomBytes(100), '0-0.cast': Buffer.from(header) }],
     ['the head is of another', { 'head.json': Buffer.from(JSON.stringify({ ...head, channel: 'c2' })) }],
     ['a chunk is random', { '0-0.cast': randomBytes(500), '1-0.cast': line('b') }],
+    ['a chunk is random, in one line', { '0-0.cast': randomLine(500), '1-0.cast': line('b') }],
+    ['the only chunk is random, in one line', { '0-0.cast': randomLine(500) }],
+    [
+      'the header is cut, and a chunk follows',
+      { '0-0.cast': Buffer.from(header.slice(0, 20)), '1-0.cast': line('b') },
+    ],
   ])('is left for a person where %s', async (_name, objects) => {
     const memory = memoryStores();
     memory.journal.set(`spool/${one}/c1/head.json`, Buffer.from(JSON.stringify(head)));
