@@ -1,10 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
+import { runInBackground } from '../background-thread.ts';
 import type { HashAnswer, HashOrder } from './content-hash-message.ts';
 
 /** Hashes files a block at a time, beside the relay: SHA-256 costs more than passing the bytes on. */
 const hashes = new Map<number, Hash>();
 
+runInBackground();
 parentPort?.on('message', ({ block, segments, ends, drops }: HashOrder) => {
   const bytes = Buffer.from(block);
   for (const { file, start, end } of segments) hashOf(file).update(bytes.subarray(start, end));

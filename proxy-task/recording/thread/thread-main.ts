@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileRules, type RuleSet } from '#core/redaction';
+import { runInBackground } from '../../background-thread.ts';
 import { type ChannelObserver, observeChannel } from './channel-observer.ts';
 import type { FromThread, Observation, ThreadSettings, ToThread } from './observation.ts';
 
@@ -55,4 +56,5 @@ function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
 
 // What it is started with was made by the process it is a part of.
 const settings: ThreadSettings = workerData;
+runInBackground();
 if (parentPort !== null) serve(parentPort, compileRules(settings.redaction));
