@@ -28,7 +28,7 @@ export type CastInput =
       readonly bytes: number;
     };
 
-/** `capped`: over a limit of the recording. `summarised`: bulk output of which the events say how much it was. */
+/** `capped`: over a limit of the recording. `summarised`: bulk output of a terminal, or binary output of a command without one. */
 export type OmissionReason = 'capped' | 'summarised';
 
 /**

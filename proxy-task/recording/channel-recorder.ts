@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ChunkTimes,
+  type OutputStream,
   type PutOnRecord,
   RecorderError,
   type RecordingChunk,
@@ -13,6 +14,7 @@ import {
   storeManifest,
 } from '#core/recording';
 import type { PendingLine } from '#core/terminal';
+import { BinaryBrake } from './binary-brake.ts';
 import { BulkBrake, type Released } from './bulk-brake.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
@@ -72,6 +74,7 @@ class ChannelRecording implements ChannelRecorder {
   readonly #maxBytes: number;
   readonly #buffer: OutputBuffer;
   readonly #brake: BulkBrake | undefined;
+  readonly #binary: Readonly<Record<OutputStream, BinaryBrake>> | undefined;
   readonly #thread: ThreadChannel;
   readonly #threadEnd = Promise.withResolvers<ObservedEnd | undefined>();
   #sentBytes = 0;
@@ -113,6 +116,7 @@ class ChannelRecording implements ChannelRecorder {
     this.#maxBytes = isTerminal ? limits.maxShellBytes : limits.maxExecBytes;
     this.#buffer = new OutputBuffer(shared.pool, coalesceMs);
     this.#brake = isTerminal ? new BulkBrake(limits) : undefined;
+    this.#binary = isTerminal ? undefined : { stdout: new BinaryBrake(), stderr: new BinaryBrake() };
     this.#thread = shared.thread.open(
       {
         head: this.#head,
@@ -133,11 +137,13 @@ class ChannelRecording implements ChannelRecorder {
     this.#begun = shared.spool.begin(this.#head).catch((cause: unknown) => this.#fail(spoolError(cause)));
   }
 
-  output(data: Uint8Array, stream: 'stdout' | 'stderr'): void {
+  output(data: Uint8Array, stream: OutputStream): void {
     if (!this.#recording() || data.length === 0) return;
     const atMs = this.#elapsedMs();
     const pressed = this.#sentBytes + this.#buffer.bytes > pressedBytes;
-    if (this.#brake === undefined || stream === 'stderr') this.#record(atMs, stream, data);
+    if (this.#binary !== undefined)
+      this.#recordReleased(atMs, this.#binary[stream].output(atMs, data), stream);
+    else if (this.#brake === undefined || stream === 'stderr') this.#record(atMs, stream, data);
     else this.#recordReleased(atMs, this.#brake.output(atMs, data, pressed));
     this.#moreToSend();
   }
@@ -176,15 +182,24 @@ class ChannelRecording implements ChannelRecorder {
     this.#moreToSend();
   }
 
-  #recordReleased(atMs: number, released: readonly Released[]): void {
+  #recordReleased(atMs: number, released: readonly Released[], stream: OutputStream = 'stdout'): void {
     for (const { omitted, data } of released) {
-      if (omitted !== undefined)
+      if (omitted !== undefined) {
+        this.#recordedBytes += eventBytes;
         this.#buffer.appendEvent({ kind: 'omitted', atMs, reason: 'summarised', ...omitted });
-      this.#record(atMs, 'stdout', data);
+      }
+      this.#record(atMs, stream, data);
     }
   }
 
-  #record(atMs: number, stream: 'stdout' | 'stderr', data: Uint8Array): void {
+  #releaseHeld(atMs: number): void {
+    if (this.#brake !== undefined) this.#recordReleased(atMs, this.#brake.end());
+    if (this.#binary === undefined) return;
+    for (const stream of ['stdout', 'stderr'] as const)
+      this.#recordReleased(atMs, this.#binary[stream].end(), stream);
+  }
+
+  #record(atMs: number, stream: OutputStream, data: Uint8Array): void {
     const room = Math.max(0, this.#maxBytes - this.#recordedBytes);
     const kept = data.length <= room ? data : data.subarray(0, room);
     this.#recordedBytes += kept.length;
@@ -350,8 +365,7 @@ class ChannelRecording implements ChannelRecorder {
   ): Promise<StoredRecording> {
     clearTimeout(this.#timer);
     const endMs = this.#elapsedMs();
-    if (this.#brake !== undefined && !this.#truncated && !this.#failed)
-      this.#recordReleased(endMs, this.#brake.end());
+    if (!this.#truncated && !this.#failed) this.#releaseHeld(endMs);
     for (const event of exitEvents(endMs, exit)) this.#buffer.appendEvent(event);
     // `finish` returns before the last byte is sent: it is called from the relay as well.
     await nextTurn();
