@@ -21,7 +21,8 @@ const defaultMaxValues = 512;
 /** Values of different length that begin alike; what an attacker could make each look cost. */
 const maxLengthsPerBeginning = 8;
 const maxDigestsPerLook = 256;
-const filterBits = 16;
+/** One slot in sixteen is taken when all values there may be are remembered. */
+const filterBits = 13;
 
 /** @param key at least 16 random bytes, of this session alone */
 export function createValueMemory(
@@ -45,7 +46,8 @@ class DigestMemory implements ValueMemory {
   readonly #values = new Map<string, { readonly beginning: number; readonly bytes: number }>();
   /** How many values of each length begin with a hash. */
   readonly #lengths = new Map<number, Map<number, number>>();
-  readonly #filter = new Uint16Array(1 << filterBits);
+  /** Most sessions never show a secret, and have none. */
+  #filter: Uint16Array | undefined;
 
   constructor(key: Uint8Array, maxValues: number) {
     this.#key = createSecretKey(key);
@@ -73,7 +75,8 @@ class DigestMemory implements ValueMemory {
 
   find(text: Uint8Array): readonly { readonly start: number; readonly end: number }[] {
     const found: { start: number; end: number }[] = [];
-    if (this.#values.size === 0) return found;
+    const filter = this.#filter;
+    if (filter === undefined || this.#values.size === 0) return found;
     const budget = { digests: maxDigestsPerLook };
     let reached = 0;
     let hash = 0;
@@ -81,7 +84,7 @@ class DigestMemory implements ValueMemory {
       hash = (Math.imul(hash, this.#factor) + (text[at] ?? 0)) | 0;
       if (at >= minValueBytes) hash = (hash - Math.imul(this.#oldest, text[at - minValueBytes] ?? 0)) | 0;
       const start = at + 1 - minValueBytes;
-      if (start < reached || this.#filter[hash >>> (32 - filterBits)] === 0) continue;
+      if (start < reached || filter[hash >>> (32 - filterBits)] === 0) continue;
       const bytes = this.#lengthAt(text, start, hash >>> 0, budget);
       if (bytes === 0) continue;
       reached = start + bytes;
@@ -117,6 +120,7 @@ class DigestMemory implements ValueMemory {
 
   #count(beginning: number, bytes: number, change: 1 | -1): void {
     const slot = beginning >>> (32 - filterBits);
+    this.#filter ??= new Uint16Array(1 << filterBits);
     this.#filter[slot] = (this.#filter[slot] ?? 0) + change;
     const known = this.#lengths.get(beginning) ?? new Map<number, number>();
     const left = (known.get(bytes) ?? 0) + change;
