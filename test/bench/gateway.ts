@@ -23,6 +23,9 @@ const startEnvironment = { MALLOC_ARENA_MAX: '1' };
 /** The name by which every gateway here knows its one target. */
 export const targetName = 'web-1';
 
+/** Argument of the gateway's process: what channels show is not recorded. */
+export const withoutOutput = '--without-output';
+
 /** A data directory whose gateway does not run yet: its target wants to know the certificate authority first. */
 export type Premises = {
   readonly data: DataDirectory;
@@ -54,12 +57,18 @@ export async function preparePremises(
   return { data, authority, gatewayKey, engineerKey, engineerKeyFile };
 }
 
+export type GatewayChoices = {
+  readonly workers?: number;
+  /** Otherwise its recordings have no output, to tell what recording costs. */
+  readonly recordsOutput?: boolean;
+};
+
 /** Starts the gateway in a process of its own, recording and journal on, with one target behind it. */
 export async function startGatewayProcess(
   workbench: Workbench,
   premises: Premises,
   target: { readonly port: number; readonly hostKey: PrivateKey },
-  workers = 1,
+  { workers = 1, recordsOutput = true }: GatewayChoices = {},
 ): Promise<GatewayProcess> {
   const { data } = premises;
   writeSecret(data.policy, policy);
@@ -75,7 +84,7 @@ export async function startGatewayProcess(
   const { nodeFlags, progress } = workbench;
   const child = await startChild(
     'gateway-process.ts',
-    [data.root],
+    [data.root, ...(recordsOutput ? [] : [withoutOutput])],
     [...startFlags, ...nodeFlags],
     startEnvironment,
   );

@@ -41,7 +41,7 @@ export async function openLoad(workbench: Workbench, workers = 1): Promise<Load>
   const hostKeyFile = join(workbench.folder, 'target_key');
   writeSecret(hostKeyFile, formatPrivateKey(hostKey, 'target'));
   const target = await startedFor(workbench, 'target-process.ts', hostKeyFile);
-  const gateway = await startGatewayProcess(workbench, premises, { port: target.port, hostKey }, workers);
+  const gateway = await startGatewayProcess(workbench, premises, { port: target.port, hostKey }, { workers });
   const client = await startedFor(workbench, 'load-process.ts', premises.engineerKeyFile);
   const login = userInfo().username;
   let beside: Promise<Ssh2Proxy> | undefined;

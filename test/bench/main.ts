@@ -14,6 +14,7 @@ import { queryable } from './queryable.ts';
 import { revocation } from './revocation.ts';
 import { sessionStarts } from './session-starts.ts';
 import { tableLines } from './table.ts';
+import { terminalBulk } from './terminal-bulk.ts';
 import { throughput } from './throughput.ts';
 import { verification } from './verification.ts';
 import { type Family, type OpenWorkbench, openWorkbench } from './workbench.ts';
@@ -21,6 +22,7 @@ import { workerStarts } from './worker-starts.ts';
 
 const families: readonly Family[] = [
   throughput,
+  terminalBulk,
   connections,
   sessionStarts,
   keystrokes,

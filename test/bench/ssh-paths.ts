@@ -16,6 +16,7 @@ import {
 import { startPrivateSshd } from '../../cli/playground/private-sshd.ts';
 import { BenchError } from './bench-error.ts';
 import {
+  type GatewayChoices,
   type GatewayProcess,
   type Premises,
   preparePremises,
@@ -62,7 +63,7 @@ export type SshPaths = {
   proxyCpuSeconds(path: PathName): Promise<number | undefined>;
 };
 
-export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
+export async function openSshPaths(workbench: Workbench, choices: GatewayChoices = {}): Promise<SshPaths> {
   const { folder } = workbench;
   const premises = await preparePremises(workbench);
   const authority = formatPublicKeyLine(premises.authority.publicKey);
@@ -85,10 +86,12 @@ export async function openSshPaths(workbench: Workbench): Promise<SshPaths> {
   );
   if (target === undefined || jump === undefined)
     throw new BenchError('failed', 'there is no sshd to measure with');
-  const gateway = await startGatewayProcess(workbench, premises, {
-    port: target.sshd.port,
-    hostKey: target.hostKey,
-  });
+  const gateway = await startGatewayProcess(
+    workbench,
+    premises,
+    { port: target.sshd.port, hostKey: target.hostKey },
+    choices,
+  );
   const ssh2 = await startSsh2Proxy(
     workbench,
     { host: premises.gatewayKey, engineerKeyFile: premises.engineerKeyFile, proxy: ssh2Key },
