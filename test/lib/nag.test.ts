@@ -15,7 +15,7 @@ import { appOf } from './synthesised.ts';
 type Finding = { readonly rule: string; readonly where: string };
 
 function findingsOf(deployment: Deployment, folder: string): readonly Finding[] {
-  const app = appOf(deployment, folder);
+  const app = appOf(deployment, { outdir: folder, validation: true });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   // It throws where there are findings; the report has them either way.
   expect(() => app.synth()).toThrow(/./);
@@ -66,7 +66,7 @@ describe('cdk-nag over the stacks', () => {
   it('bites: a bucket without encryption in transit would be found', async () => {
     const { Bucket } = await import('aws-cdk-lib/aws-s3');
     const folder = temporaryFolder();
-    const app = appOf(undefined, folder);
+    const app = appOf(undefined, { outdir: folder });
     const [stack] = app.node.children;
     if (stack === undefined) throw new Error('there is no stack');
     const planted = new Bucket(stack, 'Planted');
