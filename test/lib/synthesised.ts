@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..', '..');
 type AppOptions = {
   /** A folder of the CDK's own when absent. */
   readonly outdir?: string;
-  /** Whether CloudFormation's own rules are looked at, too: seconds of work, which `cdk synth` does for every configuration. */
+  /** Whether CloudFormation's own rules are looked at, too: seconds of work, done for every configuration where cdk-nag is. */
   readonly validation?: boolean;
 };
 
