@@ -3,24 +3,15 @@ import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
 import type { Row } from '#core/contract';
 import { totpCode } from '#core/totp';
 import { CliError } from './cli-error.ts';
-import { type CommandContext, withExamples } from './command-context.ts';
+import type { CommandContext } from './command-context.ts';
 import { type DataDirectory, dataDirectory } from './data-directory.ts';
 import { ask, withLake } from './lake-query.ts';
 import { cellText } from './output.ts';
 import { type Running, startUp } from './up.ts';
 import { verifyData } from './verify.ts';
-
-export function demoCommand(context: CommandContext): Command {
-  const command = new Command('demo')
-    .description("play the whole story unattended with the system's ssh; exits 0 only if each step held")
-    .option('--keep', 'keep the data directory and say where it is')
-    .action((options: { readonly keep?: boolean }) => demo(options.keep === true, context));
-  return withExamples(command, ['npm run demo', 'sshtrail demo --keep']);
-}
 
 /** What the steps work with. */
 type Stage = {
@@ -33,7 +24,7 @@ type Stage = {
 
 type Step = { readonly title: string; readonly play: (stage: Stage) => Promise<string> };
 
-async function demo(keep: boolean, context: CommandContext): Promise<void> {
+export async function demo(keep: boolean, context: CommandContext): Promise<void> {
   const { output, now } = context;
   const folder = mkdtempSync(join(tmpdir(), 'sshtrail-demo-'));
   const data = dataDirectory(join(folder, 'data'));

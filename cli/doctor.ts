@@ -1,17 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, statfsSync, statSync } from 'node:fs';
-import { Command } from 'commander';
 import { unknownNames } from '#core/policy';
 import { CliError } from './cli-error.ts';
-import {
-  type CommandContext,
-  chosenData,
-  type DataOption,
-  type JsonOption,
-  withDataOption,
-  withExamples,
-  withJsonOption,
-} from './command-context.ts';
+import { type CommandContext, chosenData, type DataOption, type JsonOption } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess, identification } from './gateway-process.ts';
 import { type Installation, loadInstallation } from './installation.ts';
@@ -26,30 +17,20 @@ type Check = { readonly name: string; readonly state: 'ok' | 'warning' | 'fault'
 
 const minFreeBytes = 1024 ** 3;
 
-export function doctorCommand(context: CommandContext): Command {
-  const command = new Command('doctor')
-    .description('check an installation and say what to do about what is wrong')
-    .action(async (options: DataOption & JsonOption) => {
-      const { output } = context;
-      const checks = await examine(chosenData(options, context), context);
-      if (options.json === true) output.line(jsonText(checks));
-      else
-        for (const { name, state, text } of checks)
-          output.line(`${signs[state]} ${name}: ${printable(text)}`);
-      const faults = checks.filter(({ state }) => state === 'fault').length;
-      if (faults > 0)
-        throw new CliError(
-          'unusable-data',
-          `${faults} of ${checks.length} checks failed; what to do stands beside each`,
-        );
-    });
-  return withExamples(withJsonOption(withDataOption(command)), [
-    'sshtrail doctor',
-    'sshtrail doctor --data /var/lib/sshtrail --json',
-  ]);
-}
-
 const signs = { ok: 'ok     ', warning: 'warning', fault: 'FAULT  ' } as const;
+
+export async function doctor(options: DataOption & JsonOption, context: CommandContext): Promise<void> {
+  const { output } = context;
+  const checks = await examine(chosenData(options, context), context);
+  if (options.json === true) output.line(jsonText(checks));
+  else for (const { name, state, text } of checks) output.line(`${signs[state]} ${name}: ${printable(text)}`);
+  const faults = checks.filter(({ state }) => state === 'fault').length;
+  if (faults > 0)
+    throw new CliError(
+      'unusable-data',
+      `${faults} of ${checks.length} checks failed; what to do stands beside each`,
+    );
+}
 
 /** Names in policies that nobody has: valid for Cedar, and yet a rule that never applies. */
 function policyNames({ policy, identities, configuration }: Installation): readonly Check[] {

@@ -1,70 +1,21 @@
 import { once } from 'node:events';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { Command, Option } from 'commander';
 import { exportEvidence } from '#core/event';
 import { openRecordingAt } from '#core/recording';
 import { CliError } from './cli-error.ts';
-import {
-  type CommandContext,
-  chosenData,
-  type DataOption,
-  withDataOption,
-  withExamples,
-} from './command-context.ts';
+import { type CommandContext, chosenData } from './command-context.ts';
+import type { ExportOptions } from './commands/export.ts';
 import { recordByHand } from './own-journal.ts';
 import { readPlayerFiles } from './player-files.ts';
-import {
-  type ChosenRecording,
-  checkSecond,
-  chooseRecording,
-  notNegative,
-  secondsOption,
-} from './recording-choice.ts';
+import { type ChosenRecording, checkSecond, chooseRecording } from './recording-choice.ts';
 import { systemErrorCode } from './system-error.ts';
 
-const formats = ['cast', 'cast2', 'text', 'html'] as const;
-type Format = (typeof formats)[number];
-
-type Options = DataOption & {
-  readonly format: Format;
-  readonly output?: string;
-  readonly at: number;
-  readonly idleLimit?: number;
-  readonly channel?: string;
-};
-
-export function exportCommand(context: CommandContext): Command {
-  const command = new Command('export')
-    .description('write what a session showed into a file for others')
-    .argument('<session>', 'the session id, or enough of its start to be the only one')
-    .addOption(
-      new Option(
-        '--format <format>',
-        'cast: asciicast version 3; cast2: version 2; text: what the screen said; html: a page that plays it offline',
-      )
-        .choices(formats)
-        .makeOptionMandatory(),
-    )
-    .option('--output <file>', 'a file that does not exist yet (default: standard output)')
-    .option(
-      '--at <time>',
-      'begin there: seconds, 12:30 or 1:02:03 since the start; the page has everything and opens there',
-      secondsOption,
-      0,
-    )
-    .option('--idle-limit <seconds>', 'shorten longer waits to this (default: times as they were)', positive)
-    .option('--channel <name>', 'which of the recordings of a session that has several, such as c2')
-    .action((id: string, options: Options) => exportSession(id, options, context));
-  return withExamples(withDataOption(command), [
-    'sshtrail export s-01937c2e --format html --output incident-41.html',
-    'sshtrail export s-01937c2e --format html --at 12:30 --idle-limit 3 --output incident-41.html',
-    'sshtrail export s-01937c2e --format cast --output incident-41.cast    # asciinema play incident-41.cast',
-    'sshtrail export s-01937c2e --format text | grep -n passwd',
-  ]);
-}
-
-async function exportSession(id: string, options: Options, context: CommandContext): Promise<void> {
+export async function exportSession(
+  id: string,
+  options: ExportOptions,
+  context: CommandContext,
+): Promise<void> {
   const { format, output: path } = options;
   if (path === undefined && format !== 'text' && process.stdout.isTTY)
     throw new CliError('bad-input', `a ${format} is no text for a terminal; name a file with --output FILE`);
@@ -95,7 +46,7 @@ async function exportSession(id: string, options: Options, context: CommandConte
 async function exported(
   { store, key, manifest, userName, place }: ChosenRecording,
   at: number,
-  { format, idleLimit }: Options,
+  { format, idleLimit }: ExportOptions,
 ): Promise<AsyncIterable<string>> {
   // With the terminal emulator, which no other command needs and a gateway would keep in memory.
   const { exportCast, exportText, htmlPage, playerSource, screenSegments } = await import('#core/replay');
@@ -160,8 +111,4 @@ async function writeFile(path: string, parts: AsyncIterable<string>, signal: Abo
   } finally {
     await file.close();
   }
-}
-
-function positive(text: string): number {
-  return Math.max(0.1, notNegative(text));
 }

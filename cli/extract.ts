@@ -1,29 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Command } from 'commander';
 import { parseExchangeLine, readExchange } from '#core/terminal';
 import { CliError } from './cli-error.ts';
-import { type CommandContext, withExamples } from './command-context.ts';
+import type { CommandContext } from './command-context.ts';
+import type { ExtractOptions } from './commands/extract.ts';
 import { jsonLine } from './output.ts';
-
-type Options = { readonly hidden?: boolean };
 
 /** More than anybody types into one terminal. */
 const maxCommands = 1_000_000;
 
-export function extractCommand(context: CommandContext): Command {
-  const command = new Command('extract')
-    .description('list the commands in a recording of both directions of a terminal')
-    .argument('<recording.jsonl>', 'a header line, then one {"t","k","d"} a line; k is i, o or r')
-    .option('--hidden', 'also list where something was typed that was not shown')
-    .action((path: string, options: Options) => extract(path, options, context));
-  return withExamples(command, [
-    'sshtrail extract recording.jsonl',
-    `sshtrail extract recording.jsonl | jq -r '[.t, .text] | @tsv'`,
-  ]);
-}
-
-async function extract(path: string, options: Options, context: CommandContext): Promise<void> {
+export async function extract(path: string, options: ExtractOptions, context: CommandContext): Promise<void> {
   const reading = readExchange({ maxCommands });
   let number = 0;
   for await (const line of linesOf(path)) {

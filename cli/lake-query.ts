@@ -4,9 +4,6 @@ import type { QueryEngine, Row } from '#core/contract';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
 
-/** Rows a command prints at most, unless it is told another number. */
-export const defaultRowLimit = 10_000;
-
 export type Answer = {
   readonly columns: readonly string[];
   readonly rows: readonly Row[];

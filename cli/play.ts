@@ -1,57 +1,15 @@
 import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
 import { viewRecording } from '#core/event';
 import { castEvents, openRecordingAt, play, recordingBytes } from '#core/recording';
-import {
-  type CommandContext,
-  chosenData,
-  type DataOption,
-  type JsonOption,
-  withDataOption,
-  withExamples,
-  withJsonOption,
-} from './command-context.ts';
+import { type CommandContext, chosenData } from './command-context.ts';
+import type { PlayOptions } from './commands/play.ts';
 import { jsonLine } from './output.ts';
 import { recordByHand } from './own-journal.ts';
-import {
-  type ChosenRecording,
-  checkSecond,
-  chooseRecording,
-  notNegative,
-  secondsOption,
-} from './recording-choice.ts';
+import { type ChosenRecording, checkSecond, chooseRecording } from './recording-choice.ts';
 
-type Options = DataOption &
-  JsonOption & {
-    readonly at: number;
-    readonly speed?: number;
-    readonly idleLimit: number;
-    readonly channel?: string;
-  };
-
-export function playCommand(context: CommandContext): Command {
-  const command = new Command('play')
-    .description('play what a session showed, in this terminal')
-    .argument('<session>', 'the session id, or enough of its start to be the only one')
-    .option('--at <time>', 'begin there: seconds, 12:30 or 1:02:03 since the start', secondsOption, 0)
-    .option(
-      '--speed <n>',
-      '2 is twice as fast; 0 shows everything at once (default: 1, and 0 into a pipe)',
-      notNegative,
-    )
-    .option('--idle-limit <seconds>', 'never wait longer than this', notNegative, 2)
-    .option('--channel <name>', 'which of the recordings of a session that has several, such as c2')
-    .action((id: string, options: Options) => playSession(id, options, context));
-  return withExamples(withJsonOption(withDataOption(command)), [
-    'sshtrail play s-01937c2e',
-    'sshtrail play s-01937c2e --at 12:30 --speed 4',
-    'sshtrail play s-01937c2e --json    # one event a line',
-  ]);
-}
-
-async function playSession(id: string, options: Options, context: CommandContext): Promise<void> {
+export async function playSession(id: string, options: PlayOptions, context: CommandContext): Promise<void> {
   const data = chosenData(options, context);
   const recording = await chooseRecording(data, id, options.channel, context.signal);
   const { sessionId, recordingId } = recording.manifest;
@@ -74,7 +32,7 @@ async function playSession(id: string, options: Options, context: CommandContext
 async function playRecording(
   recording: ChosenRecording,
   at: number,
-  options: Options,
+  options: PlayOptions,
   { output, signal }: CommandContext,
 ): Promise<void> {
   const { store, key, manifest } = recording;

@@ -1,18 +1,18 @@
 import { Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
-import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
-import { exportCommand } from './export.ts';
-import { extractCommand } from './extract.ts';
-import { deniedCommand, lastCommand } from './history.ts';
-import { playCommand } from './play.ts';
-import { queryCommand } from './query.ts';
-import { runbookCommand } from './runbook.ts';
-import { killCommand, sessionsCommand } from './sessions.ts';
-import { sshConfigCommand } from './ssh-config.ts';
-import { totpCommand } from './totp.ts';
-import { upCommand } from './up.ts';
-import { verifyCommand } from './verify.ts';
+import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { exportCommand } from './commands/export.ts';
+import { extractCommand } from './commands/extract.ts';
+import { deniedCommand, lastCommand } from './commands/history.ts';
+import { playCommand } from './commands/play.ts';
+import { queryCommand } from './commands/query.ts';
+import { runbookCommand } from './commands/runbook.ts';
+import { killCommand, sessionsCommand } from './commands/sessions.ts';
+import { sshConfigCommand } from './commands/ssh-config.ts';
+import { totpCommand } from './commands/totp.ts';
+import { upCommand } from './commands/up.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { version } from './version.ts';
 
 /** The whole command line. */

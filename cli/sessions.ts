@@ -1,19 +1,11 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
 import { openSqliteControlStore } from '#adapters/local';
 import type { ControlStore, LiveSession } from '#core/contract';
 import { CliError } from './cli-error.ts';
-import {
-  type CommandContext,
-  chosenData,
-  type DataOption,
-  type JsonOption,
-  withDataOption,
-  withExamples,
-  withJsonOption,
-} from './command-context.ts';
+import { type CommandContext, chosenData, type DataOption, type JsonOption } from './command-context.ts';
+import type { KillOptions } from './commands/sessions.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess } from './gateway-process.ts';
 import { jsonText, table } from './output.ts';
@@ -21,52 +13,22 @@ import { jsonText, table } from './output.ts';
 /** How long `kill` waits for the session to be gone. */
 const killDeadlineMs = 10_000;
 
-export function sessionsCommand(context: CommandContext): Command {
-  const command = new Command('sessions')
-    .description('who is connected now (as who does)')
-    .action(async (options: DataOption & JsonOption) => {
-      const { output, now } = context;
-      const data = chosenData(options, context);
-      const sessions = await withControl(data, now, openSessions);
-      if (options.json === true) output.line(jsonText(sessions));
-      else
-        for (const line of table(
-          columns,
-          sessions.map((session) => rowOf(session, now())),
-          output.colour,
-        ))
-          output.line(line);
-      if (gatewayProcess(data) === undefined && sessions.length > 0) {
-        output.note(
-          'the gateway is not running: these sessions died with it, and the next start puts their end on record',
-        );
-      }
-    });
-  return withExamples(withJsonOption(withDataOption(command)), [
-    'sshtrail sessions',
-    'sshtrail sessions --json',
-  ]);
-}
-
-export function killCommand(context: CommandContext): Command {
-  const command = new Command('kill')
-    .description('end a session at once; its engineer reads why')
-    .argument('<session>', 'the session id, or enough of its start to be the only one')
-    .option('--reason <text>', 'shown to the engineer and kept in the events', 'ended by an operator')
-    .action((id: string, options: DataOption & JsonOption & { readonly reason: string }) =>
-      kill(id, options, context),
+export async function sessions(options: DataOption & JsonOption, context: CommandContext): Promise<void> {
+  const { output, now } = context;
+  const data = chosenData(options, context);
+  const open = await withControl(data, now, openSessions);
+  if (options.json === true) output.line(jsonText(open));
+  else {
+    const rows = open.map((session) => rowOf(session, now()));
+    for (const line of table(columns, rows, output.colour)) output.line(line);
+  }
+  if (gatewayProcess(data) === undefined && open.length > 0)
+    output.note(
+      'the gateway is not running: these sessions died with it, and the next start puts their end on record',
     );
-  return withExamples(withJsonOption(withDataOption(command)), [
-    'sshtrail kill s-01937c2e',
-    'sshtrail kill s-01937c2e --reason "change window is over"',
-  ]);
 }
 
-async function kill(
-  id: string,
-  options: DataOption & JsonOption & { readonly reason: string },
-  context: CommandContext,
-): Promise<void> {
+export async function kill(id: string, options: KillOptions, context: CommandContext): Promise<void> {
   const { output, now } = context;
   const data = chosenData(options, context);
   if (gatewayProcess(data) === undefined)

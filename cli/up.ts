@@ -1,15 +1,9 @@
 import { relative, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import { drainGateway, onUncaughtFault } from '../proxy-task/index.ts';
 import { CliError } from './cli-error.ts';
-import {
-  type CommandContext,
-  chosenData,
-  type DataOption,
-  withDataOption,
-  withExamples,
-} from './command-context.ts';
+import { type CommandContext, chosenData } from './command-context.ts';
+import type { UpCommandOptions } from './commands/up.ts';
 import { type DataDirectory, defaultDataDirectory } from './data-directory.ts';
 import { demoIdentities, prepareDataDirectory, writeClientFiles } from './first-run.ts';
 import { announceGateway, answeringGateway, withdrawGateway } from './gateway-process.ts';
@@ -46,31 +40,7 @@ export type Running = {
   close(reason: string): Promise<void>;
 };
 
-export function upCommand(context: CommandContext): Command {
-  const command = new Command('up')
-    .description(
-      'run the gateway and the runbooks; the first time, make everything they need and a playground',
-    )
-    .option(
-      '--ssh-port <n>',
-      'listen here instead of where sshtrail.yaml says (0: any free port)',
-      portNumber,
-    )
-    .option('--no-playground', 'without the playground targets')
-    .action((options: DataOption & { readonly sshPort?: number; readonly playground: boolean }) =>
-      up(options, context),
-    );
-  return withExamples(withDataOption(command), [
-    'sshtrail up',
-    'npm start -- --ssh-port 2223',
-    'sshtrail up --data /var/lib/sshtrail --no-playground',
-  ]);
-}
-
-async function up(
-  options: DataOption & { readonly sshPort?: number; readonly playground: boolean },
-  context: CommandContext,
-): Promise<void> {
+export async function up(options: UpCommandOptions, context: CommandContext): Promise<void> {
   const { output, now, signal } = context;
   const data = chosenData(options, context);
   const report = (line: string) => output.note(`${new Date(now()).toISOString()} ${printable(line)}`);
@@ -216,11 +186,4 @@ function welcome(output: Output, data: DataDirectory, { running, playground }: R
 
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535)
-    throw new InvalidArgumentError('expected a port from 0 to 65535');
-  return port;
 }

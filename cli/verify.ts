@@ -1,80 +1,36 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
 import { createFolderBlobStore, verifyLake, verifyLakeFolder } from '#adapters/local';
 import type { DigestKey } from '#core/digest';
 import type { Head, Progress, Verification } from '#core/verify';
 import { CliError } from './cli-error.ts';
-import {
-  type CommandContext,
-  chosenData,
-  type DataOption,
-  type JsonOption,
-  withDataOption,
-  withExamples,
-  withJsonOption,
-} from './command-context.ts';
+import { type CommandContext, chosenData } from './command-context.ts';
+import type { VerifyCommandOptions } from './commands/verify.ts';
 import { type DataDirectory, dataDirectory } from './data-directory.ts';
 import { evidenceKeysBeside, readEvidenceKey } from './evidence-key.ts';
 import { gatewayProcess } from './gateway-process.ts';
 import { jsonText, type Output, printable } from './output.ts';
 import { withControl } from './sessions.ts';
 
-type VerifyCommandOptions = DataOption &
-  JsonOption & {
-    readonly publicKey: readonly string[];
-    readonly asOf?: number;
-    readonly knownHead: ReadonlyMap<string, Head>;
-  };
-
-/** Exit codes: 0 all is as it was signed, 1 it is not, 2 there was nothing to go by. */
-export function verifyCommand(context: CommandContext): Command {
-  const command = new Command('verify')
-    .description(
-      'prove that nothing was changed, removed, added or reordered, that every session has its end, and that recordings are whole',
-    )
-    .argument(
-      '[folder]',
-      'a data directory, or a lake alone such as a copy of the bucket; the data directory when absent',
-    )
-    .option(
-      '--public-key <file>',
-      'an evidence key you trust, PEM; may be repeated (default: the one in the data directory)',
-      (file: string, before: readonly string[]) => [...before, file],
-      [],
-    )
-    .option(
-      '--as-of <time>',
-      'when the folder was copied, ISO 8601: what should have been signed by then is looked for (default: now)',
-      copyTime,
-    )
-    .option(
-      '--known-head <stream:number:hash>',
-      'a head printed by an earlier run, which must still be there; may be repeated',
-      knownHead,
-      new Map<string, Head>(),
-    )
-    .action(async (folder: string | undefined, options: VerifyCommandOptions) => {
-      const { output } = context;
-      const { verification, signed } = await verifyFolder(folder, options, context);
-      if (options.json === true) output.line(jsonText(verification));
-      else for (const line of verificationLines(verification, signed)) output.line(line);
-      if (!verification.ok)
-        throw new CliError(
-          'not-verified',
-          `${verification.problemsFound} problems: the trail is not what was written; keep this directory as it is`,
-        );
-      if (!signed)
-        throw new CliError(
-          'not-verifiable',
-          'the chain holds, but nothing was said of who wrote it; name the evidence key with --public-key FILE',
-        );
-    });
-  return withExamples(withJsonOption(withDataOption(command)), [
-    'sshtrail verify',
-    'sshtrail verify /mnt/copy-of-the-bucket --public-key evidence.pem.pub --as-of 2026-11-20T18:00:00Z --json',
-    'sshtrail verify --known-head gateway-1:1234:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-  ]);
+export async function verify(
+  folder: string | undefined,
+  options: VerifyCommandOptions,
+  context: CommandContext,
+): Promise<void> {
+  const { output } = context;
+  const { verification, signed } = await verifyFolder(folder, options, context);
+  if (options.json === true) output.line(jsonText(verification));
+  else for (const line of verificationLines(verification, signed)) output.line(line);
+  if (!verification.ok)
+    throw new CliError(
+      'not-verified',
+      `${verification.problemsFound} problems: the trail is not what was written; keep this directory as it is`,
+    );
+  if (!signed)
+    throw new CliError(
+      'not-verifiable',
+      'the chain holds, but nothing was said of who wrote it; name the evidence key with --public-key FILE',
+    );
 }
 
 /** `signed`: there were keys to verify digests with. */
@@ -166,22 +122,6 @@ async function liveSessions(data: DataDirectory, now: () => number): Promise<Rea
     now,
     async (control) => new Set((await control.list('session')).map(({ id }) => id)),
   );
-}
-
-/** Collects `gateway-1:1234:9f86d0...` as the text output prints it. */
-function knownHead(text: string, before: ReadonlyMap<string, Head>): ReadonlyMap<string, Head> {
-  const match = /^([a-z0-9][a-z0-9.-]{0,62}):(\d{1,15}):([0-9a-f]{64})$/.exec(text);
-  const [, stream, seq, hash] = match ?? [];
-  if (stream === undefined || seq === undefined || hash === undefined)
-    throw new InvalidArgumentError('expected stream:number:hash as "sshtrail verify" prints it');
-  return new Map([...before, [stream, { seq: Number(seq), hash }]]);
-}
-
-/** When a copy was made, in milliseconds since the epoch. */
-function copyTime(text: string): number {
-  const timeMs = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('expected a time such as 2026-11-20T18:00:00Z');
-  return timeMs;
 }
 
 function verificationLines(verification: Verification, signed: boolean): string[] {

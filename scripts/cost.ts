@@ -111,7 +111,11 @@ function countResources(gateway: (typeof scales)[number]['gateway']): Counted {
   const { context } = z
     .looseObject({ context: z.record(z.string(), z.unknown()) })
     .parse(JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')));
-  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] } });
+  const app = new App({
+    context: { ...context, 'aws:cdk:bundling-stacks': [] },
+    // `cdk synth` has that; here it is most of the time.
+    builtinCloudFormationValidation: false,
+  });
   createApp(defineDeployment({ gateway, allowedClientCidrs: ['198.51.100.0/24'] }), app);
   const templates = app.node.children.filter(isStack).map((stack) => Template.fromStack(stack));
   const ofType = (type: string) =>
@@ -267,7 +271,8 @@ function markdown(estimates: readonly Estimate[]): string {
 const estimates = scales.map(estimate);
 const table = markdown(estimates);
 const page = join(root, 'docs', 'cost.md');
-if (process.argv.includes('--json')) console.log(JSON.stringify({ estimates, prices, use }, undefined, 2));
+if (process.argv.includes('--json'))
+  console.log(JSON.stringify({ estimates, prices, use, table }, undefined, 2));
 else console.log(table);
 if (process.argv.includes('--write')) {
   const text = readFileSync(page, 'utf8');

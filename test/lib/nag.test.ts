@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Validations } from 'aws-cdk-lib';
+import { CfnResource, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import { type Deployment, defineDeployment } from '../../lib/index.ts';
@@ -15,7 +15,7 @@ import { appOf } from './synthesised.ts';
 type Finding = { readonly rule: string; readonly where: string };
 
 function findingsOf(deployment: Deployment, folder: string): readonly Finding[] {
-  const app = appOf(deployment, folder);
+  const app = appOf(deployment, { outdir: folder, validation: true });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   // It throws where there are findings; the report has them either way.
   expect(() => app.synth()).toThrow(/./);
@@ -31,7 +31,7 @@ function findingsOf(deployment: Deployment, folder: string): readonly Finding[] 
   );
 }
 
-describe('cdk-nag over the stacks', () => {
+describe('cdk-nag, and CloudFormation by its own rules, over the stacks', () => {
   const findings: Finding[] = [];
 
   it.each([
@@ -63,19 +63,22 @@ describe('cdk-nag over the stacks', () => {
     expect(idle.map(({ reason }) => reason)).toEqual([]);
   });
 
-  it('bites: a bucket without encryption in transit would be found', async () => {
+  it('bites: a bucket without encryption in transit, and a property that is none, would be found', async () => {
     const { Bucket } = await import('aws-cdk-lib/aws-s3');
     const folder = temporaryFolder();
-    const app = appOf(undefined, folder);
+    const app = appOf(undefined, { outdir: folder, validation: true });
     const [stack] = app.node.children;
     if (stack === undefined) throw new Error('there is no stack');
     const planted = new Bucket(stack, 'Planted');
     expect(planted.bucketArn).toBeTruthy();
+    const misspelt = { type: 'AWS::S3::Bucket', properties: { BucketNaem: 'planted' } };
+    expect(new CfnResource(stack, 'Misspelt', misspelt).logicalId).toBeTruthy();
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 
     expect(() => app.synth()).toThrow(/./);
 
     const report = readFileSync(join(folder, 'validation-report.json'), 'utf8');
     expect(report).toContain('AwsSolutions-S10');
+    expect(report).toContain('F3002');
   });
 });

@@ -35,7 +35,7 @@ let existing: Templates = {};
 function templatesOf(deployment: Deployment): Templates {
   const folder = mkdtempSync(join(tmpdir(), 'sshtrail-test-'));
   folders.push(folder);
-  const stacks: readonly Stack[] = stacksOf(appOf(deployment, folder));
+  const stacks: readonly Stack[] = stacksOf(appOf(deployment, { outdir: folder }));
   return Object.fromEntries(
     stacks.map((stack) => [
       stack.stackName.slice(deployment.name.length + 1),

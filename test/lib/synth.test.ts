@@ -56,6 +56,8 @@ describe('cdk synth without credentials and without a container engine', () => {
       // Functions are bundled for the stacks that are named: those of the other test have them all.
       `${name}-audit`,
       '--exclusively',
+      // That takes most of the time, and nag.test.ts has it for each of these configurations.
+      '--no-validation',
       '-c',
       `config=test/lib/configs/${config}.ts`,
     );

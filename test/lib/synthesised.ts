@@ -6,11 +6,22 @@ import { createApp, type Deployment, defineDeployment } from '../../lib/index.ts
 
 const root = join(import.meta.dirname, '..', '..');
 
+type AppOptions = {
+  /** A folder of the CDK's own when absent. */
+  readonly outdir?: string;
+  /** Whether CloudFormation's own rules are looked at, too: seconds of work, done for every configuration where cdk-nag is. */
+  readonly validation?: boolean;
+};
+
 /** An app as `cdk synth` makes it, without the functions' bundles. */
-export function appOf(deployment: Deployment = defineDeployment({}), outdir?: string): App {
+export function appOf(
+  deployment: Deployment = defineDeployment({}),
+  { outdir, validation = false }: AppOptions = {},
+): App {
   const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: object };
   const app = new App({
     context: { ...context, 'aws:cdk:bundling-stacks': [] },
+    builtinCloudFormationValidation: validation,
     ...(outdir === undefined ? {} : { outdir }),
   });
   return createApp(deployment, app);

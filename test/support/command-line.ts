@@ -1,14 +1,11 @@
 import { join } from 'node:path';
 import { type Finished, type RunOptions, run } from './run.ts';
 
-/** What one run has compiled the next one loads: most of the time of a short command goes there. */
-const compiled = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'sshtrail-test-compiled');
-
 /** How `sshtrail` is started. Nothing of the environment decides where its data is. */
 export const sshtrailProgram = {
   program: process.execPath,
   first: [join(import.meta.dirname, '..', '..', 'bin', 'sshtrail.ts')],
-  env: { SSHTRAIL_DATA: '', NO_COLOR: '1', NODE_OPTIONS: '', NODE_COMPILE_CACHE: compiled },
+  env: { SSHTRAIL_DATA: '', NO_COLOR: '1', NODE_OPTIONS: '' },
 } as const;
 
 /** Runs `sshtrail` as a person would, without a terminal, to its end. */

@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import {
+  type CommandContext,
+  type DataOption,
+  type JsonOption,
+  withDataOption,
+  withExamples,
+  withJsonOption,
+} from '../command-context.ts';
+
+export type KillOptions = DataOption & JsonOption & { readonly reason: string };
+
+export function sessionsCommand(context: CommandContext): Command {
+  const command = new Command('sessions')
+    .description('who is connected now (as who does)')
+    .action(async (options: DataOption & JsonOption) =>
+      (await import('../sessions.ts')).sessions(options, context),
+    );
+  return withExamples(withJsonOption(withDataOption(command)), [
+    'sshtrail sessions',
+    'sshtrail sessions --json',
+  ]);
+}
+
+export function killCommand(context: CommandContext): Command {
+  const command = new Command('kill')
+    .description('end a session at once; its engineer reads why')
+    .argument('<session>', 'the session id, or enough of its start to be the only one')
+    .option('--reason <text>', 'shown to the engineer and kept in the events', 'ended by an operator')
+    .action(async (id: string, options: KillOptions) =>
+      (await import('../sessions.ts')).kill(id, options, context),
+    );
+  return withExamples(withJsonOption(withDataOption(command)), [
+    'sshtrail kill s-01937c2e',
+    'sshtrail kill s-01937c2e --reason "change window is over"',
+  ]);
+}
