@@ -83,9 +83,7 @@ async function runGatewayWorkers(options: WorkersRunOptions, of: number): Promis
       report,
     });
     void auditFailure.then((error) =>
-      report(
-        `the audit trail of the runbooks cannot be written (${error.message}); make room, then start again`,
-      ),
+      report(`the audit trail of the runbooks cannot be written (${error.message}); make room`),
     );
     await stores.journal.record(
       startProxy(proxy, now(), {

@@ -5,14 +5,14 @@ import { CliError } from './cli-error.ts';
 import { type CommandContext, chosenData } from './command-context.ts';
 import type { UpCommandOptions } from './commands/up.ts';
 import { type DataDirectory, defaultDataDirectory } from './data-directory.ts';
-import { demoIdentities, prepareDataDirectory, writeClientFiles } from './first-run.ts';
-import { announceGateway, answeringGateway, withdrawGateway } from './gateway-process.ts';
-import type { RunningGateway } from './gateway-run.ts';
-import { runConfiguredGateway } from './gateway-workers.ts';
+import { demoIdentities, prepareDataDirectory } from './first-run.ts';
+import { answeringGateway } from './gateway-process.ts';
+import type { GatewayRunOptions, RunningGateway } from './gateway-run.ts';
 import { loadInstallation } from './installation.ts';
 import { type Output, printable } from './output.ts';
 import { type Playground, startPlayground } from './playground/playground.ts';
-import { type RunbookScheduler, startRunbookScheduler, triggerEvents } from './runbook-scheduler.ts';
+import { keepServing } from './recover-serving.ts';
+import { startServing } from './serving.ts';
 
 export type UpOptions = {
   readonly data: DataDirectory;
@@ -21,6 +21,8 @@ export type UpOptions = {
   readonly playground: boolean;
   readonly now: () => number;
   readonly report: (line: string) => void;
+  /** Opens the journal; of use where a disk that fails is wanted. */
+  readonly journal?: GatewayRunOptions['journal'];
 };
 
 /** After a fault that nobody caught: what sessions get, and what ending in order may take. */
@@ -29,9 +31,9 @@ const faultDeadlineMs = 20_000;
 
 /** The whole product on one machine: gateway, runbooks and, unless told otherwise, a playground. */
 export type Running = {
+  /** The gateway as it is now: after a full disk it is another one. */
   readonly running: RunningGateway;
   readonly playground: Playground | undefined;
-  readonly scheduler: RunbookScheduler;
   readonly firstRun: boolean;
   /** What sessions get to end by themselves, by the configuration. */
   readonly drainSeconds: number;
@@ -92,59 +94,43 @@ export async function startUp(options: UpOptions): Promise<Running> {
     },
   });
   const installation = await loadInstallation(data);
-  const opened: (() => Promise<void>)[] = [];
+  const playground = options.playground
+    ? await startPlayground({
+        directory: data.playground,
+        authority: formatPublicKeyLine(installation.userAuthority.publicKey),
+        hostKey: generatePrivateKey('ed25519'),
+      })
+    : undefined;
+  const serve = (sshPort: number) =>
+    startServing({ ...options, sshPort, installation, targets: playground?.targets ?? [] });
   try {
-    const playground = options.playground
-      ? await startPlayground({
-          directory: data.playground,
-          authority: formatPublicKeyLine(installation.userAuthority.publicKey),
-          hostKey: generatePrivateKey('ed25519'),
-        })
-      : undefined;
-    if (playground !== undefined) opened.push(() => playground.stop());
-
-    const { listen } = installation.configuration.gateway;
-    const running = await runConfiguredGateway({
-      data,
-      installation,
-      extraTargets: playground?.targets ?? [],
-      listen: { host: listen.host, port: options.sshPort ?? listen.port },
-      now,
-      report,
-      eventNames: triggerEvents(data, installation),
-    });
-    opened.push(() => running.close('the gateway stops'));
-    const { host, port } = running.gateway.address;
-    announceGateway(data, { pid: process.pid, host, port, startedAtMs: now() });
-    opened.push(async () => withdrawGateway(data));
-    writeClientFiles(data, {
-      host,
-      port,
-      hostKeys: installation.hostKeys.map(({ publicKey }) => publicKey),
-      ...(installation.hostAuthority === undefined
-        ? {}
-        : { hostAuthority: installation.hostAuthority.publicKey }),
-      targets: [...installation.configuration.targets, ...(playground?.targets ?? [])],
-    });
-
-    const scheduler = await startRunbookScheduler({ data, installation, running, now, report });
+    const first = await serve(options.sshPort ?? installation.configuration.gateway.listen.port);
+    const { port } = first.running.gateway.address;
+    const serving = keepServing(first, { data, report, again: () => serve(port) });
     return {
-      running,
+      get running() {
+        return serving.current.running;
+      },
       playground,
-      scheduler,
       firstRun,
       drainSeconds: installation.configuration.gateway.drainSeconds,
       drain: (reason, graceMs, hurry) =>
-        drainGateway(running.gateway, { reason, graceMs, ...(hurry === undefined ? {} : { hurry }), now }),
+        drainGateway(serving.current.running.gateway, {
+          reason,
+          graceMs,
+          ...(hurry === undefined ? {} : { hurry }),
+          now,
+        }),
       async close(reason) {
-        await scheduler.close();
-        withdrawGateway(data);
-        await running.close(reason);
-        await playground?.stop();
+        try {
+          await serving.close(reason);
+        } finally {
+          await playground?.stop();
+        }
       },
     };
   } catch (error) {
-    for (const close of opened.toReversed()) await close();
+    await playground?.stop();
     throw error;
   }
 }

@@ -200,7 +200,7 @@ export class AppendLoop {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const fault = new JournalError(
       'unwritable',
-      `the audit journal in ${this.#options.folder} cannot be written (${reason}); make room or mend the disk, then start again`,
+      `the audit journal in ${this.#options.folder} cannot be written (${reason}); make room or mend the disk`,
       { cause },
     );
     this.#fault = fault;
