@@ -119,6 +119,7 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
       spoolDirectory: writer.spool,
       redaction: configuration.redaction,
       now,
+      onIndexFault: (error) => report(error.message),
     }),
     now,
     randomBytes,

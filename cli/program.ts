@@ -8,6 +8,7 @@ import { deniedCommand, lastCommand } from './history.ts';
 import { playCommand } from './play.ts';
 import { queryCommand } from './query.ts';
 import { runbookCommand } from './runbook.ts';
+import { searchCommand } from './search.ts';
 import { killCommand, sessionsCommand } from './sessions.ts';
 import { sshConfigCommand } from './ssh-config.ts';
 import { totpCommand } from './totp.ts';
@@ -28,6 +29,7 @@ export function buildProgram(context: CommandContext): Command {
     lastCommand,
     deniedCommand,
     queryCommand,
+    searchCommand,
     playCommand,
     extractCommand,
     exportCommand,

@@ -56,6 +56,7 @@ export const eventNames = [
   'StopProxy',
   'StoreRecording',
   'ViewRecording',
+  'QueryAuditLog',
   'ExportEvidence',
   'ReportAuditLoss',
 ] as const;

@@ -1,5 +1,5 @@
 import type { AuditDraft } from '#core/contract';
-import { draft } from './draft.ts';
+import { draft, isoTime } from './draft.ts';
 import { authorIdentity } from './facts.ts';
 
 /** A recording that somebody looks at, from a second on. */
@@ -15,6 +15,32 @@ export type RecordingAccess = {
 export function viewRecording(by: string, atMs: number, what: RecordingAccess): AuditDraft {
   return accessDraft('ViewRecording', by, atMs, what);
 }
+
+/** Written before anything is shown of what was found. Who looks for a secret would name it, so the words come with theirs hidden. */
+export function queryAuditLog(
+  by: string,
+  atMs: number,
+  what: {
+    readonly query: string;
+    readonly user?: string | undefined;
+    readonly target?: string | undefined;
+    readonly sinceMs?: number | undefined;
+    readonly untilMs?: number | undefined;
+  },
+): AuditDraft {
+  const actor = { userIdentity: authorIdentity(by), userAgent: 'sshtrail', additional: {} };
+  const request = {
+    queryKind: 'search',
+    query: { text: what.query, maxBytes: maxQueryBytes },
+    subjectName: what.user,
+    subjectTarget: what.target,
+    since: isoTime(what.sinceMs),
+    until: isoTime(what.untilMs),
+  };
+  return { ...draft('QueryAuditLog', atMs, actor, { request }), readOnly: true };
+}
+
+const maxQueryBytes = 4096;
 
 /** Written before anything of it is given out. */
 export function exportEvidence(

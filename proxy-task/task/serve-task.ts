@@ -251,6 +251,7 @@ function partsOf(
       spool: createObjectSpool({ journal: unsealed, remover, now }),
       redaction: installation.configuration.redaction,
       now,
+      onIndexFault: (error) => report(error.message),
     }),
     now,
     randomBytes,

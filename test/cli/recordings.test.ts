@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -31,6 +31,73 @@ function expectOneSentence(finished: Finished, part: string): void {
   expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
   expect(finished.stderr).toContain(part);
 }
+
+describe('search', () => {
+  test('finds what a screen said, and prints the command that shows it', async () => {
+    const finished = await onData('search', 'SHOWN-IN', 'shell', '--since', '1h');
+
+    const command = `sshtrail play ${shell} --channel c1 --at `;
+    expect(finished.stderr).toMatch(/^\d+ found\n$/);
+    expect(finished.stdout.toString()).toContain('(screen)\n  shown-in-a-shell\n');
+    expect(finished.stdout.toString()).toContain(command);
+    const [, second = ''] = new RegExp(`${command}(\\d+) --data`).exec(finished.stdout.toString()) ?? [];
+    const played = await onData('play', shell, '--channel', 'c1', '--at', second);
+    expect(played.stdout.toString()).toContain('shown-in-a-shell');
+  });
+
+  test('prints JSON for scripts, and nothing of others', async () => {
+    const [all, others] = await Promise.all([
+      onData('search', 'shown-in-a-shell', '--json', '-n', '1'),
+      onData('search', 'shown-in-a-shell', '--json', '--user', 'nobody'),
+    ]);
+
+    expect(JSON.parse(all.stdout.toString())).toEqual([
+      expect.objectContaining({ sessionId: shell, channel: 'c1', user: 'engineer' }),
+    ]);
+    expect(JSON.parse(others.stdout.toString())).toEqual([]);
+  });
+
+  test('is on record before it shows anything, without the secrets somebody looked for', async () => {
+    await onData('search', 'mysql --password=hunter2-hunter2', '--target', 'db1');
+
+    const [row] = await stack.eventually(
+      `SELECT user_name, json_extract_scalar(request, '$.query') AS query, json_extract_scalar(request, '$.subjectTarget') AS target
+       FROM events WHERE event_name = 'QueryAuditLog' AND json_extract_scalar(request, '$.subjectTarget') = 'db1'`,
+    );
+    expect(row).toEqual({
+      user_name: userInfo().username,
+      query: `mysql --password=${'*'.repeat(15)}`,
+      target: 'db1',
+    });
+  });
+
+  test('says of which recordings it does not know, and learns of them where it is asked to', async () => {
+    const copy = join(temporaryFolder(), 'data');
+    cpSync(stack.data.root, copy, { recursive: true });
+    rmSync(join(copy, 'lake', 'screen-text'), { recursive: true });
+    const onCopy = (...args: readonly string[]) => sshtrail(['search', ...args, '--data', copy, '--json']);
+
+    const before = await onCopy('shown-in-a-shell');
+    const after = await onCopy('shown-in-a-shell', '--index');
+
+    expect(before.stderr).toBe(
+      'the screens of 1 recordings are not searchable yet; add --index to make them so\n',
+    );
+    expect(JSON.stringify(JSON.parse(before.stdout.toString()))).not.toContain('"screen"');
+    expect(after.stderr).toBe('1 recordings were made searchable\n');
+    expect(JSON.stringify(JSON.parse(after.stdout.toString()))).toContain('"screen"');
+  });
+
+  test.each([
+    [['search', ''], 'search for 1 to 16 words'],
+    [['search', 'x', '--since', 'yesterday'], 'expected a day or a time'],
+  ])('says what is wrong with %j', async (args, part) => {
+    const finished = await onData(...args);
+
+    expect(finished.code).not.toBe(0);
+    expect(finished.stderr).toContain(part);
+  });
+});
 
 describe('play and export', () => {
   test('begins where it is told to, and says how long the recording is where that is too late', async () => {

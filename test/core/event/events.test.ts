@@ -153,6 +153,7 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     ],
     sinceMs: atMs - 60_000,
   }),
+  QueryAuditLog: event.queryAuditLog('carol', atMs, { query: 'permission denied', user: 'alice' }),
   ViewRecording: event.viewRecording('carol', atMs, {
     sessionId: 's-1',
     recordingId: 's-1/c1',
