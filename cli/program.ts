@@ -15,6 +15,7 @@ import { totpCommand } from './totp.ts';
 import { upCommand } from './up.ts';
 import { verifyCommand } from './verify.ts';
 import { version } from './version.ts';
+import { watchCommand } from './watch.ts';
 
 /** The whole command line. */
 export function buildProgram(context: CommandContext): Command {
@@ -31,6 +32,7 @@ export function buildProgram(context: CommandContext): Command {
     queryCommand,
     searchCommand,
     playCommand,
+    watchCommand,
     extractCommand,
     exportCommand,
     killCommand,

@@ -43,6 +43,7 @@ export const eventNames = [
   'CloseJump',
   'RequestAgentForwarding',
   'RequestX11Forwarding',
+  'JoinSession',
   'RevokeSession',
   'DetectCondition',
   'SuppressFinding',

@@ -16,6 +16,33 @@ export function viewRecording(by: string, atMs: number, what: RecordingAccess): 
   return accessDraft('ViewRecording', by, atMs, what);
 }
 
+/** Somebody watches a session that goes on; written before anything of it is shown. They can only look. */
+export function joinSession(
+  by: string,
+  atMs: number,
+  session: {
+    readonly sessionId: string;
+    readonly identity: string;
+    readonly principalId: string;
+    readonly login: string;
+    readonly target: string;
+    readonly sourceIp: string;
+  },
+  channelId: string | undefined,
+): AuditDraft {
+  const actor = { userIdentity: authorIdentity(by), userAgent: 'sshtrail', additional: {} };
+  const request = {
+    subjectSessionId: session.sessionId,
+    subjectName: session.identity,
+    subjectPrincipalId: session.principalId,
+    subjectSourceIp: session.sourceIp,
+    target: session.target,
+    targetUser: session.login,
+    channelId,
+  };
+  return { ...draft('JoinSession', atMs, actor, { request }), readOnly: true };
+}
+
 /** Written before anything is shown of what was found. Who looks for a secret would name it, so the words come with theirs hidden. */
 export function queryAuditLog(
   by: string,

@@ -7,4 +7,5 @@ export {
 } from './recorder.ts';
 export { createRecordingIndexer } from './recording-indexer.ts';
 export { recoverRecordings } from './recover-recordings.ts';
+export { openSpool } from './spool.ts';
 export { createRecordingThread } from './thread/recording-thread.ts';

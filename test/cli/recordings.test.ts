@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { announceGateway } from '../../cli/gateway-process.ts';
 import { cellText } from '../../cli/output.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrail, sshtrailProgram } from '../support/command-line.ts';
 import type { Finished } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -31,6 +34,58 @@ function expectOneSentence(finished: Finished, part: string): void {
   expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
   expect(finished.stderr).toContain(part);
 }
+
+describe('watch', () => {
+  test('shows a session from its current screen on, as it goes on, and ends with it', async () => {
+    announceGateway(stack.data, {
+      pid: process.pid,
+      ...stack.running.gateway.address,
+      startedAtMs: Date.now(),
+    });
+    // What it waits for comes from whoever looks on, so this ends only where that was shown in time.
+    const gate = join(temporaryFolder(), 'seen');
+    const script = `printf 'before \\033]52;c;aGk=\\007it'; until [ -e ${gate} ]; do sleep 0.1; done; echo; echo live-until-the-end`;
+    const watchedSession = stack.ssh(['-tt', script]);
+    const [row] = await stack.eventually(
+      "SELECT session_id FROM sessions WHERE still_open AND session_id IN (SELECT session_id FROM commands WHERE command LIKE '%live-until%')",
+    );
+    const id = cellText(row?.['session_id'] ?? null);
+    const child = spawn(
+      sshtrailProgram.program,
+      [...sshtrailProgram.first, 'watch', id, '--data', stack.data.root],
+      {
+        env: { ...process.env, ...sshtrailProgram.env },
+      },
+    );
+    let shown = '';
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      shown += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const exited = once(child, 'exit');
+
+    await vi.waitFor(() => expect(shown).toContain('before it'), { timeout: 20_000, interval: 20 });
+    writeFileSync(gate, '');
+    const [code] = await exited;
+    await watchedSession;
+
+    expect(code).toBe(0);
+    expect(shown).toContain('live-until-the-end');
+    // Sets a clipboard, which is that of who watches.
+    expect(shown).not.toContain('\u001b]52');
+    expect(said).toMatch(/^watching s-[^]*\nc1: exec, [^]*\nc1 has ended\nthe session has ended\n$/);
+    const [joined] = await stack.eventually(
+      `SELECT user_name, json_extract_scalar(request, '$.subjectName') AS subject FROM events
+       WHERE event_name = 'JoinSession' AND json_extract_scalar(request, '$.subjectSessionId') = '${id}'`,
+    );
+    expect(joined).toEqual({ user_name: userInfo().username, subject: 'engineer' });
+    const over = await onData('watch', id);
+    expectOneSentence(over, '"sshtrail sessions" lists them');
+  }, 60_000);
+});
 
 describe('search', () => {
   test('finds what a screen said, and prints the command that shows it', async () => {

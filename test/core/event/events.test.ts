@@ -106,6 +106,19 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
 
 const ofServices: Partial<Record<EventName, AuditDraft>> = {
   RevokeSession: event.revokeSession(sessionFacts, atMs, { by: 'runbook/SSH-002', why: 'no second factor' }),
+  JoinSession: event.joinSession(
+    'carol',
+    atMs,
+    {
+      sessionId: sessionFacts.sessionId,
+      identity: 'alice',
+      principalId: 'AIDAEXAMPLE',
+      login: 'ec2-user',
+      target: 'web-1',
+      sourceIp: '203.0.113.7',
+    },
+    'c1',
+  ),
   DetectCondition: event.detectCondition(run, atMs, {
     key: 's-1',
     title: 'session without MFA',
