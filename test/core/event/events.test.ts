@@ -95,6 +95,23 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
   }),
   RequestAgentForwarding: event.requestAgentForwarding(sessionFacts, atMs),
   RequestX11Forwarding: event.requestX11Forwarding(sessionFacts, atMs, { singleConnection: true, screen: 0 }),
+  OpenAgentChannel: event.openAgentChannel(sessionFacts, atMs),
+  OpenX11Channel: event.openX11Channel(sessionFacts, atMs, {
+    originatorIp: '127.0.0.1',
+    originatorPort: 49_200,
+  }),
+  SetEnvironment: event.setEnvironment(sessionFacts, atMs, {
+    channelId: 'c1',
+    name: 'LANG',
+    value: Buffer.from('C.UTF-8'),
+    valueBytes: 7,
+  }),
+  ReportSessionUsage: event.reportSessionUsage(sessionFacts, atMs, {
+    bytesIn: 12,
+    bytesOut: 3400,
+    seconds: 60,
+    lastInputAtMs: atMs - 1000,
+  }),
   StoreRecording: event.storeRecording(sessionFacts, atMs, {
     recordingId: `${sessionFacts.sessionId}/c1`,
     key: 'recordings/dt=2026-11-20/s/c1/manifest.json',
