@@ -3,6 +3,7 @@ import type { JournalOptions, OpenedJournal } from '#adapters/local';
 import type { BlobStore, ControlStore, Target } from '#core/contract';
 import { startProxy, stopProxy } from '#core/event';
 import { createStaticInventory } from '#core/inventory';
+import { compileRules, redactText } from '#core/redaction';
 import type { PrivateKey } from '#ssh';
 import {
   createIdentityDirectory,
@@ -103,6 +104,7 @@ async function startOn(
 function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalStores): GatewayParts {
   const { installation, now, report, writer } = options;
   const { configuration } = installation;
+  const rules = compileRules(configuration.redaction);
   return {
     settings: settingsOf(options),
     identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
@@ -119,7 +121,9 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
       spoolDirectory: writer.spool,
       redaction: configuration.redaction,
       now,
+      onIndexFault: (error) => report(error.message),
     }),
+    redact: (text) => redactText(text, rules).text,
     now,
     randomBytes,
     report,

@@ -39,8 +39,13 @@ export async function ask(
   deadlineMs: number,
   rowLimit: number,
   signal?: AbortSignal,
+  parameters: readonly string[] = [],
 ): Promise<Answer> {
-  const result = await engine.select(sql, { deadlineMs, ...(signal === undefined ? {} : { signal }) });
+  const result = await engine.select(sql, {
+    deadlineMs,
+    parameters,
+    ...(signal === undefined ? {} : { signal }),
+  });
   const rows: Row[] = [];
   for await (const page of result.rows) {
     for (const row of page) {

@@ -8,11 +8,13 @@ import { deniedCommand, lastCommand } from './commands/history.ts';
 import { playCommand } from './commands/play.ts';
 import { queryCommand } from './commands/query.ts';
 import { runbookCommand } from './commands/runbook.ts';
+import { searchCommand } from './commands/search.ts';
 import { killCommand, sessionsCommand } from './commands/sessions.ts';
 import { sshConfigCommand } from './commands/ssh-config.ts';
 import { totpCommand } from './commands/totp.ts';
 import { upCommand } from './commands/up.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { watchCommand } from './commands/watch.ts';
 import { version } from './version.ts';
 
 /** The whole command line. */
@@ -28,7 +30,9 @@ export function buildProgram(context: CommandContext): Command {
     lastCommand,
     deniedCommand,
     queryCommand,
+    searchCommand,
     playCommand,
+    watchCommand,
     extractCommand,
     exportCommand,
     killCommand,

@@ -83,12 +83,12 @@ export async function withControl<Result>(
   }
 }
 
-async function openSessions(control: ControlStore): Promise<readonly LiveSession[]> {
+export async function openSessions(control: ControlStore): Promise<readonly LiveSession[]> {
   const items = await control.list('session');
   return items.map(({ data }) => data).sort((a, b) => a.startedAtMs - b.startedAtMs);
 }
 
-function onlyMatch(sessions: readonly LiveSession[], id: string): LiveSession {
+export function onlyMatch(sessions: readonly LiveSession[], id: string): LiveSession {
   const matches = sessions.filter((session) => session.sessionId.startsWith(id));
   const [match] = matches;
   if (match === undefined)

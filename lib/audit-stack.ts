@@ -185,6 +185,7 @@ export class AuditStack extends Stack {
       made.addResourceDependency(database);
     };
     add('EventsTable', glueTables.events, this.evidence.bucketName, {});
+    add('ScreenTextTable', glueTables.screenText, this.evidence.bucketName, {});
     if (accountTrail?.kind === 'bucket') {
       const prefix = accountTrail.prefix === '' ? '' : `${accountTrail.prefix}/`;
       add(

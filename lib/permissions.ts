@@ -83,7 +83,10 @@ export function permissionsOf(workload: Workload, on: Resources): readonly Permi
 type Folders = { readonly evidence: readonly string[]; readonly journal: readonly string[] };
 const eventsOnly: Folders = { evidence: ['events'], journal: ['journal'] };
 const withFindings: Folders = { evidence: ['events', 'findings'], journal: ['journal'] };
-const withRecordings: Folders = { evidence: ['events', 'recordings'], journal: ['journal', 'spool'] };
+const withRecordings: Folders = {
+  evidence: ['events', 'recordings', 'screen-text'],
+  journal: ['journal', 'spool'],
+};
 
 const withDigests: Folders = { ...withRecordings, evidence: [...withRecordings.evidence, 'digests'] };
 

@@ -66,6 +66,8 @@ export type GatewayParts = {
   /** For targets that are instances; those that need it are unreachable without. */
   readonly reach?: InstanceReach;
   readonly recorder: Recorder;
+  /** Puts asterisks in the place of secrets, for events. */
+  readonly redact: (text: string) => string;
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
   /** One line for whoever runs the gateway; never a secret, never raw text of a peer. */

@@ -4,9 +4,11 @@ import {
   completeCommand,
   executeCommand,
   type Forward,
+  openAgentChannel,
   openPortForward,
   openShell,
   openSubsystem,
+  openX11Channel,
   type Refusal,
   requestAgentForwarding,
   requestX11Forwarding,
@@ -24,8 +26,10 @@ import type {
   RelayTaps,
   Verdict,
 } from '#ssh';
+import { judgeVariable } from './environment-variable.ts';
 import type { ChannelRecorder, RecordingExit, RecordingStart } from './recording/index.ts';
 import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
+import type { UsageMeter } from './session-usage.ts';
 import { terminalLines } from './terminal-lines.ts';
 import {
   actionsOfCommand,
@@ -48,6 +52,9 @@ export type ChannelOwner = {
   /** Nothing more is read from either side before this has settled. */
   holdUntil(work: Promise<void>): void;
   readonly hashing: ContentHashing;
+  readonly usage: UsageMeter;
+  /** Hides secrets. */
+  readonly redact: (text: string) => string;
   /** Starts recording a shell's or a command's output; undefined where recording is off for it. */
   startRecording(
     channel: ChannelName,
@@ -73,6 +80,8 @@ type ChannelState = {
   started: { readonly kind: 'shell' | 'exec' | 'subsystem'; readonly atMs: number } | undefined;
   exit: RecordingExit | undefined;
   forward: { readonly forward: Forward; readonly openedAtMs: number } | undefined;
+  /** Environment variables that were asked for. */
+  variables: number;
 };
 
 /** What shells say of a command that may not be run. */
@@ -110,6 +119,7 @@ export function createSessionChannels(owner: ChannelOwner): {
       started: undefined,
       exit: undefined,
       forward: undefined,
+      variables: 0,
     };
     states.set(channel.serial, fresh);
     return fresh;
@@ -134,6 +144,7 @@ export function createSessionChannels(owner: ChannelOwner): {
         if (state !== undefined) noteAnswer(state, request, answer);
       },
       channelData(channel, from, stream, data) {
+        owner.usage.moved(from, data.length);
         const recorder = states.get(channel.serial)?.recorder;
         if (from === 'target') recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
         else recorder?.input(data);
@@ -212,9 +223,13 @@ function gateOpen(owner: ChannelOwner, open: ChannelOpen): Verdict | Promise<Ver
   switch (detail.kind) {
     // What a session channel may do is asked when it says what it wants; agents and X11 were granted by a request before.
     case 'session':
-    case 'auth-agent':
-    case 'x11':
       return pass;
+    case 'auth-agent':
+      return owner.record(openAgentChannel(owner.facts, at)).then(() => pass);
+    case 'x11': {
+      const { originHost: originatorIp, originPort: originatorPort } = detail;
+      return owner.record(openX11Channel(owner.facts, at, { originatorIp, originatorPort })).then(() => pass);
+    }
     case 'direct-tcpip':
       return judge(
         owner,
@@ -316,6 +331,8 @@ function gateRequest(
       state.recorder?.resize(detail.columns, detail.rows);
       return pass;
     case 'env':
+      state.variables += 1;
+      return judgeVariable(owner, { ...detail, channelId, number: state.variables });
     case 'signal':
     case 'exit-status':
     case 'exit-signal':

@@ -4,6 +4,7 @@ import {
   type EndReason,
   endSession,
   reportAuditLoss,
+  reportSessionUsage,
   revokeSession,
   type SessionFacts,
   startSession,
@@ -16,6 +17,7 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
 import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
+import { createUsageMeter, type UsageMeter } from './session-usage.ts';
 import { createContentHashing } from './transfer/index.ts';
 
 /**
@@ -50,6 +52,7 @@ export class Session {
   readonly #parts: GatewayParts;
   readonly #access: SessionAccess;
   readonly #owed = new Set<Promise<void>>();
+  readonly #usage: UsageMeter;
   readonly #startedAtMs: number;
   /** Told when the session must stop while its target is still being dialled. */
   onStop: (() => void) | undefined;
@@ -68,6 +71,11 @@ export class Session {
     this.facts = facts;
     this.#access = access;
     this.#startedAtMs = parts.now();
+    this.#usage = createUsageMeter({
+      now: parts.now,
+      report: (usage) =>
+        this.#owe(parts.journal.record(reportSessionUsage(facts, parts.now(), usage)).then(() => undefined)),
+    });
   }
 
   /** What the engineer is told, once the session was told to stop. */
@@ -156,6 +164,7 @@ export class Session {
   async close(failure?: StopOrder): Promise<void> {
     if (!this.#recorded || this.#closed) return;
     this.#closed = true;
+    this.#usage.end();
     const { journal, control, now } = this.#parts;
     await this.#settleOwed();
     const order = this.#order ??
@@ -178,7 +187,7 @@ export class Session {
   }
 
   #owner(): ChannelOwner {
-    const { journal, recorder, now } = this.#parts;
+    const { journal, recorder, now, redact } = this.#parts;
     return {
       facts: this.facts,
       access: this.#access,
@@ -189,6 +198,8 @@ export class Session {
       owe: (work) => this.#owe(work),
       holdUntil: (work) => this.#holdUntil(work),
       hashing,
+      usage: this.#usage,
+      redact,
       startRecording: (channel, kind, terminal, command, lines) =>
         recorder.start({
           sessionId: sessionId(this.facts.sessionId),

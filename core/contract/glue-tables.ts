@@ -75,6 +75,22 @@ const events: GlueTable = {
   ownParameters: [],
 };
 
+/** `screen-text/dt=YYYY-MM-DD/<session>/<channel>.ndjson.gz` of the evidence bucket; the day is that of the recording. */
+const screenText: GlueTable = {
+  ...events,
+  name: 'screen_text',
+  description: 'What the screens of recorded sessions said, a row for each line',
+  columns: [
+    ['session_id', 'string'],
+    ['recording_id', 'string'],
+    ['said_at', 'string'],
+    ['seconds', 'double'],
+    ['text', 'string'],
+    ['outcome', 'string'],
+  ],
+  prefix: 'screen-text/',
+};
+
 /** What the account's own trail writes: `AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz`. */
 const accountTrail: GlueTable = {
   name: 'cloudtrail_records',
@@ -143,4 +159,4 @@ const accountTrail: GlueTable = {
 };
 
 /** The tables that Athena reads; pure data, so that the stacks and the queries speak of the same columns. */
-export const glueTables = { events, accountTrail } as const;
+export const glueTables = { events, screenText, accountTrail } as const;

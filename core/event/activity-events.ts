@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AuditDraft } from '#core/contract';
-import { draft, maxCommandBytes, type Refusal } from './draft.ts';
+import { draft, isoTime, maxCommandBytes, type Refusal } from './draft.ts';
 import { bytesOf } from './evidence-text.ts';
 import { actorOf, type SessionFacts, targetFields } from './facts.ts';
 
@@ -274,6 +274,66 @@ export function requestX11Forwarding(
       screen: what.screen,
     },
     refusal: what.refused,
+  });
+}
+
+/** The client asked for an environment variable to be set; whether the target takes it, it decides itself. Secrets are hidden. */
+export function setEnvironment(
+  facts: SessionFacts,
+  atMs: number,
+  what: Asked & { readonly name: string; readonly value: string | Uint8Array; readonly valueBytes: number },
+): AuditDraft {
+  return draft('SetEnvironment', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      channelId: what.channelId,
+      variable: what.name,
+      value: what.value,
+      valueBytes: what.valueBytes,
+    },
+    refusal: what.refused,
+  });
+}
+
+/** The target reaches for the engineer's agent, which was forwarded to it. */
+export function openAgentChannel(facts: SessionFacts, atMs: number): AuditDraft {
+  return draft('OpenAgentChannel', atMs, actorOf(facts, atMs), { request: targetFields(facts) });
+}
+
+/** A program on the target, or through it, shows something on the engineer's display. Who it says it is, it says itself. */
+export function openX11Channel(
+  facts: SessionFacts,
+  atMs: number,
+  what: { readonly originatorIp: string; readonly originatorPort: number },
+): AuditDraft {
+  return draft('OpenX11Channel', atMs, actorOf(facts, atMs), {
+    request: {
+      ...targetFields(facts),
+      originatorIp: what.originatorIp,
+      originatorPort: what.originatorPort,
+    },
+  });
+}
+
+/** Once a minute, of a session in which something moved. Bytes are those since the report before. */
+export function reportSessionUsage(
+  facts: SessionFacts,
+  atMs: number,
+  what: {
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly seconds: number;
+    readonly lastInputAtMs?: number | undefined;
+  },
+): AuditDraft {
+  return draft('ReportSessionUsage', atMs, actorOf(facts, atMs), {
+    request: targetFields(facts),
+    response: {
+      bytesIn: what.bytesIn,
+      bytesOut: what.bytesOut,
+      seconds: what.seconds,
+      lastInputAt: isoTime(what.lastInputAtMs),
+    },
   });
 }
 

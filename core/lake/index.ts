@@ -17,5 +17,7 @@ export { oneSelect, parameterLiterals, queryTokens, withParameters } from './one
 export type { QueryErrorCode } from './query-error.ts';
 export { QueryError } from './query-error.ts';
 export { uniqueNames } from './result-names.ts';
+export type { SearchStatement, TextSearch } from './search-statement.ts';
+export { searchGapsStatement, searchStatement } from './search-statement.ts';
 export type { SqlToken } from './sql-tokens.ts';
 export { meaningfulTokens, sqlTokens } from './sql-tokens.ts';

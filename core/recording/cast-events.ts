@@ -25,26 +25,44 @@ export async function* castEvents(
   from: { readonly seconds: number; readonly isFirst: boolean } = { seconds: 0, isFirst: true },
 ): AsyncGenerator<CastEvent, void, undefined> {
   const maxEvents = limits.maxEvents ?? defaultMaxEvents;
-  let number = from.isFirst ? 0 : 1;
+  const decode = createCastDecoder(from);
   let events = 0;
-  let time = from.seconds;
-  let stream: OutputStream = 'stdout';
+  let isEmpty = from.isFirst;
   for await (const bytes of lines(chunks)) {
-    number += 1;
-    const line = parseCastLine(bytes, number);
-    if (line.kind === 'stderr') stream = 'stderr';
-    if (line.kind !== 'event') continue;
+    isEmpty = false;
+    const event = decode(bytes);
+    if (event === undefined) continue;
     events += 1;
     if (events > maxEvents)
       throw new RecordingError('invalid-cast', `the recording has over ${maxEvents} events; raise the limit`);
+    yield event;
+  }
+  if (isEmpty) throw new RecordingError('invalid-cast', 'the recording is empty; it has no header');
+}
+
+/** What a line says, given without its line feed and in order; undefined where that is no event. Throws as `castEvents` does. */
+export type CastDecoder = (line: Buffer) => CastEvent | undefined;
+
+export function createCastDecoder(from: {
+  readonly seconds: number;
+  readonly isFirst: boolean;
+}): CastDecoder {
+  let number = from.isFirst ? 0 : 1;
+  let time = from.seconds;
+  let stream: OutputStream = 'stdout';
+  return (bytes) => {
+    number += 1;
+    const line = parseCastLine(bytes, number);
+    if (line.kind === 'stderr') stream = 'stderr';
+    if (line.kind !== 'event') return undefined;
     time = Math.round((time + line.intervalSeconds) * 1e6) / 1e6;
     const { code, data } = line;
-    if (code === 'o') yield { time, code, data, stream };
-    else if (code === 'm' || code === 'x') yield { time, code, data };
-    else if (code === 'r' && /^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$/.test(data)) yield { time, code, data };
+    const shownOn = stream;
     stream = 'stdout';
-  }
-  if (number === 0) throw new RecordingError('invalid-cast', 'the recording is empty; it has no header');
+    if (code === 'o') return { time, code, data, stream: shownOn };
+    if (code === 'm' || code === 'x') return { time, code, data };
+    return code === 'r' && /^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$/.test(data) ? { time, code, data } : undefined;
+  };
 }
 
 async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {

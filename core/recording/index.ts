@@ -7,6 +7,7 @@ export {
   terminalSize,
 } from './cast-encoder.ts';
 export { type CastEvent, castEvents } from './cast-events.ts';
+export { type FollowedRecording, followRecording, type LiveRecording } from './follow-recording.ts';
 export {
   encodeManifest,
   type Omission,

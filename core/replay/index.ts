@@ -11,5 +11,6 @@ export {
 export { type RenderedText, type RenderLimits, renderedText } from './rendered-text.ts';
 export type { ReplayError, ReplayErrorCode } from './replay-error.ts';
 export { type ScreenSegment, screenSegments } from './screen-segments.ts';
+export { type ScreenTextLimits, screenTextFile, screenTextKey, storeScreenText } from './screen-text-file.ts';
 export { type SearchRow, searchRows } from './search-rows.ts';
 export { createTerminalState, type EmulatedTerminal } from './terminal-state.ts';

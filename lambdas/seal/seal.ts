@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type SealReport, sealDeadWriter } from '#adapters/aws';
 import {
   type AuditWriter,
+  type BlobKey,
   type EventSink,
   type Finding,
   type Notifier,
@@ -139,6 +140,17 @@ function isDead(writer: AuditWriter, wanted: Wanted, nowMs: number): boolean {
   }
 }
 
+/** What its screens said can be searched then. It can be played without, so a fault of this is told and no more. */
+async function indexRecording(key: BlobKey, { invocation, log }: SealParts): Promise<void> {
+  try {
+    // With the terminal emulator, which most invocations do not need.
+    const { storeScreenText } = await import('#core/replay');
+    await storeScreenText(invocation.stores.evidence, key);
+  } catch (error) {
+    log.error('what a recording showed cannot be searched', error, { key });
+  }
+}
+
 async function sealWriter(
   writer: AuditWriter,
   wanted: Wanted,
@@ -161,6 +173,7 @@ async function sealWriter(
       randomBytes,
       sinks: await sinks(),
       version,
+      index: (key) => indexRecording(key, parts),
       ...(parts.deliverWithinMs === undefined ? {} : { closeWithinMs: parts.deliverWithinMs }),
       onFault: (error) => log.error('a stream that is being completed has a fault', error, { stream }),
     });

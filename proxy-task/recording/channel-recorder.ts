@@ -379,6 +379,7 @@ class ChannelRecording implements ChannelRecorder {
     const manifest = segmentedManifest(this.#head, end, this.#stored, endMs);
     const stored = await this.#orReport(storeManifest(this.#shared.store, manifest));
     await putOnRecord?.(stored);
+    await this.#shared.index(stored.key);
     await this.#orReport(this.#shared.spool.end(this.#start));
     return stored;
   }

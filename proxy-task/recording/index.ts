@@ -5,4 +5,7 @@ export {
   type RecordingExit,
   type RecordingStart,
 } from './recorder.ts';
+export { createRecordingIndexer } from './recording-indexer.ts';
 export { recoverRecordings } from './recover-recordings.ts';
+export { openSpool } from './spool.ts';
+export { createRecordingThread } from './thread/recording-thread.ts';

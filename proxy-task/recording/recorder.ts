@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { BlobStore, SessionId } from '#core/contract';
+import type { BlobKey, BlobStore, SessionId } from '#core/contract';
 import {
   type ChannelName,
   isChannelName,
@@ -14,7 +14,9 @@ import type { PendingLine } from '#core/terminal';
 import type { BulkLimits } from './bulk-brake.ts';
 import { startChannelRecorder } from './channel-recorder.ts';
 import { type BlockPool, createBlockPool } from './output-buffer.ts';
+import { createRecordingIndexer } from './recording-indexer.ts';
 import { openSpool } from './spool.ts';
+import { type TakeTurns, takeTurns } from './take-turns.ts';
 import type { AmendedCommand, ObservedCommand, RedactionSettings } from './thread/observation.ts';
 import { createRecordingThread, type RecordingThread } from './thread/recording-thread.ts';
 
@@ -23,6 +25,8 @@ export type RecorderOptions = {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly limits?: Partial<RecorderLimits>;
+  /** The rows that are searched could not be made of a recording, which is stored. */
+  readonly onIndexFault?: (error: RecorderError) => void;
   /** What is hidden before anything is written; the product's own rules where absent. */
   readonly redaction?: RedactionSettings;
 } & (
@@ -104,7 +108,9 @@ export type RecorderShared = {
   readonly now: () => number;
   readonly limits: RecorderLimits;
   /** Runs at most `maxSealing` at once. */
-  readonly seal: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  readonly seal: TakeTurns;
+  /** Makes the rows that are searched of a stored recording; tells where it cannot, and does not reject. */
+  readonly index: (key: BlobKey) => Promise<void>;
 };
 
 const defaultLimits: RecorderLimits = {
@@ -122,15 +128,17 @@ const defaultLimits: RecorderLimits = {
 /** Records what channels show, in chunks in a store; what is not stored yet is in the spool, for `recoverRecordings`. */
 export function createRecorder(options: RecorderOptions): Recorder {
   const limits = { ...defaultLimits, ...options.limits };
+  const thread = createRecordingThread({ redaction: options.redaction ?? { defaults: true, rules: [] } });
   const shared: RecorderShared = {
     store: options.store,
     spool: 'spool' in options ? options.spool : openSpool(options.spoolDirectory),
     pool: createBlockPool(),
-    thread: createRecordingThread({ redaction: options.redaction ?? { defaults: true, rules: [] } }),
+    thread,
     now: options.now,
     memoryKey: randomBytes(32),
     limits,
-    seal: limited(limits.maxSealing),
+    seal: takeTurns(limits.maxSealing),
+    index: createRecordingIndexer(thread, options.store, options.onIndexFault),
   };
   return {
     start: (start) => {
@@ -138,22 +146,5 @@ export function createRecorder(options: RecorderOptions): Recorder {
         throw new RangeError(`not a channel: ${JSON.stringify(start.channel)} (expected c and its serial)`);
       return startChannelRecorder(shared, { ...start, ...terminalSize(start.columns, start.rows) });
     },
-  };
-}
-
-/** Each channel waits for one turn at most, so those who wait are bounded by the channels. */
-function limited(most: number): RecorderShared['seal'] {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
   };
 }

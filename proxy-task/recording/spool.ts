@@ -16,6 +16,8 @@ import {
 export type FolderSpool = Spool & {
   /** Channels that were begun and not ended. */
   unfinished(): AsyncIterable<SpoolChannel>;
+  /** Those of one session, in the order in which they were begun. Changes nothing: the session may go on. */
+  channelsOf(id: SessionId): Promise<readonly ChannelName[]>;
 };
 
 const partSuffix = '.json.part';
@@ -42,6 +44,14 @@ export function openSpool(directory: string): FolderSpool {
       await removeIfEmpty(folder(channel.sessionId));
     },
     unfinished: () => unfinishedChannels(base),
+    channelsOf: async (id) => {
+      const channels: ChannelName[] = [];
+      for await (const name of namesIn(folder(id))) {
+        const channel = name.replace(/\.json$/, '');
+        if (name.endsWith('.json') && isChannelName(channel)) channels.push(channel);
+      }
+      return channels.sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)));
+    },
     head: (channel) => readHead(headPath(channel), channel),
     chunks: async (channel) => {
       const numbers: number[] = [];

@@ -17,6 +17,7 @@ import {
 } from '#core/contract';
 import { readEnvironment } from '#core/deployment';
 import { reportAuditLoss, startProxy, stopProxy } from '#core/event';
+import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
@@ -235,6 +236,7 @@ function partsOf(
   report: (line: string) => void,
 ): GatewayParts {
   const { now, randomBytes } = options;
+  const rules = compileRules(installation.configuration.redaction);
   return {
     settings: settingsOf(installation, variables, process, options.version),
     identities: identitiesOf(installation),
@@ -251,7 +253,9 @@ function partsOf(
       spool: createObjectSpool({ journal: unsealed, remover, now }),
       redaction: installation.configuration.redaction,
       now,
+      onIndexFault: (error) => report(error.message),
     }),
+    redact: (text) => redactText(text, rules).text,
     now,
     randomBytes,
     report,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sealDeadWriter } from '#adapters/aws';
 import { streamName } from '#core/contract';
+import { createRecordingIndexer, createRecordingThread } from '../recording/index.ts';
 import { superviseWorkers } from '../workers/index.ts';
 import { createAuditMeter } from './audit-meter.ts';
 import { openStores, openTaskSinks, originOf, type Serving, type TaskContext } from './serve-task.ts';
@@ -31,6 +32,9 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
     report(`events of a worker that died may be missing in CloudTrail Lake (${reason}); they are in S3`),
   );
   const streams = new Map<number, string>();
+  // What it reads has its secrets hidden; it is started with the first recording that a worker leaves.
+  const thread = createRecordingThread({ redaction: { defaults: false, rules: [] } });
+  const index = createRecordingIndexer(thread, stores.evidence, (error) => report(error.message));
   let begun = 0;
   const gateway = await superviseWorkers({
     count,
@@ -58,6 +62,7 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
         randomBytes,
         sinks,
         version,
+        index,
         onFault: (error) => report(`the stream of a worker that died: ${error.message}`),
       });
     },

@@ -1,10 +1,13 @@
-import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { announceGateway } from '../../cli/gateway-process.ts';
 import { cellText } from '../../cli/output.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrail, sshtrailProgram } from '../support/command-line.ts';
 import type { Finished } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -31,6 +34,125 @@ function expectOneSentence(finished: Finished, part: string): void {
   expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
   expect(finished.stderr).toContain(part);
 }
+
+describe('watch', () => {
+  test('shows a session from its current screen on, as it goes on, and ends with it', async () => {
+    announceGateway(stack.data, {
+      pid: process.pid,
+      ...stack.running.gateway.address,
+      startedAtMs: Date.now(),
+    });
+    // What it waits for comes from whoever looks on, so this ends only where that was shown in time.
+    const gate = join(temporaryFolder(), 'seen');
+    const script = `printf 'before \\033]52;c;aGk=\\007it'; until [ -e ${gate} ]; do sleep 0.1; done; echo; echo live-until-the-end`;
+    const watchedSession = stack.ssh(['-tt', script]);
+    const [row] = await stack.eventually(
+      "SELECT session_id FROM sessions WHERE still_open AND session_id IN (SELECT session_id FROM commands WHERE command LIKE '%live-until%')",
+    );
+    const id = cellText(row?.['session_id'] ?? null);
+    const child = spawn(
+      sshtrailProgram.program,
+      [...sshtrailProgram.first, 'watch', id, '--data', stack.data.root],
+      {
+        env: { ...process.env, ...sshtrailProgram.env },
+      },
+    );
+    let shown = '';
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      shown += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const exited = once(child, 'exit');
+
+    await vi.waitFor(() => expect(shown).toContain('before it'), { timeout: 20_000, interval: 20 });
+    writeFileSync(gate, '');
+    const [code] = await exited;
+    await watchedSession;
+
+    expect(code).toBe(0);
+    expect(shown).toContain('live-until-the-end');
+    // Sets a clipboard, which is that of who watches.
+    expect(shown).not.toContain('\u001b]52');
+    expect(said).toMatch(/^watching s-[^]*\nc1: exec, [^]*\nc1 has ended\nthe session has ended\n$/);
+    const [joined] = await stack.eventually(
+      `SELECT user_name, json_extract_scalar(request, '$.subjectName') AS subject FROM events
+       WHERE event_name = 'JoinSession' AND json_extract_scalar(request, '$.subjectSessionId') = '${id}'`,
+    );
+    expect(joined).toEqual({ user_name: userInfo().username, subject: 'engineer' });
+    const over = await onData('watch', id);
+    expectOneSentence(over, '"sshtrail sessions" lists them');
+  }, 60_000);
+});
+
+describe('search', () => {
+  test('finds what a screen said, and prints the command that shows it', async () => {
+    const finished = await onData('search', 'SHOWN-IN', 'shell', '--since', '1h');
+
+    const command = `sshtrail play ${shell} --channel c1 --at `;
+    expect(finished.stderr).toMatch(/^\d+ found\n$/);
+    expect(finished.stdout.toString()).toContain('(screen)\n  shown-in-a-shell\n');
+    expect(finished.stdout.toString()).toContain(command);
+    const [, second = ''] = new RegExp(`${command}(\\d+) --data`).exec(finished.stdout.toString()) ?? [];
+    const played = await onData('play', shell, '--channel', 'c1', '--at', second);
+    expect(played.stdout.toString()).toContain('shown-in-a-shell');
+  });
+
+  test('prints JSON for scripts, and nothing of others', async () => {
+    const [all, others] = await Promise.all([
+      onData('search', 'shown-in-a-shell', '--json', '-n', '1'),
+      onData('search', 'shown-in-a-shell', '--json', '--user', 'nobody'),
+    ]);
+
+    expect(JSON.parse(all.stdout.toString())).toEqual([
+      expect.objectContaining({ sessionId: shell, channel: 'c1', user: 'engineer' }),
+    ]);
+    expect(JSON.parse(others.stdout.toString())).toEqual([]);
+  });
+
+  test('is on record before it shows anything, without the secrets somebody looked for', async () => {
+    await onData('search', 'mysql --password=hunter2-hunter2', '--target', 'db1');
+
+    const [row] = await stack.eventually(
+      `SELECT user_name, json_extract_scalar(request, '$.query') AS query, json_extract_scalar(request, '$.subjectTarget') AS target
+       FROM events WHERE event_name = 'QueryAuditLog' AND json_extract_scalar(request, '$.subjectTarget') = 'db1'`,
+    );
+    expect(row).toEqual({
+      user_name: userInfo().username,
+      query: `mysql --password=${'*'.repeat(15)}`,
+      target: 'db1',
+    });
+  });
+
+  test('says of which recordings it does not know, and learns of them where it is asked to', async () => {
+    const copy = join(temporaryFolder(), 'data');
+    cpSync(stack.data.root, copy, { recursive: true });
+    rmSync(join(copy, 'lake', 'screen-text'), { recursive: true });
+    const onCopy = (...args: readonly string[]) => sshtrail(['search', ...args, '--data', copy, '--json']);
+
+    const before = await onCopy('shown-in-a-shell');
+    const after = await onCopy('shown-in-a-shell', '--index');
+
+    expect(before.stderr).toBe(
+      'the screens of 1 recordings are not searchable yet; add --index to make them so\n',
+    );
+    expect(JSON.stringify(JSON.parse(before.stdout.toString()))).not.toContain('"screen"');
+    expect(after.stderr).toBe('1 recordings were made searchable\n');
+    expect(JSON.stringify(JSON.parse(after.stdout.toString()))).toContain('"screen"');
+  });
+
+  test.each([
+    [['search', ''], 'search for 1 to 16 words'],
+    [['search', 'x', '--since', 'yesterday'], 'expected a day or a time'],
+  ])('says what is wrong with %j', async (args, part) => {
+    const finished = await onData(...args);
+
+    expect(finished.code).not.toBe(0);
+    expect(finished.stderr).toContain(part);
+  });
+});
 
 describe('play and export', () => {
   test('begins where it is told to, and says how long the recording is where that is too late', async () => {

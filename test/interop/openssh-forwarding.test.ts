@@ -64,6 +64,10 @@ describe('forwarding through the gateway', () => {
 
       expect(finished.stdout.toString()).toContain('SHA256:');
       expect(finished.code).toBe(0);
+      const opened = await stack.eventually(
+        "SELECT target_name, user_name FROM events WHERE event_name = 'OpenAgentChannel'",
+      );
+      expect(opened).toEqual([{ target_name: stack.target.name, user_name: 'engineer' }]);
     } finally {
       await agent.stop();
     }

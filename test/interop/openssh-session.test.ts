@@ -36,6 +36,21 @@ describe('a stock OpenSSH client through the gateway to a stock sshd', () => {
     expect(completed).toHaveLength(1);
   });
 
+  test('sets variables that are on record, with secrets hidden, and reach the target', async () => {
+    const variables = 'LC_NAME=zażółć LC_PASSWORD=hunter2-hunter2';
+    const finished = await stack.ssh(['-o', `SetEnv=${variables}`, 'echo $LC_NAME $LC_PASSWORD']);
+
+    expect(finished.stdout.toString()).toBe('zażółć hunter2-hunter2\n');
+    const rows = await stack.eventually(
+      `SELECT json_extract_scalar(request, '$.variable') AS name, json_extract_scalar(request, '$.value') AS value
+       FROM events WHERE event_name = 'SetEnvironment' AND request LIKE '%"variable":"LC\\_%' ESCAPE '\\' ORDER BY name`,
+    );
+    expect(rows).toEqual([
+      { name: 'LC_NAME', value: 'zażółć' },
+      { name: 'LC_PASSWORD', value: '*'.repeat(15) },
+    ]);
+  });
+
   test('sends its standard input to the end', async () => {
     const input = 'x'.repeat(300_000);
 

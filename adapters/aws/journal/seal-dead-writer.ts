@@ -1,4 +1,4 @@
-import type { AuditRecord, ControlStore, SessionId } from '#core/contract';
+import type { AuditRecord, BlobKey, ControlStore, SessionId } from '#core/contract';
 import { type AuditWriter, sessionId } from '#core/contract';
 import { closeLostSessions, reportAuditLoss, storeLostRecording } from '#core/event';
 import { JournalError } from '#core/journal';
@@ -10,6 +10,8 @@ import { type TakenStream, takeOverStream } from './take-over-stream.ts';
 export type SealOptions = AppendOptions & {
   /** Of the program, for the events that the sealing itself writes. */
   readonly version: string;
+  /** As in `SpoolRecovery`: makes what is searched of the recordings that are completed. */
+  readonly index?: (key: BlobKey) => Promise<void>;
 };
 
 export type SealReport = {
@@ -98,6 +100,7 @@ async function recoverRecordings(
     store: evidence,
     spool,
     unfinished: spool.unfinishedOf(starts.keys()),
+    ...(options.index === undefined ? {} : { index: options.index }),
     async putOnRecord(stored) {
       const start = starts.get(stored.sessionId);
       if (start === undefined || onRecord.has(stored.recordingId)) return;

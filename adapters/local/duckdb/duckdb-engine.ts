@@ -8,13 +8,14 @@ import { cloudTrailFiles, createCloudTrailView } from './cloudtrail-files.ts';
 import { isNotFound, openSegment, sealedSegments, wholeLines } from './lake-files.ts';
 import { prelude } from './prelude.ts';
 import { type QueryBudget, startBudget } from './query-budget.ts';
+import { createScreenTextView, screenTextFiles } from './screen-text-files.ts';
 import { trinoToDuckDb } from './trino-bridge.ts';
 import { createOpenRecords, createRecordsView, insertOpenRecords, queryViews } from './views.ts';
 
 export type DuckDbEngineOptions = {
   /**
-   * Events are read from `<dataDirectory>/lake/events`, and the account's own trail from `<dataDirectory>/lake/cloudtrail`
-   * where that folder is there when the engine is opened.
+   * Events are read from `<dataDirectory>/lake/events`; the account's own trail from `<dataDirectory>/lake/cloudtrail`, and what
+   * screens said from `<dataDirectory>/lake/screen-text`, where those folders are there when the engine is opened.
    */
   readonly dataDirectory: string;
   /** Segments that are being written and have no sealed twin yet; the journal's own listing. */
@@ -29,7 +30,7 @@ const maxSqlLength = 1 << 20;
 const maxListings = 5;
 
 /**
- * Runs SELECTs over the local lake, each over what is there when it starts. A statement reaches the events' folder and nothing else:
+ * Runs SELECTs over the local lake, each over what is there when it starts. A statement reaches those folders and nothing else:
  * no other file, no network, no setting, no writing.
  */
 export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<QueryEngine> {
@@ -37,18 +38,16 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
   await mkdir(eventsPath, { recursive: true, mode: 0o700 });
   // The sandbox compares real paths.
   const eventsDirectory = await realpath(eventsPath);
-  const cloudTrailDirectory = await realpath(join(options.dataDirectory, 'lake', 'cloudtrail')).catch(
-    (error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    },
-  );
+  const cloudTrailDirectory = await realPathOf(join(options.dataDirectory, 'lake', 'cloudtrail'));
+  const screenTextDirectory = await realPathOf(join(options.dataDirectory, 'lake', 'screen-text'));
   if (/[*?[\]{}]/.test(eventsDirectory))
     throw new QueryError(
       'unreadable',
       `the data folder ${JSON.stringify(eventsDirectory)} has one of * ? [ ] { } in its path, which would be read as a pattern; choose another folder`,
     );
-  const directories = [eventsDirectory, ...(cloudTrailDirectory === undefined ? [] : [cloudTrailDirectory])];
+  const directories = [eventsDirectory, cloudTrailDirectory, screenTextDirectory].filter(
+    (directory) => directory !== undefined,
+  );
   const instance = await openSandbox(directories, options);
   const queries = new Set<QueryBudget>();
   let closed = false;
@@ -68,6 +67,7 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
             budget,
             eventsDirectory,
             cloudTrailDirectory,
+            screenTextDirectory,
             listOpen: () => options.openSegmentFiles(options.dataDirectory),
           },
           statement,
@@ -84,6 +84,13 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Qu
       instance.closeSync();
     },
   };
+}
+
+async function realPathOf(folder: string): Promise<string | undefined> {
+  return realpath(folder).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
 }
 
 /** The order matters: macros need a catalogue that may be changed, and nothing may be changed once it is locked. */
@@ -131,6 +138,7 @@ type QueryPlace = {
   readonly budget: QueryBudget;
   readonly eventsDirectory: string;
   readonly cloudTrailDirectory: string | undefined;
+  readonly screenTextDirectory: string | undefined;
   readonly listOpen: () => Promise<readonly { readonly path: string }[]>;
 };
 
@@ -171,6 +179,10 @@ async function createViews(place: QueryPlace, statement: Statement): Promise<voi
     const folder = place.cloudTrailDirectory;
     await connection.run(createCloudTrailView(folder === undefined ? [] : await cloudTrailFiles(folder)));
   }
+  if (statement.names.has('screen_text')) {
+    const folder = place.screenTextDirectory;
+    await connection.run(createScreenTextView(folder === undefined ? [] : await screenTextFiles(folder)));
+  }
   for (const [name, create] of queryViews) if (statement.names.has(name)) await connection.run(create);
 }
 
@@ -189,7 +201,7 @@ async function insertSegment(connection: DuckDBConnection, path: string, twinKey
 }
 
 async function dropViews(connection: DuckDBConnection): Promise<void> {
-  for (const name of [...queryViews.keys(), 'ssh_records', 'cloudtrail_records'])
+  for (const name of [...queryViews.keys(), 'ssh_records', 'cloudtrail_records', 'screen_text'])
     await connection.run(`DROP VIEW IF EXISTS temp.${name}`);
   await connection.run('DROP TABLE IF EXISTS temp.open_records');
 }

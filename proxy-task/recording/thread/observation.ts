@@ -1,3 +1,4 @@
+import type { BlobKey } from '#core/contract';
 import type {
   OmissionReason,
   OutputStream,
@@ -7,6 +8,7 @@ import type {
 } from '#core/recording';
 import type { RedactionRule } from '#core/redaction';
 import type { CommandConfidence, CommandKind, PendingLine } from '#core/terminal';
+import type { StoreAnswer, StoreCall } from './remote-store.ts';
 
 /** What a channel did, in order. Times are milliseconds since its start; `data` of one message are parts of one buffer. */
 export type ChannelEvent =
@@ -86,7 +88,10 @@ export type ToThread =
   | { readonly kind: 'pending-line'; readonly id: number; readonly question: number }
   | { readonly kind: 'end'; readonly id: number; readonly atMs: number }
   /** Forgets the channel: its recording failed. */
-  | { readonly kind: 'drop'; readonly id: number };
+  | { readonly kind: 'drop'; readonly id: number }
+  /** Of the recording that is stored at the key, make the rows that are searched. */
+  | { readonly kind: 'index'; readonly id: number; readonly key: BlobKey }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: StoreAnswer };
 
 /** From the recording thread. */
 export type FromThread =
@@ -111,4 +116,6 @@ export type FromThread =
       readonly observations: readonly Observation[];
       readonly end: ObservedEnd;
     }
+  | { readonly kind: 'call'; readonly id: number; readonly call: StoreCall }
+  | { readonly kind: 'indexed'; readonly id: number }
   | { readonly kind: 'fault'; readonly id: number; readonly reason: string };

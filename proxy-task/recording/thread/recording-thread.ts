@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { BlobKey } from '#core/contract';
 import type { PendingLine } from '#core/terminal';
 import type {
   ChannelEvent,
@@ -10,6 +11,7 @@ import type {
   ThreadSettings,
   ToThread,
 } from './observation.ts';
+import { answerCall, type ReachableStore, type StoreCall } from './remote-store.ts';
 
 /** What a channel's recording hears from the thread. */
 export type ThreadListener = {
@@ -31,12 +33,18 @@ export type ThreadChannel = {
 
 export type RecordingThread = {
   open(start: ChannelStart, listener: ThreadListener): ThreadChannel;
+  /** Makes the rows that are searched of the recording at the key, and puts them into the same store. Rejects where it cannot. */
+  index(store: ReachableStore, key: BlobKey): Promise<void>;
+  /** Ends the thread. What it was about to do fails. */
+  close(): Promise<void>;
 };
 
 type Open = {
   readonly listener: ThreadListener;
   readonly questions: Map<number, { resolve(line: PendingLine): void; reject(error: Error): void }>;
 };
+
+type Indexing = { readonly store: ReachableStore; resolve(): void; reject(error: Error): void };
 
 /**
  * The thread that emulates, redacts and cuts recordings: one for a gateway process, started with the first channel and anew after
@@ -48,6 +56,7 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
   const module = new URL(file, import.meta.url);
   const settings: ThreadSettings = { redaction: options.redaction };
   const channels = new Map<number, Open>();
+  const indexing = new Map<number, Indexing>();
   let worker: Worker | undefined;
   let nextId = 1;
   let nextQuestion = 1;
@@ -66,6 +75,20 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
     if (worker !== which) return;
     worker = undefined;
     for (const id of channels.keys()) fail(id, reason);
+    for (const id of indexing.keys()) indexed(id, new Error(reason));
+  }
+
+  function indexed(id: number, error?: Error): void {
+    const open = indexing.get(id);
+    indexing.delete(id);
+    rest();
+    if (error === undefined) open?.resolve();
+    else open?.reject(error);
+  }
+
+  async function answer(id: number, store: ReachableStore, call: StoreCall): Promise<void> {
+    const message: ToThread = { kind: 'answer', id, answer: await answerCall(store, call) };
+    if (indexing.has(id)) worker?.postMessage(message, []);
   }
 
   function fail(id: number, reason: string): void {
@@ -79,11 +102,21 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
   /** A thread with nothing to do keeps no process alive. */
   function forget(id: number): void {
     channels.delete(id);
-    if (channels.size === 0) worker?.unref();
+    rest();
+  }
+
+  function rest(): void {
+    if (channels.size + indexing.size === 0) worker?.unref();
   }
 
   function take(message: FromThread): void {
     const { id } = message;
+    const index = indexing.get(id);
+    if (index !== undefined) {
+      if (message.kind === 'call') void answer(id, index.store, message.call);
+      else indexed(id, message.kind === 'fault' ? new Error(message.reason) : undefined);
+      return;
+    }
     const open = channels.get(id);
     if (open === undefined) return;
     switch (message.kind) {
@@ -98,6 +131,9 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
         return open.listener.ended(message.observations, message.end);
       case 'fault':
         return fail(id, message.reason);
+      case 'call':
+      case 'indexed':
+        return;
     }
   }
 
@@ -133,6 +169,20 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
           forget(id);
         },
       };
+    },
+    index(store, key) {
+      const id = nextId;
+      nextId += 1;
+      const thread = running();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      indexing.set(id, { store, resolve, reject });
+      thread.ref();
+      const message: ToThread = { kind: 'index', id, key };
+      thread.postMessage(message, []);
+      return promise;
+    },
+    async close() {
+      await worker?.terminate();
     },
   };
 }

@@ -1,12 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileRules, type RuleSet } from '#core/redaction';
+import { storeScreenText } from '#core/replay';
 import { runInBackground } from '../../background-thread.ts';
 import { type ChannelObserver, observeChannel } from './channel-observer.ts';
 import type { FromThread, Observation, ThreadSettings, ToThread } from './observation.ts';
+import { createRemoteStore } from './remote-store.ts';
 
 /** The recording thread: emulation, redaction and the cutting of recordings, away from the thread that relays. */
 function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
   const channels = new Map<number, ChannelObserver>();
+  const stores = new Map<number, ReturnType<typeof createRemoteStore>>();
   const tell = (message: FromThread): void => port.postMessage(message);
 
   function answer(channel: ChannelObserver, message: ToThread & { readonly kind: 'events' }): void {
@@ -21,12 +24,26 @@ function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
     channels.delete(id);
   }
 
+  /** A segment at a time, and what comes of channels in between. */
+  function index(id: number, key: string): void {
+    const store = createRemoteStore((call) => tell({ kind: 'call', id, call }));
+    stores.set(id, store);
+    storeScreenText(store, key)
+      .then(
+        () => tell({ kind: 'indexed', id }),
+        (error: unknown) => tell({ kind: 'fault', id, reason: reasonOf(error) }),
+      )
+      .finally(() => stores.delete(id));
+  }
+
   function take(message: ToThread): void {
     const { id } = message;
     if (message.kind === 'open') {
       channels.set(id, observeChannel(message, rules));
       return;
     }
+    if (message.kind === 'index') return index(id, message.key);
+    if (message.kind === 'answer') return stores.get(id)?.answer(message.answer);
     const channel = channels.get(id);
     if (channel === undefined) return;
     switch (message.kind) {
@@ -47,11 +64,14 @@ function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
       take(message);
     } catch (error) {
       // What one channel showed costs that channel's recording only.
-      const reason = error instanceof Error ? error.message : String(error);
       drop(message.id);
-      tell({ kind: 'fault', id: message.id, reason });
+      tell({ kind: 'fault', id: message.id, reason: reasonOf(error) });
     }
   });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 // What it is started with was made by the process it is a part of.

@@ -95,6 +95,23 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
   }),
   RequestAgentForwarding: event.requestAgentForwarding(sessionFacts, atMs),
   RequestX11Forwarding: event.requestX11Forwarding(sessionFacts, atMs, { singleConnection: true, screen: 0 }),
+  OpenAgentChannel: event.openAgentChannel(sessionFacts, atMs),
+  OpenX11Channel: event.openX11Channel(sessionFacts, atMs, {
+    originatorIp: '127.0.0.1',
+    originatorPort: 49_200,
+  }),
+  SetEnvironment: event.setEnvironment(sessionFacts, atMs, {
+    channelId: 'c1',
+    name: 'LANG',
+    value: Buffer.from('C.UTF-8'),
+    valueBytes: 7,
+  }),
+  ReportSessionUsage: event.reportSessionUsage(sessionFacts, atMs, {
+    bytesIn: 12,
+    bytesOut: 3400,
+    seconds: 60,
+    lastInputAtMs: atMs - 1000,
+  }),
   StoreRecording: event.storeRecording(sessionFacts, atMs, {
     recordingId: `${sessionFacts.sessionId}/c1`,
     key: 'recordings/dt=2026-11-20/s/c1/manifest.json',
@@ -106,6 +123,19 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
 
 const ofServices: Partial<Record<EventName, AuditDraft>> = {
   RevokeSession: event.revokeSession(sessionFacts, atMs, { by: 'runbook/SSH-002', why: 'no second factor' }),
+  JoinSession: event.joinSession(
+    'carol',
+    atMs,
+    {
+      sessionId: sessionFacts.sessionId,
+      identity: 'alice',
+      principalId: 'AIDAEXAMPLE',
+      login: 'ec2-user',
+      target: 'web-1',
+      sourceIp: '203.0.113.7',
+    },
+    'c1',
+  ),
   DetectCondition: event.detectCondition(run, atMs, {
     key: 's-1',
     title: 'session without MFA',
@@ -153,6 +183,7 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     ],
     sinceMs: atMs - 60_000,
   }),
+  QueryAuditLog: event.queryAuditLog('carol', atMs, { query: 'permission denied', user: 'alice' }),
   ViewRecording: event.viewRecording('carol', atMs, {
     sessionId: 's-1',
     recordingId: 's-1/c1',

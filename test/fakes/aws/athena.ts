@@ -141,7 +141,7 @@ async function run(
     execution.scannedBytes = objects.reduce((sum, [, , bytes]) => sum + bytes.length, 0);
     if (options.scanCutoffBytes !== undefined && execution.scannedBytes > options.scanCutoffBytes)
       return fail('Query cancelled! : Bytes scanned limit was exceeded');
-    const { events, accountTrail } = glueTables;
+    const { events, screenText, accountTrail } = glueTables;
     const trail = [...((await options.accountTrail?.()) ?? [])];
     execution.result = await runTrino(statementOf(execution), [
       {
@@ -150,6 +150,16 @@ async function run(
         rows: objects.flatMap(([key, dt, bytes]) =>
           hiveRows(events.columns, key, bytes).map((row) => Object.assign(row, { dt })),
         ),
+      },
+      {
+        name: screenText.name,
+        columns: [...screenText.columns, ...screenText.partitionKeys],
+        rows: [...(await options.lake())].flatMap(([key, bytes]) => {
+          const dt = /^screen-text\/dt=(\d{4}-\d{2}-\d{2})\//.exec(key)?.[1];
+          return dt === undefined
+            ? []
+            : hiveRows(screenText.columns, key, bytes).map((row) => Object.assign(row, { dt }));
+        }),
       },
       {
         name: accountTrail.name,

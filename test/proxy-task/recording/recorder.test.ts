@@ -100,6 +100,48 @@ describe('createRecorder', () => {
     expect(readdirSync(join(spoolDirectory, 'recordings'))).toEqual([]);
   });
 
+  it('puts what screens said where it is searched, with secrets hidden', async () => {
+    const { spoolDirectory, store } = folders();
+    const channel = createRecorder({ store, spoolDirectory, now: () => start }).start(shell());
+    channel.output(Buffer.from('$ mysql --password=hunter2-hunter2 shop\r\n'), 'stdout');
+
+    await channel.finish();
+
+    const file = await store.get(`screen-text/dt=2026-01-31/${session}/c1.ndjson.gz`);
+    const [row = '', end = ''] = gunzipSync(file ?? '')
+      .toString('utf8')
+      .split('\n');
+    expect(JSON.parse(row)).toMatchObject({
+      recording_id: `${session}/c1`,
+      text: `$ mysql --password=${'*'.repeat(15)} shop`,
+    });
+    expect(JSON.parse(end)).toMatchObject({ outcome: 'complete' });
+  });
+
+  it('tells where it could not, of a recording that is stored all the same', async () => {
+    const { spoolDirectory, store } = folders();
+    const faults: RecorderError[] = [];
+    const picky: BlobStore = {
+      ...store,
+      putIfAbsent: (key, bytes) =>
+        key.startsWith('screen-text/') ? Promise.reject(new Error('no room')) : store.putIfAbsent(key, bytes),
+    };
+    const recorder = createRecorder({
+      store: picky,
+      spoolDirectory,
+      now: Date.now,
+      onIndexFault: (error) => faults.push(error),
+    });
+    const channel = recorder.start(shell());
+
+    const stored = await channel.finish();
+
+    expect(faults.map(({ code, message }) => [code, message])).toEqual([
+      ['index', expect.stringContaining(`what ${stored.key} showed cannot be searched (no room)`)],
+    ]);
+    expect(readdirSync(join(spoolDirectory, 'recordings'))).toEqual([]);
+  });
+
   it('records a channel without any output', async () => {
     const { spoolDirectory, store } = folders();
     const channel = createRecorder({ store, spoolDirectory, now: Date.now }).start(

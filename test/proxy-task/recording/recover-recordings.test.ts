@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import type { BlobStore } from '../../../core/contract/index.ts';
 import type { RecorderError } from '../../../core/recording/index.ts';
@@ -93,6 +94,9 @@ describe('recoverRecordings', () => {
     expect(manifest).toMatchObject({ recovered: true, truncated: false, kind: 'shell', columns: 80 });
     expect(manifest.chunks.length).toBeGreaterThan(1);
     expect(readdirSync(join(spoolDirectory, 'recordings'))).toEqual([]);
+    const day = new Date(manifest.startedAtMs).toISOString().slice(0, 10);
+    const rows = await store.get(`screen-text/dt=${day}/${manifest.recordingId}.ndjson.gz`);
+    expect(gunzipSync(rows ?? '').toString('utf8')).toContain('"text":"line 1"');
   }, 30_000);
 
   it('drops the line that was being written, and counts what the comments say', async () => {
