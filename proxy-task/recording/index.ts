@@ -6,3 +6,4 @@ export {
   type RecordingStart,
 } from './recorder.ts';
 export { recoverRecordings } from './recover-recordings.ts';
+export type { PendingRead } from './thread/observation.ts';
