@@ -46,6 +46,8 @@ const quietMs = 30;
 const unechoedQuietMs = 250;
 /** Round trip of a target that has not answered anything yet. */
 const unknownRoundTripMs = 250;
+/** Most keys are followed by the echo of an earlier one, so that only the longest of late tells how far the target is. */
+const roundTripDecay = 0.99;
 /** No line is waited for longer, nor is an answer to it. */
 const maxHoldMs = 500;
 /** The recording thread that does not answer within this is out of order. */
@@ -74,6 +76,7 @@ export function createCommandHold(
   let shownAtMs = Number.NEGATIVE_INFINITY;
   /** A line was accepted, or taken back, and the target has not answered. */
   let isAnswerDue = false;
+  let outputs = 0;
   let hasTerminal = true;
   let ended = false;
   const waiting = new Set<() => void>();
@@ -98,7 +101,7 @@ export function createCommandHold(
   }
 
   function noteRoundTrip(ms: number): void {
-    roundTripMs = Math.min(maxHoldMs, Math.max(ms, 0, (roundTripMs ?? 0) * 0.9));
+    roundTripMs = Math.min(maxHoldMs, Math.max(ms, 0, (roundTripMs ?? 0) * roundTripDecay));
   }
 
   /** What follows an accepted line is read by whatever comes then: it goes on when the screen shows what that is. */
@@ -117,6 +120,7 @@ export function createCommandHold(
     }, maxHoldMs);
     try {
       for (;;) {
+        const before = outputs;
         const read = hasTerminal ? await readLine(recorder, ahead) : undefined;
         if (read === undefined) return await deny(undefined, unreadable);
         const [first] = read.acceptKeys;
@@ -124,7 +128,7 @@ export function createCommandHold(
         if (first > 0) return { bytes: first };
         const waitMs = patienceMs(read.line, heldAtMs);
         if (waitMs <= 0 || expired || ended) return await settle(read);
-        await nextOutput(waitMs);
+        if (outputs === before) await nextOutput(waitMs);
         await delay(readAgainMs);
       }
     } finally {
@@ -186,6 +190,7 @@ export function createCommandHold(
       unansweredMs ??= typedAtMs;
     },
     shown() {
+      outputs += 1;
       shownAtMs = now();
       isAnswerDue = false;
       if (unansweredMs !== undefined) noteRoundTrip(shownAtMs - unansweredMs);
