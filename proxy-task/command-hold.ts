@@ -222,8 +222,8 @@ async function readLine(
 }
 
 /**
- * What is shown is judged. What was typed at a shell and is not shown yet is only looked at for what is forbidden, since it may be shown
- * otherwise; what was typed at anything else may be a secret.
+ * What is shown is judged. What was typed at a shell, or ahead of it, and is not shown yet is only looked at for what is forbidden, since
+ * it may be shown otherwise; what was typed at anything else may be a secret.
  */
 function denialOf(access: HoldOwner['access'], line: PendingRead['line']): Denial | undefined {
   const text = runningText(line.text);

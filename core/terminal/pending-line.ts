@@ -26,7 +26,9 @@ export function pendingLine(screen: Screen, log: CommandLog): PendingLine {
   const { reading, typed } = pending;
   const best = reconcile(reading.text, typed, false);
   const text = reading.whole ?? (state === 'alt' ? reading.text : best.text);
-  const isEdited = state === 'editing' && typed.certain && typed.line.trim() !== '';
+  // Without a prompt before it, it was typed ahead: shells show that when they are back.
+  const isShownLater = state === 'editing' || (state === 'cooked' && reading.prompt.trim() === '');
+  const isKnown = isShownLater && typed.certain && typed.line.trim() !== '';
   return {
     text: pending.open + text,
     below,
@@ -34,7 +36,7 @@ export function pendingLine(screen: Screen, log: CommandLog): PendingLine {
     confidence: confidenceOf(state, reading, typed, best.agreed),
     state,
     echoed: reading.whole === undefined && (best.agreed || isBlank(reading, typed)),
-    typed: isEdited ? pending.open + typed.line : undefined,
+    typed: isKnown ? pending.open + typed.line : undefined,
   };
 }
 

@@ -50,6 +50,6 @@ export type PendingLine = {
   readonly state: 'editing' | 'cooked' | 'alt' | 'none';
   /** The screen shows just what was typed: nothing is on its way any more that would change the text. */
   readonly echoed: boolean;
-  /** What the keys would make of the line, where a shell edits it and they tell: it may be shown late. Never to be kept. */
+  /** What the keys would make of the line, where they tell and a shell will show it, however late. Never to be kept. */
   readonly typed: string | undefined;
 };

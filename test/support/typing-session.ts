@@ -8,6 +8,8 @@ export type TypingSession = {
   /** Waits for the prompt, types keys one by one, or a paste at once. */
   type(keys: string): Promise<void>;
   paste(keys: string): Promise<void>;
+  /** At once, whatever is shown. */
+  send(keys: string): void;
   /** What was shown since the last keys, once it ends with the prompt. */
   prompt(): Promise<string>;
   /** What was shown since the last keys, once it matches. */
@@ -55,6 +57,9 @@ export function startTyping(args: readonly string[], prompt: string, keyMs = 2):
       child.stdin.write(keys);
       // The prompt that stands there is not the next one.
       await until(() => shown !== '', 'an echo');
+    },
+    send(keys) {
+      child.stdin.write(keys);
     },
     prompt: atPrompt,
     shows: (wanted) => until(() => wanted.test(text()), String(wanted)),
