@@ -67,6 +67,8 @@ export function createCommandHold(
   owner: HoldOwner,
   channelId: ChannelName,
   recorder: Pick<ChannelRecorder, 'pendingLine' | 'input'>,
+  /** Of the recording. */
+  startedAtMs: number,
 ): CommandHold {
   const { facts, access, now } = owner;
   let roundTripMs: number | undefined;
@@ -162,6 +164,7 @@ export function createCommandHold(
         commandSource: 'pty',
         confidence: read?.line.confidence ?? 'low',
         pty: true,
+        line: { recordingSecond: (now() - startedAtMs) / 1000 },
         refused,
       }),
     );

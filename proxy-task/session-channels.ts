@@ -402,7 +402,7 @@ function begin(
   const lines = state.terminal === undefined ? {} : terminalLines(owner, channelId, state.started.atMs);
   state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command, lines);
   if (state.terminal === undefined) return;
-  state.hold = createCommandHold(owner, channelId, state.recorder);
+  state.hold = createCommandHold(owner, channelId, state.recorder, state.started.atMs);
   if (state.roundTripMs !== undefined) state.hold.noteRoundTrip(state.roundTripMs);
 }
 

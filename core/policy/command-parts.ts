@@ -38,15 +38,15 @@ const takesNext = /^-[ugUhpCcDRTrtnkSs]$/;
 
 /** Whether the first word is none that the part runs, so that the rest of it is looked at, too. */
 function beginsAnother(part: string): boolean {
-  const [word = ''] = wordAt(part);
+  const [word] = wordAt(part);
   return assignment.test(word) || word.startsWith('-') || runsAnother.test(word) || /^\d+[smhd]?$/.test(word);
 }
 
 function withoutFirst(part: string): string {
-  const [word = '', rest = ''] = wordAt(part);
+  const [word, rest] = wordAt(part);
   if (!takesNext.test(word)) return rest;
   // Whether the option takes a word is not known of each program: `env -u NAME reboot`, `sudo -n reboot`.
-  const [next = '', behind = ''] = wordAt(rest);
+  const [next, behind] = wordAt(rest);
   return /^-?[A-Za-z_]*$/.test(next) && behind !== '' && word !== '-n' ? behind : rest;
 }
 

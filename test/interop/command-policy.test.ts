@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RecorderError } from '#core/recording';
+import type { GatewayParts } from '../../proxy-task/index.ts';
 import { startDelayingPipe } from '../support/delaying-pipe.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { startTyping, type TypingSession } from '../support/typing-session.ts';
@@ -29,6 +31,31 @@ const lines = { forbidden: 50, allowed: 200 };
 let stack: Stack;
 let pipe: Awaited<ReturnType<typeof startDelayingPipe>>;
 const open = new Set<TypingSession>();
+
+/** The terminals of some sessions cannot be read. */
+function unreadable(parts: GatewayParts): GatewayParts {
+  return {
+    ...parts,
+    recorder: {
+      start(start) {
+        const channel = parts.recorder.start(start);
+        if (start.command?.includes('LOST=1') !== true) return channel;
+        return {
+          resize: (columns, rows) => channel.resize(columns, rows),
+          marker: (label) => channel.marker(label),
+          output: (data, stream) => channel.output(data, stream),
+          input: (data) => channel.input(data),
+          finish: (exit, putOnRecord) => channel.finish(exit, putOnRecord),
+          pendingLine() {
+            const error = new RecorderError('thread', 'planted in the thread');
+            start.onFault(error);
+            return Promise.reject(error);
+          },
+        };
+      },
+    },
+  };
+}
 
 beforeAll(async () => {
   let port = 0;
@@ -248,6 +275,31 @@ test('a shell without a terminal is refused, since nobody could judge what it is
   expect(finished.stderr).toContain('use ssh -t');
   expect(readdirSync(folder)).toEqual([]);
 });
+
+test('where the terminal can no longer be read the session ends, or goes on without its commands', async () => {
+  const lenient = await startStack({
+    policy,
+    parts: unreadable,
+    configuration: 'recording: { onFailure: continue }',
+  });
+  const strict = await startStack({ policy, parts: unreadable });
+  const shell = `env LOST=1 ${shells.bash.slice('env '.length)}`;
+  const sessions = [lenient, strict].map((each) =>
+    startTyping([...each.sshOptions, '-tt', each.destination(), shell], prompt),
+  );
+  const [goesOn, ends] = sessions;
+
+  await goesOn?.type('touch x\r');
+  await goesOn?.shows(/can no longer be read/);
+  await goesOn?.type('echo 1\r');
+  await goesOn?.shows(/can no longer be read/);
+  await ends?.type('echo 1\r');
+  await ends?.shows(/the recording cannot be written, so the session ends/);
+
+  for (const each of sessions) await each.close();
+  await lenient.close();
+  await strict.close();
+}, 60_000);
 
 test('a denial is on record with what was shown, its reason and nothing that was hidden', async () => {
   const typing = await session('bash');

@@ -82,6 +82,7 @@ function rig(
         };
       },
     },
+    performance.now(),
   );
   return {
     hold,
