@@ -36,7 +36,7 @@ export type CommandHold = {
 };
 
 /** CR, LF, Ctrl-O, and Ctrl-D, which a kernel that edits lines accepts one with. */
-const mayAccept = /[\r\n\x0f\x04]/;
+const mayAccept: ReadonlySet<number> = new Set([0x0d, 0x0a, 0x0f, 0x04]);
 const interrupt = Buffer.of(0x03);
 /** Beyond the target's own round trip: what a shell takes to draw a line. */
 const marginMs = 25;
@@ -44,6 +44,8 @@ const marginMs = 25;
 const quietMs = 30;
 /** The same where the screen does not show yet what was typed. */
 const unechoedQuietMs = 250;
+/** A shell that was interrupted is back when it has paused for so long. */
+const interruptedQuietMs = 60;
 /** Round trip of a target that has not answered anything yet. */
 const unknownRoundTripMs = 250;
 /** Most keys are followed by the echo of an earlier one, so that only the longest of late tells how far the target is. */
@@ -76,8 +78,8 @@ export function createCommandHold(
   let unansweredMs: number | undefined;
   let typedAtMs = Number.NEGATIVE_INFINITY;
   let shownAtMs = Number.NEGATIVE_INFINITY;
-  /** A line was accepted, or taken back, and the target has not answered. */
-  let isAnswerDue = false;
+  /** A line was accepted, or taken back, and the target has to answer that, from so many outputs on. */
+  let due: { readonly denied: boolean; readonly atMs: number; readonly outputs: number } | undefined;
   let outputs = 0;
   let hasTerminal = true;
   let ended = false;
@@ -106,20 +108,44 @@ export function createCommandHold(
     roundTripMs = Math.min(maxHoldMs, Math.max(ms, 0, (roundTripMs ?? 0) * roundTripDecay));
   }
 
-  /** What follows an accepted line is read by whatever comes then: it goes on when the screen shows what that is. */
+  /**
+   * What follows an accepted line is read by whatever comes then: it goes on when the screen shows what that is. A shell that was
+   * interrupted forgets what it was sent until it is back at its prompt, so that has to be drawn.
+   */
+  function answerInMs(): number {
+    if (due === undefined || ended) return 0;
+    const isAnswered = outputs > due.outputs;
+    if (isAnswered && !due.denied) return 0;
+    const answerMs = (roundTripMs ?? unknownRoundTripMs) + marginMs;
+    const answerAtMs = isAnswered ? shownAtMs + interruptedQuietMs : due.atMs + answerMs;
+    return Math.min(answerAtMs, due.atMs + maxHoldMs) - now();
+  }
+
   async function answered(): Promise<HeldVerdict> {
-    await nextOutput((roundTripMs ?? unknownRoundTripMs) + marginMs);
-    isAnswerDue = false;
+    const expiry = expiryAfter(maxHoldMs);
+    for (let ms = answerInMs(); ms > 0 && !expiry.over; ms = answerInMs()) await nextOutput(ms);
+    expiry.stop();
+    due = undefined;
     return { bytes: 0 };
+  }
+
+  function expiryAfter(ms: number): { readonly over: boolean; stop(): void } {
+    let over = false;
+    const timer = setTimeout(() => {
+      over = true;
+      wake();
+    }, ms);
+    return {
+      get over() {
+        return over;
+      },
+      stop: () => clearTimeout(timer),
+    };
   }
 
   async function judge(ahead: Buffer): Promise<HeldVerdict> {
     const heldAtMs = now();
-    let expired = false;
-    const expiry = setTimeout(() => {
-      expired = true;
-      wake();
-    }, maxHoldMs);
+    const expiry = expiryAfter(maxHoldMs);
     try {
       for (;;) {
         const before = outputs;
@@ -129,12 +155,12 @@ export function createCommandHold(
         if (first === undefined) return { bytes: ahead.length };
         if (first > 0) return { bytes: first };
         const waitMs = patienceMs(read.line, heldAtMs);
-        if (waitMs <= 0 || expired || ended) return await settle(read);
+        if (waitMs <= 0 || expiry.over || ended) return await settle(read);
         if (outputs === before) await nextOutput(waitMs);
         await delay(readAgainMs);
       }
     } finally {
-      clearTimeout(expiry);
+      expiry.stop();
     }
   }
 
@@ -152,7 +178,7 @@ export function createCommandHold(
   async function settle(read: PendingRead): Promise<HeldVerdict> {
     const denial = denialOf(access, read.line);
     if (denial !== undefined) return await deny(read, refusalOf(denial));
-    isAnswerDue = read.line.state !== 'alt';
+    if (read.line.state !== 'alt') due = { denied: false, atMs: now(), outputs };
     return { bytes: 1 };
   }
 
@@ -170,7 +196,7 @@ export function createCommandHold(
     );
     recorder.input(interrupt);
     typedAtMs = now();
-    isAnswerDue = true;
+    due = { denied: true, atMs: typedAtMs, outputs };
     return {
       bytes: 1,
       onward: interrupt,
@@ -181,8 +207,9 @@ export function createCommandHold(
   return {
     fromClient(data) {
       if (!access.judgesCommands()) return 'pass';
-      if (isAnswerDue) return { kind: 'hold', pass: 0, until: answered() };
-      const at = data.toString('latin1').search(mayAccept);
+      if (answerInMs() > 0) return { kind: 'hold', pass: 0, until: answered() };
+      due = undefined;
+      const at = data.findIndex((byte) => mayAccept.has(byte));
       if (at < 0) return 'pass';
       const ahead = Buffer.from(data.subarray(at, at + maxAheadBytes));
       // What goes on before it is to be seen before it is judged.
@@ -195,7 +222,6 @@ export function createCommandHold(
     shown() {
       outputs += 1;
       shownAtMs = now();
-      isAnswerDue = false;
       if (unansweredMs !== undefined) noteRoundTrip(shownAtMs - unansweredMs);
       unansweredMs = undefined;
       wake();

@@ -204,6 +204,8 @@ describe.concurrent.each(names)('in %s', (shell) => {
     await writes(folder, 'got', ['touch hidden']);
     await typing.prompt();
 
+    expect(written(folder, 'got')).toEqual(['touch hidden']);
+
     await typing.close();
   }, 60_000);
 });
@@ -294,7 +296,9 @@ test('where the terminal can no longer be read the session ends, or goes on with
   await goesOn?.type('echo 1\r');
   await goesOn?.shows(/can no longer be read/);
   await ends?.type('echo 1\r');
-  await ends?.shows(/the recording cannot be written, so the session ends/);
+  const last = await ends?.shows(/the recording cannot be written, so the session ends/);
+
+  expect(last).toContain('(session s-');
 
   for (const each of sessions) await each.close();
   await lenient.close();

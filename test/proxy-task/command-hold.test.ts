@@ -210,8 +210,10 @@ describe('a terminal that cannot be read', () => {
 
     const first = await send('\r').until;
     hold.shown();
+    const backAtThePrompt = await send('\r').until;
     const second = await send('\r').until;
 
+    expect(backAtThePrompt).toEqual({ bytes: 0 });
     expect([first, second]).toMatchObject([{ onward: Buffer.of(3) }, { onward: Buffer.of(3) }]);
     expect(drafts.map(({ additionalEventData }) => additionalEventData['denyReason'])).toEqual([
       'command-unreadable',
