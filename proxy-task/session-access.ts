@@ -3,6 +3,8 @@ import type { IdentityFacts, Refusal, SessionFacts } from '#core/event';
 import {
   type Decision,
   decide,
+  decideCommand,
+  judgesCommands,
   type PolicyAction,
   type PolicyRequest,
   type PolicySet,
@@ -16,6 +18,8 @@ export type SessionAccess = {
   decide(action: PolicyAction): Decision;
   /** Whether policy has to be asked for each file that goes this way. */
   readsFiles(direction: 'upload' | 'download'): boolean;
+  /** Whether policy has to be asked for each line that a shell is given. */
+  judgesCommands(): boolean;
   /** Would a second factor, proved now, allow the connection? */
   mfaWouldHelp(): boolean;
 };
@@ -50,21 +54,33 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
 
   /** The last answers, which hold as long as the policies are the same. */
   let known:
-    | { readonly policies: PolicySet | undefined; readonly upload: boolean; readonly download: boolean }
+    | {
+        readonly policies: PolicySet | undefined;
+        readonly upload: boolean;
+        readonly download: boolean;
+        readonly commands: boolean;
+      }
     | undefined;
 
+  function lookedUp(): NonNullable<typeof known> {
+    const policies = policy();
+    if (known === undefined || known.policies !== policies)
+      known = {
+        policies,
+        upload: readsFiles(policies, request({ kind: 'upload' })),
+        download: readsFiles(policies, request({ kind: 'download' })),
+        commands: judgesCommands(policies, request({ kind: 'shell' })),
+      };
+    return known;
+  }
+
   return {
-    readsFiles(direction) {
-      const policies = policy();
-      if (known === undefined || known.policies !== policies)
-        known = {
-          policies,
-          upload: readsFiles(policies, request({ kind: 'upload' })),
-          download: readsFiles(policies, request({ kind: 'download' })),
-        };
-      return known[direction];
-    },
-    decide: (action) => decide(policy(), request(action)),
+    readsFiles: (direction) => lookedUp()[direction],
+    judgesCommands: () => lookedUp().commands,
+    decide: (action) =>
+      action.kind === 'command'
+        ? decideCommand(policy(), { ...request(action), action })
+        : decide(policy(), request(action)),
     mfaWouldHelp: () => stepUp(policy(), request({ kind: 'connect' })) === 'mfa',
   };
 }

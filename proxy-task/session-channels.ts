@@ -26,6 +26,7 @@ import type {
   RelayTaps,
   Verdict,
 } from '#ssh';
+import { type CommandHold, createCommandHold } from './command-hold.ts';
 import { judgeVariable } from './environment-variable.ts';
 import type { ChannelRecorder, RecordingExit, RecordingStart } from './recording/index.ts';
 import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
@@ -76,6 +77,11 @@ type Terminal = { readonly term: string; readonly columns: number; readonly rows
 type ChannelState = {
   terminal: Terminal | undefined;
   recorder: ChannelRecorder | undefined;
+  /** Only where there is a terminal. */
+  hold: CommandHold | undefined;
+  terminalAskedAtMs: number | undefined;
+  /** How long the target took to answer that. */
+  roundTripMs: number | undefined;
   transfer: ChannelTransfer | undefined;
   started: { readonly kind: 'shell' | 'exec' | 'subsystem'; readonly atMs: number } | undefined;
   exit: RecordingExit | undefined;
@@ -96,6 +102,11 @@ const transferOnTerminal: Refusal = {
   denyReason: 'transfer-on-terminal',
   message: 'policy speaks of single files, which cannot be told apart on a terminal; leave out -t',
 };
+const shellWithoutTerminal: Refusal = {
+  errorCode: 'AccessDenied',
+  denyReason: 'shell-without-terminal',
+  message: 'policy speaks of single commands, which are judged on a terminal; use ssh -t',
+};
 const pass: Verdict = { kind: 'pass' };
 const noTerminal: Terminal = { term: '', columns: 0, rows: 0 };
 
@@ -115,6 +126,9 @@ export function createSessionChannels(owner: ChannelOwner): {
     const fresh: ChannelState = {
       terminal: undefined,
       recorder: undefined,
+      hold: undefined,
+      terminalAskedAtMs: undefined,
+      roundTripMs: undefined,
       transfer: undefined,
       started: undefined,
       exit: undefined,
@@ -130,9 +144,12 @@ export function createSessionChannels(owner: ChannelOwner): {
       channelOpen: (open) => gateOpen(owner, open),
       channelRequest: (channel, request) => gateRequest(owner, stateOf(channel), channel, request),
       globalRequest: (request) => gateGlobal(owner, request),
-      // What a transfer says on its standard error is text for people.
-      channelData: (channel, from, stream, data) =>
-        (stream === 'data' ? states.get(channel.serial)?.transfer?.data(from, data) : undefined) ?? 'pass',
+      // What a transfer says on its standard error is text for people, and none of what a client says there is typed.
+      channelData(channel, from, stream, data) {
+        const state = stream === 'data' ? states.get(channel.serial) : undefined;
+        const held = from === 'client' ? state?.hold?.fromClient(data) : undefined;
+        return held ?? state?.transfer?.data(from, data) ?? 'pass';
+      },
     },
     taps: {
       channelOpened(channel) {
@@ -141,17 +158,23 @@ export function createSessionChannels(owner: ChannelOwner): {
       },
       channelRequestAnswered(channel, request, answer) {
         const state = states.get(channel.serial);
-        if (state !== undefined) noteAnswer(state, request, answer);
+        if (state !== undefined) noteAnswer(state, request, answer, owner.now());
       },
       channelData(channel, from, stream, data) {
         owner.usage.moved(from, data.length);
-        const recorder = states.get(channel.serial)?.recorder;
-        if (from === 'target') recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
-        else recorder?.input(data);
+        const state = states.get(channel.serial);
+        if (from === 'target') {
+          state?.recorder?.output(data, stream === 'stderr' ? 'stderr' : 'stdout');
+          state?.hold?.shown();
+        } else if (stream === 'data') {
+          state?.recorder?.input(data);
+          state?.hold?.typed();
+        }
       },
       channelClosed(channel) {
         const state = states.get(channel.serial);
         states.delete(channel.serial);
+        state?.hold?.end();
         state?.transfer?.end(state.exit?.kind === 'status' ? state.exit.status : undefined);
         if (state !== undefined) owner.owe(closeChannel(owner, state, channel));
       },
@@ -204,6 +227,12 @@ function terminalRefusal(owner: ChannelOwner, state: ChannelState, command: stri
   const isGuarded = access.readsFiles('upload') || access.readsFiles('download');
   return isGuarded && state.terminal !== undefined && transferCommandOf(command) !== undefined
     ? transferOnTerminal
+    : undefined;
+}
+
+function shellRefusal({ access }: ChannelOwner, state: ChannelState): Refusal | undefined {
+  return state.terminal === undefined && access.decide({ kind: 'shell' }).allowed && access.judgesCommands()
+    ? shellWithoutTerminal
     : undefined;
 }
 
@@ -283,6 +312,7 @@ function gateRequest(
         { kind: 'shell' },
         (refused) => openShell(facts, at, { channelId, refused, ...state.terminal }),
         () => begin(owner, state, channelId, 'shell', undefined),
+        state.started === undefined ? shellRefusal(owner, state) : secondProgram,
       );
     case 'exec': {
       const command = detail.command.toString('utf8');
@@ -324,6 +354,7 @@ function gateRequest(
       );
     case 'pty-req':
       state.terminal = { term: detail.term, columns: detail.columns, rows: detail.rows };
+      if (request.wantReply) state.terminalAskedAtMs = at;
       return pass;
     case 'window-change':
       if (state.terminal !== undefined)
@@ -387,6 +418,9 @@ function begin(
   if (transfer !== undefined) return watch(owner, state, channelId, 'exec', transfer);
   const lines = state.terminal === undefined ? {} : terminalLines(owner, channelId, state.started.atMs);
   state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command, lines);
+  if (state.terminal === undefined) return;
+  state.hold = createCommandHold(owner, channelId, state.recorder, state.started.atMs);
+  if (state.roundTripMs !== undefined) state.hold.noteRoundTrip(state.roundTripMs);
 }
 
 function watch(
@@ -400,7 +434,17 @@ function watch(
   state.transfer = createChannelTransfer(owner, { channel, channelId }, transfer);
 }
 
-function noteAnswer(state: ChannelState, { from, detail }: ChannelRequest, answer: Answer): void {
+function noteAnswer(
+  state: ChannelState,
+  { from, detail }: ChannelRequest,
+  answer: Answer,
+  atMs: number,
+): void {
+  if (from === 'client' && detail.kind === 'pty-req') {
+    if (state.terminalAskedAtMs !== undefined) state.roundTripMs = atMs - state.terminalAskedAtMs;
+    if (state.roundTripMs !== undefined) state.hold?.noteRoundTrip(state.roundTripMs);
+    if (answer === 'failure') noteNoTerminal(state);
+  }
   // Clients ask for a command instead when the target has no such subsystem.
   if (from === 'client' && detail.kind === 'subsystem' && answer === 'failure') {
     state.started = undefined;
@@ -409,6 +453,12 @@ function noteAnswer(state: ChannelState, { from, detail }: ChannelRequest, answe
   if (from !== 'target') return;
   if (detail.kind === 'exit-status') state.exit = { kind: 'status', status: detail.status };
   if (detail.kind === 'exit-signal') state.exit = { kind: 'signal', signal: detail.signal };
+}
+
+/** What runs on the channel, or will, has no terminal, although the client asked for one. */
+function noteNoTerminal(state: ChannelState): void {
+  state.terminal = undefined;
+  state.hold?.noTerminal();
 }
 
 async function closeChannel(owner: ChannelOwner, state: ChannelState, channel: RelayChannel): Promise<void> {

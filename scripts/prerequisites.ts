@@ -20,6 +20,10 @@ const prerequisites: readonly Prerequisite[] = [
   { program: 'psftp', debian: 'putty-tools', macos: 'putty (brew install putty)' },
   { program: 'puttygen', debian: 'putty-tools', macos: 'putty (brew install putty)' },
   { program: 'dbclient', debian: 'dropbear-bin', macos: 'dropbear (brew install dropbear)' },
+  { program: 'bash', debian: 'bash', macos: 'bash (brew install bash)' },
+  { program: 'zsh', debian: 'zsh', macos: 'zsh (part of the system)' },
+  { program: 'fish', debian: 'fish', macos: 'fish (brew install fish)' },
+  { program: 'dash', debian: 'dash', macos: 'dash (part of the system)' },
   { program: 'dropbear', debian: 'dropbear-bin', macos: 'dropbear (brew install dropbear)' },
 ];
 

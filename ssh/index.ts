@@ -54,6 +54,7 @@ export {
 export {
   createRelay,
   type DataVerdict,
+  type HeldVerdict,
   type Relay,
   type RelayChannel,
   type RelayEnd,

@@ -28,8 +28,8 @@ export function executeCommand(
     readonly commandSource: CommandSource;
     readonly confidence?: 'exact' | 'high' | 'medium' | 'low';
     readonly pty?: boolean;
-    /** Of a line that was read off a terminal. */
-    readonly line?: TerminalLine;
+    /** Of a line that was read off a terminal; one that was denied has no number. */
+    readonly line?: Partial<TerminalLine>;
   },
 ): AuditDraft {
   const bytes = bytesOf(what.command);

@@ -1,4 +1,5 @@
 import type { Context, EntityJson } from '@cedar-policy/cedar-wasm/nodejs';
+import { isPrivileged, programOf } from './command-parts.ts';
 
 /** Every action a policy can speak of; a closed list. */
 export const policyActionNames = [
@@ -32,12 +33,21 @@ const actionGroups: ReadonlyMap<string, string> = new Map<PolicyAction['kind'], 
 /** What is asked for, and what belongs to that alone. */
 export type PolicyAction =
   | { readonly kind: 'connect' | 'shell' | 'forwardAgent' | 'forwardX11' }
-  /** `program` is the command's first word, where it could be told. */
-  | { readonly kind: 'exec' | 'command'; readonly command: string; readonly program?: string }
+  | CommandAction
   | { readonly kind: 'subsystem'; readonly subsystem: string }
   | FileAction
   /** Where it leads (local) or listens (remote). */
   | { readonly kind: 'forwardLocal' | 'forwardRemote'; readonly destination: ForwardDestination };
+
+/** As `commandAction` makes it. */
+export type CommandAction = {
+  readonly kind: 'exec' | 'command';
+  readonly command: string;
+  /** The command's first word, where it could be told. */
+  readonly program?: string;
+  /** Whether it plainly asks for another account's rights, as with sudo. */
+  readonly privileged?: boolean;
+};
 
 type FileAction = {
   readonly kind: 'upload' | 'download';
@@ -52,6 +62,17 @@ type FileAction = {
 type ForwardDestination =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
+
+/** The question about a command, with what its text says. */
+export function commandAction(kind: CommandAction['kind'], command: string): CommandAction {
+  const program = programOf(command);
+  return {
+    kind,
+    command,
+    privileged: isPrivileged(command),
+    ...(program === undefined ? {} : { program }),
+  };
+}
 
 /** A second factor this connection proved. */
 type ProvenMfa = {
@@ -161,7 +182,11 @@ export function contextOf(request: PolicyRequest, read: ReadNames): Context {
 
 function actionContext(action: PolicyAction): Context {
   if (action.kind === 'exec' || action.kind === 'command')
-    return { command: action.command, ...(action.program === undefined ? {} : { program: action.program }) };
+    return {
+      command: action.command,
+      privileged: action.privileged ?? false,
+      ...(action.program === undefined ? {} : { program: action.program }),
+    };
   if (action.kind === 'subsystem') return { subsystem: action.subsystem };
   if (action.kind === 'upload' || action.kind === 'download') {
     const { path, bytes, program } = action;

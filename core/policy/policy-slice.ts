@@ -22,7 +22,25 @@ export type PolicySlice = {
 
 /** The slice for a request; undefined when Cedar would not parse it again, which counts as unavailable. */
 export function sliceFor(policy: PolicySet, request: PolicyRequest): PolicySlice | undefined {
-  const names: ScopeNames = {
+  const names = scopeNames(request);
+  const covered: LoadedPolicy[] = [];
+  let key = policy.version;
+  for (const [index, candidate] of policy.policies.entries()) {
+    if (!covers(candidate, names)) continue;
+    covered.push(candidate);
+    key += `,${index}`;
+  }
+  return parsedSlice(key, covered);
+}
+
+/** The policies whose scope covers the request. */
+export function coveringPolicies(policy: PolicySet, request: PolicyRequest): readonly LoadedPolicy[] {
+  const names = scopeNames(request);
+  return policy.policies.filter((candidate) => covers(candidate, names));
+}
+
+function scopeNames(request: PolicyRequest): ScopeNames {
+  return {
     principals: new Set([
       entityKey('User', request.identity.name),
       ...request.identity.groups.map((group) => entityKey('Group', group)),
@@ -36,14 +54,6 @@ export function sliceFor(policy: PolicySet, request: PolicyRequest): PolicySlice
       ...hostGroups(request.target.labels).map((group) => entityKey('HostGroup', group)),
     ]),
   };
-  const covered: LoadedPolicy[] = [];
-  let key = policy.version;
-  for (const [index, candidate] of policy.policies.entries()) {
-    if (!covers(candidate, names)) continue;
-    covered.push(candidate);
-    key += `,${index}`;
-  }
-  return parsedSlice(key, covered);
 }
 
 type ScopeNames = {

@@ -47,10 +47,12 @@ type Circumstances = {
 type Command = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
   dayOfWeek: Long, reason?: String,
-  // The whole command line as it was sent.
+  // The whole command line as it was sent, or as the terminal showed it when it was to be accepted.
   command: String,
   // The first word of it, where it could be told.
   program?: String,
+  // Whether it plainly asks for another account's rights: sudo, su, doas, pkexec, run0, runuser.
+  privileged: Bool,
 };
 
 type Subsystem = {
@@ -90,7 +92,7 @@ action connect in [session] appliesTo { principal: [User], resource: [Host], con
 action shell in [session] appliesTo { principal: [User], resource: [Host], context: Circumstances };
 // A command given to ssh: ssh target uptime.
 action exec in [session] appliesTo { principal: [User], resource: [Host], context: Command };
-// A command that is about to run: asked beside exec.
+// A command that is about to run: asked beside exec, and for each line of a shell where a policy is about single commands.
 action command in [session] appliesTo { principal: [User], resource: [Host], context: Command };
 action subsystem in [session] appliesTo { principal: [User], resource: [Host], context: Subsystem };
 // Files towards the target, and from it.

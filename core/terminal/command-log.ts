@@ -186,7 +186,7 @@ export class CommandLog {
     if (this.#alternate) {
       const line = this.#pane.pending();
       const reading = { text: line?.text ?? '', prompt: line?.prompt ?? '', found: 'anchor' } as const;
-      return { state: 'alt', reading, typed: nothingTyped, open: '' };
+      return { state: 'alt', reading, typed: line?.typed ?? nothingTyped, open: '' };
     }
     const { anchor } = this.#cooked;
     const typed = this.#typed;

@@ -87,9 +87,11 @@ export class PaneLine {
     this.#forget();
   }
 
-  pending(): { readonly text: string; readonly prompt: string } | undefined {
-    if (this.#anchor === undefined || ownsScreen(this.#list.running)) return undefined;
-    return { text: this.#read(this.#anchor), prompt: this.#anchor.prompt };
+  pending(): { readonly text: string; readonly prompt: string; readonly typed: TypedLine } | undefined {
+    const anchor = this.#anchor;
+    if (anchor === undefined || ownsScreen(this.#list.running)) return undefined;
+    if (!looksLikePrompt(anchor.prompt)) return undefined;
+    return { text: this.#read(anchor), prompt: anchor.prompt, typed: this.#typed };
   }
 
   #accept(atMs: number): void {

@@ -20,16 +20,29 @@ export function pendingLine(screen: Screen, log: CommandLog): PendingLine {
       prompt: search.prompt,
       confidence: search.confidence,
       state,
+      echoed: false,
+      typed: undefined,
     };
-  const best = reconcile(pending.reading.text, pending.typed, false);
-  const text = pending.reading.whole ?? (state === 'alt' ? pending.reading.text : best.text);
+  const { reading, typed } = pending;
+  const best = reconcile(reading.text, typed, false);
+  const text = reading.whole ?? (state === 'alt' ? reading.text : best.text);
+  // Without a prompt before it, it was typed ahead: shells show that when they are back.
+  const isShownLater = state === 'editing' || (state === 'cooked' && reading.prompt.trim() === '');
+  const isKnown = isShownLater && typed.certain && typed.line.trim() !== '';
   return {
-    text: text === '' ? text : pending.open + text,
+    text: pending.open + text,
     below,
-    prompt: pending.reading.prompt,
-    confidence: confidenceOf(state, pending.reading, pending.typed, best.agreed),
+    prompt: reading.prompt,
+    confidence: confidenceOf(state, reading, typed, best.agreed),
     state,
+    echoed: reading.whole === undefined && (best.agreed || isBlank(reading, typed)),
+    typed: isKnown ? pending.open + typed.line : undefined,
   };
+}
+
+/** An accept key and nothing else, at a line that is where it was. */
+function isBlank(reading: Reading, typed: TypedLine): boolean {
+  return typed.certain && typed.line.trim() === '' && reading.text.trim() === '' && reading.found !== 'guess';
 }
 
 function confidenceOf(

@@ -48,4 +48,8 @@ export type PendingLine = {
   readonly confidence: CommandConfidence;
   /** Whether a shell edits the line, the kernel does, a program owns the screen, or nothing was typed. */
   readonly state: 'editing' | 'cooked' | 'alt' | 'none';
+  /** The screen shows just what was typed: nothing is on its way any more that would change the text. */
+  readonly echoed: boolean;
+  /** What the keys would make of the line, where they tell and a shell will show it, however late. Never to be kept. */
+  readonly typed: string | undefined;
 };

@@ -13,12 +13,11 @@ import {
   storeChunk,
   storeManifest,
 } from '#core/recording';
-import type { PendingLine } from '#core/terminal';
 import { BinaryBrake } from './binary-brake.ts';
 import { BulkBrake, type Released } from './bulk-brake.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
-import type { ChannelEvent, Observation, ObservedEnd } from './thread/observation.ts';
+import type { ChannelEvent, Observation, ObservedEnd, PendingRead } from './thread/observation.ts';
 import type { ThreadChannel } from './thread/recording-thread.ts';
 
 const coalesceMs = 5;
@@ -164,9 +163,13 @@ class ChannelRecording implements ChannelRecorder {
     this.#event({ kind: 'marker', atMs: this.#elapsedMs(), label: label.slice(0, 4096) });
   }
 
-  pendingLine(): Promise<PendingLine> {
+  pendingLine(ahead: Uint8Array): Promise<PendingRead> {
+    // What the screen shows from here on is not looked at any more.
+    if (!this.#recording())
+      return Promise.reject(new RecorderError('thread', 'the terminal of this channel is not read any more'));
+    if (this.#brake !== undefined) this.#recordReleased(this.#elapsedMs(), this.#brake.input());
     this.#send();
-    return this.#thread.pendingLine();
+    return this.#thread.pendingLine(Uint8Array.from(ahead));
   }
 
   finish(exit?: RecordingExit, putOnRecord?: PutOnRecord): Promise<StoredRecording> {

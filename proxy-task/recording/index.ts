@@ -8,4 +8,5 @@ export {
 export { createRecordingIndexer } from './recording-indexer.ts';
 export { recoverRecordings } from './recover-recordings.ts';
 export { openSpool } from './spool.ts';
+export type { PendingRead } from './thread/observation.ts';
 export { createRecordingThread } from './thread/recording-thread.ts';

@@ -10,14 +10,18 @@ import {
   type StoredRecording,
   terminalSize,
 } from '#core/recording';
-import type { PendingLine } from '#core/terminal';
 import type { BulkLimits } from './bulk-brake.ts';
 import { startChannelRecorder } from './channel-recorder.ts';
 import { type BlockPool, createBlockPool } from './output-buffer.ts';
 import { createRecordingIndexer } from './recording-indexer.ts';
 import { openSpool } from './spool.ts';
 import { type TakeTurns, takeTurns } from './take-turns.ts';
-import type { AmendedCommand, ObservedCommand, RedactionSettings } from './thread/observation.ts';
+import type {
+  AmendedCommand,
+  ObservedCommand,
+  PendingRead,
+  RedactionSettings,
+} from './thread/observation.ts';
 import { createRecordingThread, type RecordingThread } from './thread/recording-thread.ts';
 
 export type RecorderOptions = {
@@ -81,8 +85,11 @@ export interface ChannelRecorder {
   output(data: Uint8Array, stream: OutputStream): void;
   /** What the client sent, which is never recorded: commands are found by it. `data` may be reused when it returns. */
   input(data: Uint8Array): void;
-  /** The line that would run if it were accepted now. Rejects where the recording has failed or ended. */
-  pendingLine(): Promise<PendingLine>;
+  /**
+   * The line that would run if it were accepted now, and whether `ahead`, which the client is about to send, accepts one. Rejects where
+   * the recording has failed or ended, or takes no more.
+   */
+  pendingLine(ahead: Uint8Array): Promise<PendingRead>;
   resize(columns: number, rows: number): void;
   marker(label: string): void;
   /**

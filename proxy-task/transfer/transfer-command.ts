@@ -1,4 +1,4 @@
-import type { PolicyAction } from '#core/policy';
+import { commandAction, type PolicyAction } from '#core/policy';
 import { type TransferCommand, transferCommandOf } from '#core/transfer';
 
 type Direction = 'upload' | 'download';
@@ -19,11 +19,9 @@ export function transferOfSubsystem(name: string): TransferCommand | undefined {
 
 /** What must be allowed before a command may run: `exec`, `command`, and a transfer's direction where it plainly is one. */
 export function actionsOfCommand(command: string, access: FileAccess): readonly PolicyAction[] {
-  const program = programOf(command);
-  const detail = { command, ...(program === undefined ? {} : { program }) };
   return [
-    { kind: 'exec', ...detail },
-    { kind: 'command', ...detail },
+    commandAction('exec', command),
+    commandAction('command', command),
     ...actionsOfTransfer(transferCommandOf(command), access),
   ];
 }
@@ -47,9 +45,4 @@ function actionsOfTransfer(
     if (!access.readsFiles(kind)) return [{ kind, program }];
     return program === 'sftp' ? [] : paths.map((path) => ({ kind, path, program }));
   });
-}
-
-/** The first word of a command, where there plainly is one. */
-function programOf(command: string): string | undefined {
-  return /^\s*([A-Za-z0-9_./+-]+)(?=\s|$)/.exec(command)?.[1];
 }

@@ -4,6 +4,7 @@ import {
   EXTENDED_DATA_OFFSET,
   EXTENDED_DATA_STDERR,
   encodeData,
+  encodeEof,
   encodeExtendedData,
   encodeWindowAdjust,
   extendedDataLengthOf,
@@ -15,9 +16,12 @@ import {
 import type { Channel } from './channel.ts';
 import type { ChannelTable } from './channel-table.ts';
 import { sayOverdue } from './conclusion.ts';
-import type { DataVerdict, RelayGates, RelayTaps } from './contract.ts';
+import type { DataVerdict, HeldVerdict, RelayGates, RelayTaps } from './contract.ts';
+import { type Overseer, settled } from './decision.ts';
 import type { Flow } from './flow.ts';
+import { HeldData, type HeldPacket } from './held-data.ts';
 import type { Leg } from './leg.ts';
+import { writeNotice } from './notice.ts';
 import { RelayError } from './relay-error.ts';
 
 /**
@@ -28,11 +32,13 @@ export class ChannelTraffic {
   readonly #table: ChannelTable;
   readonly #gates: RelayGates;
   readonly #taps: RelayTaps;
+  readonly #overseer: Overseer;
 
-  constructor(table: ChannelTable, gates: RelayGates, taps: RelayTaps) {
+  constructor(table: ChannelTable, gates: RelayGates, taps: RelayTaps, overseer: Overseer) {
     this.#table = table;
     this.#gates = gates;
     this.#taps = taps;
+    this.#overseer = overseer;
   }
 
   data(leg: Leg, plain: Buffer, payloadLength: number): void {
@@ -42,7 +48,9 @@ export class ChannelTraffic {
 
   extendedData(leg: Leg, plain: Buffer, payloadLength: number): void {
     const length = extendedDataLengthOf(plain, 1, payloadLength);
-    const stream = extendedDataTypeOf(plain, 1) === EXTENDED_DATA_STDERR ? 'stderr' : 'data';
+    // RFC 4254 §5.2 has no extended data towards a server: none that a client sends is typed at a terminal, whatever its type.
+    const isError = leg.side === 'client' || extendedDataTypeOf(plain, 1) === EXTENDED_DATA_STDERR;
+    const stream = isError ? 'stderr' : 'data';
     this.#carry(leg, plain, payloadLength, 1 + EXTENDED_DATA_OFFSET, length, stream);
   }
 
@@ -62,17 +70,24 @@ export class ChannelTraffic {
     if (channel.progress[leg.side] === 'eof') throw afterEof(leg, recipient);
     channel.progress[leg.side] = 'eof';
     if (channel.concluded) return;
+    const held = channel.held[leg.side];
+    if (held !== undefined) {
+      held.eof = true;
+      return;
+    }
     this.#taps.channelEof?.(channel, leg.side);
     leg.other.transport.forward(plain, payloadLength);
   }
 
   /**
    * Returns the channel whose end came nearer; it is over where both sides have closed. Of a concluded channel the target
-   * has our CLOSE already.
+   * has our CLOSE already. Who closes takes back what is held: nobody would see what comes of it.
    */
   close(leg: Leg, plain: Buffer, payloadLength: number): Channel {
     const channel = this.#table.addressed(leg.side, soleRecipientChannelOf(plain, 1, payloadLength));
     channel.progress[leg.side] = 'closed';
+    channel.held[leg.side]?.end();
+    channel.held[leg.side] = undefined;
     if (channel.concluded && leg.side === 'client') return channel;
     if (channel.concluded) sayOverdue(leg.other, channel);
     leg.other.transport.forward(plain, payloadLength);
@@ -95,9 +110,14 @@ export class ChannelTraffic {
     if (channel.concluded) return;
     if (this.#isWatched) {
       const data = plain.subarray(start, start + length);
+      const held = channel.held[leg.side];
+      if (held !== undefined) {
+        held.keep(stream, data);
+        return;
+      }
       const verdict = this.#gates.channelData?.(channel, leg.side, stream, data) ?? 'pass';
       if (verdict !== 'pass') {
-        this.#replace(leg, channel, flow, stream, verdict === 'drop' ? dropped(length) : verdict);
+        this.#act(leg, channel, flow, { stream, data }, verdict);
         return;
       }
       channel.bytesFrom[leg.side] += length;
@@ -110,13 +130,91 @@ export class ChannelTraffic {
     this.#credit(leg, channel, flow);
   }
 
-  #replace(
+  #act(
     leg: Leg,
     channel: Channel,
     flow: Flow,
-    stream: 'data' | 'stderr',
-    verdict: Exclude<DataVerdict, string>,
+    packet: HeldPacket,
+    verdict: Exclude<DataVerdict, 'pass'>,
   ): void {
+    if (verdict === 'drop') this.#replace(leg, channel, flow, packet.stream, dropped(packet.data.length));
+    else if (verdict.kind !== 'hold') this.#replace(leg, channel, flow, packet.stream, verdict);
+    else {
+      const held = new HeldData(leg);
+      channel.held[leg.side] = held;
+      held.keep(packet.stream, packet.data);
+      this.#pass(leg, channel, flow, held, verdict.pass);
+      // Owned here: every outcome is applied or ends the relay, and nothing rejects.
+      void this.#applyLater(leg, channel, held, verdict.until);
+    }
+  }
+
+  async #applyLater(leg: Leg, channel: Channel, held: HeldData, until: Promise<HeldVerdict>): Promise<void> {
+    try {
+      for (let pending: Promise<HeldVerdict> | undefined = until; pending !== undefined; ) {
+        const verdict: HeldVerdict = await settled(pending);
+        if (this.#overseer.isOver || channel.held[leg.side] !== held) return;
+        pending = this.#goOn(leg, channel, held, verdict);
+      }
+      channel.held[leg.side] = undefined;
+    } catch (cause) {
+      this.#overseer.fail(leg, cause);
+    } finally {
+      held.end();
+    }
+  }
+
+  /** Until the gate holds again, which is returned, or nothing is left. */
+  #goOn(leg: Leg, channel: Channel, held: HeldData, verdict: HeldVerdict): Promise<HeldVerdict> | undefined {
+    const flow = openFlow(channel, leg);
+    this.#settle(leg, channel, flow, held, verdict);
+    for (let next = held.first; next !== undefined; next = held.first) {
+      const { stream, data } = next;
+      const again = this.#gates.channelData?.(channel, leg.side, stream, data) ?? 'pass';
+      if (again === 'pass') this.#pass(leg, channel, flow, held, data.length);
+      else if (again !== 'drop' && again.kind === 'hold') {
+        this.#pass(leg, channel, flow, held, again.pass);
+        return again.until;
+      } else {
+        held.letGo(data.length);
+        this.#act(leg, channel, flow, next, again);
+      }
+    }
+    if (!held.eof) return undefined;
+    this.#taps.channelEof?.(channel, leg.side);
+    leg.other.transport.send(encodeEof(channel.numbers[leg.other.side]));
+    return undefined;
+  }
+
+  #settle(leg: Leg, channel: Channel, flow: Flow, held: HeldData, verdict: HeldVerdict): void {
+    const { bytes, onward, notice } = verdict;
+    const { first } = held;
+    if (onward === undefined) this.#pass(leg, channel, flow, held, bytes);
+    else if (first !== undefined) {
+      if (onward.length > bytes || bytes > first.data.length)
+        throw new Error(`${onward.length} bytes cannot stand for ${bytes} of ${first.data.length}`);
+      held.letGo(bytes);
+      const by = { onward: [onward], dropped: bytes - onward.length, added: 0, back: [] };
+      this.#replace(leg, channel, flow, first.stream, { kind: 'replace', ...by });
+    }
+    if (notice !== undefined) writeNotice(leg.side === 'client' ? leg : leg.other, channel, notice);
+  }
+
+  /** So many bytes of the first packet go on. */
+  #pass(leg: Leg, channel: Channel, flow: Flow, held: HeldData, bytes: number): void {
+    const { first } = held;
+    if (first === undefined || bytes === 0) return;
+    const { stream } = first;
+    const data = first.data.subarray(0, bytes);
+    held.letGo(bytes);
+    channel.bytesFrom[leg.side] += data.length;
+    this.#taps.channelData?.(channel, leg.side, stream, data);
+    flow.deliver(data.length);
+    say(leg.other, channel, stream, data, flow.maximumPacket);
+    this.#credit(leg, channel, flow);
+  }
+
+  #replace(leg: Leg, channel: Channel, flow: Flow, stream: 'data' | 'stderr', verdict: SettledVerdict): void {
     if (verdict.kind === 'refuse') throw new RelayError('data-refused', verdict.message, leg.side);
     spend(flow, verdict.added);
     const onward = Buffer.concat(verdict.onward);
@@ -145,7 +243,9 @@ export class ChannelTraffic {
   }
 }
 
-function dropped(length: number): Exclude<DataVerdict, string> {
+type SettledVerdict = Extract<DataVerdict, { readonly kind: 'replace' | 'refuse' }>;
+
+function dropped(length: number): SettledVerdict {
   return { kind: 'replace', onward: [], dropped: length, added: 0, back: [] };
 }
 

@@ -1,6 +1,7 @@
 import type { ChannelOpen, ChannelRequest, Side } from '../connection/index.ts';
 import type { RelayChannel, RelayLimits } from './contract.ts';
 import { Flow } from './flow.ts';
+import type { HeldData } from './held-data.ts';
 import { ReplyQueue } from './reply-queue.ts';
 
 /**
@@ -27,6 +28,11 @@ export class Channel implements RelayChannel {
   };
   /** A terminal was granted and a program started on it: there is somebody to show a notice to. */
   terminal: { granted: boolean; started: boolean } = { granted: false, started: false };
+  /** By the side that sends: what waits for a gate. */
+  readonly held: { client: HeldData | undefined; target: HeldData | undefined } = {
+    client: undefined,
+    target: undefined,
+  };
   /** We ended it in place of a program that was refused: nothing passes any more but the target's CLOSE. */
   concluded = false;
   /** What waits for both CLOSEs; only ever set where `concluded`. */

@@ -38,8 +38,28 @@ export type DataVerdict =
       /** To the sender, as if the other side had sent it. */
       readonly back: readonly Buffer[];
     }
+  | {
+      readonly kind: 'hold';
+      /** So many bytes of the beginning pass at once. */
+      readonly pass: number;
+      /**
+       * What becomes of the rest. Until it settles, the rest waits, and with it the data and the end that its sender lets follow on the
+       * channel, uncredited; everything else goes on. One that is rejected ends the relay.
+       */
+      readonly until: Promise<HeldVerdict>;
+    }
   /** Ends the relay: what was sent can neither pass nor be left out. */
   | { readonly kind: 'refuse'; readonly message: string };
+
+/** What becomes of the beginning of what was held. What remains is asked about again. */
+export type HeldVerdict = {
+  /** At most as many as were held of the data that was asked about; with 0 it is asked about again as it is. */
+  readonly bytes: number;
+  /** What goes on in their place, never longer; what is missing is credited. Absent: they pass. */
+  readonly onward?: Buffer;
+  /** A line for the client's terminal, said where the window held back has room for it. */
+  readonly notice?: string;
+};
 
 /** A channel between the two ends, from CHANNEL_OPEN to both CLOSEs. Numbers are never reused within a relay. */
 export interface RelayChannel {

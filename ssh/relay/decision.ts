@@ -49,7 +49,8 @@ async function applyLater(
   }
 }
 
-async function settled(pending: Promise<Verdict>): Promise<Verdict> {
+/** @throws RelayError where the gate's promise is rejected */
+export async function settled<Decided>(pending: Promise<Decided>): Promise<Decided> {
   try {
     return await pending;
   } catch (cause) {

@@ -1,5 +1,6 @@
 export type {
   DataVerdict,
+  HeldVerdict,
   Relay,
   RelayChannel,
   RelayEnd,

@@ -56,7 +56,7 @@ class MessageRelay implements Relay, Overseer {
     this.#requests = new ChannelRequests(this.#table, permissions, gates, taps, this);
     const rotation = new HostKeyRotation(hostKeys);
     this.#globals = new GlobalRequests(permissions, gates, taps, this, rotation);
-    this.#traffic = new ChannelTraffic(this.#table, gates, taps);
+    this.#traffic = new ChannelTraffic(this.#table, gates, taps, this);
     Leg.pair(this.#legs.client, this.#legs.target);
     target.hold();
     this.#takeOver(this.#legs.target);

@@ -33,7 +33,7 @@ function deafened(parts: GatewayParts): GatewayParts {
         return {
           output: () => undefined,
           input: () => undefined,
-          pendingLine: () => channel.pendingLine(),
+          pendingLine: (most) => channel.pendingLine(most),
           resize: (columns, rows) => channel.resize(columns, rows),
           marker: (label) => channel.marker(label),
           finish: (exit, putOnRecord) => channel.finish(exit, putOnRecord),

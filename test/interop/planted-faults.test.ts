@@ -38,7 +38,7 @@ function faulty(parts: GatewayParts): GatewayParts {
           resize: (columns, rows) => channel.resize(columns, rows),
           marker: (label) => channel.marker(label),
           input: (data) => channel.input(data),
-          pendingLine: () => channel.pendingLine(),
+          pendingLine: (ahead) => channel.pendingLine(ahead),
           output(data, stream) {
             if (at('tap-throws')) throw new Error('planted in a tap');
             channel.output(data, stream);

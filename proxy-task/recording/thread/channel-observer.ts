@@ -10,7 +10,7 @@ import { createTerminalState } from '#core/replay';
 import type { PendingLine } from '#core/terminal';
 import { createDormantScreen } from './dormant-screen.ts';
 import { createDormantTerminal } from './dormant-terminal.ts';
-import type { ChannelEvent, ChannelStart, Observation, ObservedEnd } from './observation.ts';
+import type { ChannelEvent, ChannelStart, Observation, ObservedEnd, PendingRead } from './observation.ts';
 
 /** Commands the shell's program was told of are markers; longer labels are in the events. */
 const maxLabelLength = 256;
@@ -23,7 +23,8 @@ export type ChannelObserver = {
   take(event: ChannelEvent): readonly Observation[];
   /** Whether there is nothing that a tick could still bring out. */
   readonly settled: boolean;
-  pendingLine(): PendingLine;
+  /** `ahead` is what is about to be sent. */
+  pendingLine(ahead: Uint8Array): PendingRead;
   end(atMs: number): { readonly observations: readonly Observation[]; readonly end: ObservedEnd };
   close(): void;
 };
@@ -142,7 +143,11 @@ export function observeChannel(
     get settled() {
       return redactor.heldBytes === 0 && atMs >= unsettledUntilMs;
     },
-    pendingLine: () => log?.readPendingLine() ?? nothingPending,
+    pendingLine(ahead) {
+      const line = log?.readPendingLine() ?? nothingPending;
+      const hidden = redactText(line.text, rules, memory).text;
+      return { line, hidden, acceptKeys: log?.findAcceptKeys(ahead) ?? [] };
+    },
     end(endMs) {
       atMs = Math.max(atMs, endMs);
       finishLog();
@@ -162,4 +167,12 @@ export function observeChannel(
 
 /** After the last event: a segment grows old in this, and a command that was typed is told of. */
 const settleMs = 15_000;
-const nothingPending: PendingLine = { text: '', below: '', prompt: '', confidence: 'low', state: 'none' };
+const nothingPending: PendingLine = {
+  text: '',
+  below: '',
+  prompt: '',
+  confidence: 'low',
+  state: 'none',
+  echoed: false,
+  typed: undefined,
+};

@@ -45,6 +45,15 @@ export type ObservedCommand = {
   readonly prompt: string;
 };
 
+/** The line that would run if it were accepted now. */
+export type PendingRead = {
+  readonly line: PendingLine;
+  /** Its text, secrets hidden: to be kept. */
+  readonly hidden: string;
+  /** Where in the bytes that are about to be sent a line would be accepted; certain as to the first alone. */
+  readonly acceptKeys: readonly number[];
+};
+
 /** What was learnt of a command after it was told. */
 export type AmendedCommand = { readonly number: number; readonly text: string; readonly aborted: boolean };
 
@@ -85,7 +94,12 @@ export type ToThread =
       readonly bytes: number;
       readonly events: readonly ChannelEvent[];
     }
-  | { readonly kind: 'pending-line'; readonly id: number; readonly question: number }
+  | {
+      readonly kind: 'pending-line';
+      readonly id: number;
+      readonly question: number;
+      readonly ahead: Uint8Array;
+    }
   | { readonly kind: 'end'; readonly id: number; readonly atMs: number }
   /** Forgets the channel: its recording failed. */
   | { readonly kind: 'drop'; readonly id: number }
@@ -108,7 +122,7 @@ export type FromThread =
       readonly kind: 'pending-line';
       readonly id: number;
       readonly question: number;
-      readonly line: PendingLine;
+      readonly read: PendingRead;
     }
   | {
       readonly kind: 'ended';

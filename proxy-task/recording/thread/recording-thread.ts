@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { BlobKey } from '#core/contract';
-import type { PendingLine } from '#core/terminal';
 import type {
   ChannelEvent,
   ChannelStart,
   FromThread,
   Observation,
   ObservedEnd,
+  PendingRead,
   RedactionSettings,
   ThreadSettings,
   ToThread,
@@ -26,7 +26,7 @@ export type ThreadListener = {
 export type ThreadChannel = {
   send(events: readonly ChannelEvent[], bytes: number): void;
   /** The line that would run if it were accepted now, after everything that was sent. Rejects where the thread is gone. */
-  pendingLine(): Promise<PendingLine>;
+  pendingLine(ahead: Uint8Array): Promise<PendingRead>;
   end(atMs: number): void;
   drop(): void;
 };
@@ -41,7 +41,7 @@ export type RecordingThread = {
 
 type Open = {
   readonly listener: ThreadListener;
-  readonly questions: Map<number, { resolve(line: PendingLine): void; reject(error: Error): void }>;
+  readonly questions: Map<number, { resolve(read: PendingRead): void; reject(error: Error): void }>;
 };
 
 type Indexing = { readonly store: ReachableStore; resolve(): void; reject(error: Error): void };
@@ -95,8 +95,13 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
     const open = channels.get(id);
     if (open === undefined) return;
     forget(id);
-    for (const question of open.questions.values()) question.reject(new Error(reason));
+    refuse(open, reason);
     open.listener.failed(reason);
+  }
+
+  function refuse({ questions }: Open, reason: string): void {
+    for (const question of questions.values()) question.reject(new Error(reason));
+    questions.clear();
   }
 
   /** A thread with nothing to do keeps no process alive. */
@@ -123,7 +128,7 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
       case 'observed':
         return open.listener.observed(message.observations, message.bytes, message.settled);
       case 'pending-line':
-        open.questions.get(message.question)?.resolve(message.line);
+        open.questions.get(message.question)?.resolve(message.read);
         open.questions.delete(message.question);
         return;
       case 'ended':
@@ -152,7 +157,7 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
       post({ kind: 'open', id, ...start });
       return {
         send: (events, bytes) => post({ kind: 'events', id, bytes, events }, buffersOf(events)),
-        pendingLine: () =>
+        pendingLine: (ahead) =>
           new Promise((resolve, reject) => {
             if (!channels.has(id)) {
               reject(new Error('the recording of this channel has ended'));
@@ -161,12 +166,13 @@ export function createRecordingThread(options: { readonly redaction: RedactionSe
             const question = nextQuestion;
             nextQuestion += 1;
             open.questions.set(question, { resolve, reject });
-            post({ kind: 'pending-line', id, question });
+            post({ kind: 'pending-line', id, question, ahead });
           }),
         end: (atMs) => post({ kind: 'end', id, atMs }),
         drop() {
           post({ kind: 'drop', id });
           forget(id);
+          refuse(open, 'the recording of this channel has failed');
         },
       };
     },

@@ -50,7 +50,12 @@ function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
       case 'events':
         return answer(channel, message);
       case 'pending-line':
-        return tell({ ...message, line: channel.pendingLine() });
+        return tell({
+          kind: 'pending-line',
+          id,
+          question: message.question,
+          read: channel.pendingLine(message.ahead),
+        });
       case 'end':
         tell({ kind: 'ended', id, ...channel.end(message.atMs) });
         return drop(id);

@@ -126,7 +126,7 @@ function askCedar(request: PolicyRequest): DirectAnswer {
       hour: new Date(request.nowMs).getUTCHours(),
       dayOfWeek: ((new Date(request.nowMs).getUTCDay() + 6) % 7) + 1,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
-      ...('command' in action ? { command: action.command } : {}),
+      ...('command' in action ? { command: action.command, privileged: false } : {}),
       ...('path' in action && action.path !== undefined ? { path: action.path } : {}),
       ...('destination' in action ? { host: 'db', port: 5432, path: '' } : {}),
     },

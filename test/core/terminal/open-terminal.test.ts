@@ -249,6 +249,31 @@ describe('the line that would run', () => {
     expect(watched.terminal.findAcceptKeys(Buffer.from('\x04'))).toEqual([0]);
   });
 
+  it('says whether all that was typed is on the screen', () => {
+    const watched = watchTerminal();
+    watched.out(bash.prompt);
+    watched.type('rm');
+    const sent = watched.terminal.readPendingLine();
+    watched.out('r');
+    const half = watched.terminal.readPendingLine();
+    watched.out('m');
+    const shown = watched.terminal.readPendingLine();
+    watched.type('\t');
+    const completing = watched.terminal.readPendingLine();
+
+    expect([sent, half, shown, completing].map(({ echoed }) => echoed)).toEqual([false, false, true, false]);
+    expect([sent, shown, completing].map(({ typed }) => typed)).toEqual(['rm', 'rm', undefined]);
+  });
+
+  it('gives away no key that a program asked for without showing it', () => {
+    const watched = watchTerminal();
+    runInBash(watched, 'sudo id', 'Password: ');
+    watched.type('secret');
+    const pending = watched.terminal.readPendingLine();
+
+    expect(pending).toMatchObject({ text: '', typed: undefined, echoed: false, state: 'cooked' });
+  });
+
   it('belongs to the program on an alternate screen', () => {
     const watched = watchTerminal();
     runInBash(watched, 'vim x', '\x1b[?1049h');

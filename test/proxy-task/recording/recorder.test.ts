@@ -256,6 +256,34 @@ describe('createRecorder', () => {
     expect(peak).toBeLessThan(48 * 1024 * 1024);
   });
 
+  it('tells the line on its terminal, and of nothing once it takes no more', async () => {
+    const { spoolDirectory, store } = folders();
+    const limits = { maxShellBytes: 1024 };
+    const channel = createRecorder({ store, spoolDirectory, now: Date.now, limits }).start(
+      shell({ onCommand: () => undefined }),
+    );
+    channel.output(Buffer.from('\u001b[?2004h$ '), 'stdout');
+    for (const key of 'export TOKEN=ghp_16C7e42F292c6912E7710c838347Ae178B4a') {
+      channel.input(Buffer.from(key));
+      channel.output(Buffer.from(key), 'stdout');
+    }
+
+    const read = await channel.pendingLine(Buffer.from('x\ry\r'));
+    channel.output(Buffer.alloc(2048, 'x'), 'stdout');
+    const late = channel.pendingLine(Buffer.from('\r'));
+
+    expect(read.line).toMatchObject({
+      text: expect.stringContaining('ghp_16C7'),
+      echoed: true,
+      state: 'editing',
+    });
+    expect(read.hidden).toMatch(/^export TOKEN=\*+$/);
+    expect(read.acceptKeys[0]).toBe(1);
+    await expect(late).rejects.toThrow('not read any more');
+    await channel.finish();
+    await expect(channel.pendingLine(Buffer.from('\r'))).rejects.toThrow('not read any more');
+  });
+
   it('holds little in memory while more comes than can be drawn, and says how much is left out', async () => {
     const { spoolDirectory, store } = folders();
     const channel = createRecorder({ store, spoolDirectory, now: Date.now, limits: noBulk }).start(shell());

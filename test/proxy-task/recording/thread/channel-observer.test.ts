@@ -116,5 +116,5 @@ test('without commands to read, input is of no account', () => {
   const channel = observer({ commands: false });
 
   expect(channel.take(input(0, 'ls\r'))).toEqual([]);
-  expect(channel.pendingLine().state).toBe('none');
+  expect(channel.pendingLine(Buffer.of()).line.state).toBe('none');
 });
