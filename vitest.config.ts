@@ -1,4 +1,8 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// What one worker, or a process that a test starts, has compiled the next one loads.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'sshtrail-tests');
 
 export default defineConfig({
   test: {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { compiledCode } from '../support/compiled-code.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -22,7 +23,7 @@ export async function synth(folder: string, ...args: readonly string[]) {
   const output = join(folder, 'out');
   const child = spawn(join(root, 'node_modules', '.bin', 'cdk'), ['synth', '-q', '-o', output, ...args], {
     cwd: root,
-    env: { PATH: programs, HOME: folder, CI: 'true', npm_config_cache: join(folder, 'npm') },
+    env: { ...compiledCode, PATH: programs, HOME: folder, CI: 'true', npm_config_cache: join(folder, 'npm') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | null>((resolve) => {
