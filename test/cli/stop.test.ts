@@ -137,19 +137,21 @@ test('told twice, it ends the sessions at once, in order all the same', async ()
 
 /** Both at once, since each gets seconds for its sessions. */
 test('after a fault that nobody caught it says so, ends on record, and with an error', async () => {
-  await Promise.all([
+  const codes = await Promise.all([
     endsByFault('SIGUSR2', 'planted exception'),
     endsByFault('SIGPIPE', 'planted rejection'),
   ]);
+
+  expect(codes).toEqual([1, 1]);
 }, 60_000);
 
-async function endsByFault(signal: NodeJS.Signals, fault: string): Promise<void> {
+async function endsByFault(signal: NodeJS.Signals, fault: string): Promise<number | null> {
   const started = await up('drainSeconds: 60');
   const running = await session(started, 'sleep 100');
 
   started.child.kill(signal);
 
-  expect(await started.exited).toBe(1);
+  const code = await started.exited;
   expect(await running.exited).toBe(255);
   expect(started.said()).toContain(`an unexpected fault, which is a bug: Error: ${fault}`);
   expect(await endReasons(started)).toEqual([{ end_reason: 'ProxyShutdown' }]);
@@ -157,4 +159,5 @@ async function endsByFault(signal: NodeJS.Signals, fault: string): Promise<void>
   const stop = await sshtrail(['query', '--json', '--data', started.data.root, sql]);
   expect(stop.stdout.toString()).toContain(`an unexpected fault: ${fault}`);
   expect(await verified(started)).toMatchObject({ ok: true });
+  return code;
 }
