@@ -44,3 +44,16 @@ export async function runGate(gate: Gate, root: string): Promise<GateResult> {
     seconds: (performance.now() - started) / 1000,
   };
 }
+
+/** Runs every gate, one after another, and prints what each found. */
+export async function runGates(root: string): Promise<{ readonly passed: number; readonly failed: number }> {
+  let failed = 0;
+  for (const gate of gates) {
+    const result = await runGate(gate, root);
+    console.log(`${result.passed ? 'ok  ' : 'FAIL'} ${result.name} (${result.seconds.toFixed(1)} s)`);
+    if (result.passed) continue;
+    failed += 1;
+    console.log(result.output);
+  }
+  return { passed: gates.length - failed, failed };
+}

@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { complaintOf } from './complaint.ts';
 
 /** OpenSSH 10.0 of Debian's backports, unpacked beside the system's own and never installed. */
 export type OpenSsh10 =
@@ -10,7 +10,7 @@ export type OpenSsh10 =
 const limitMs = 180_000;
 
 /** Fetches the packages into `.cache/openssh-10` unless they are there. Works on Debian 12 alone, whose own is 9.2. */
-export function ensureOpenSsh10(root: string): OpenSsh10 {
+export async function ensureOpenSsh10(root: string): Promise<OpenSsh10> {
   const folder = join(root, '.cache', 'openssh-10');
   const unpacked = { ok: true, folder: join(folder, 'unpacked') } as const;
   if (existsSync(join(folder, 'complete'))) return unpacked;
@@ -49,11 +49,12 @@ export function ensureOpenSsh10(root: string): OpenSsh10 {
     [...apt, 'update'],
     [...apt, 'download', 'openssh-client', 'openssh-server'],
   ]) {
-    const complaint = run(command, join(folder, 'packages'));
+    const complaint = await complaintOf(command, { cwd: join(folder, 'packages'), limitMs });
     if (complaint !== undefined) return { ok: false, reason: `${command.at(-1)}: ${complaint}` };
   }
   for (const name of readdirSync(join(folder, 'packages'))) {
-    const complaint = run(['dpkg-deb', '-x', join(folder, 'packages', name), unpacked.folder], folder);
+    const unpack = ['dpkg-deb', '-x', join(folder, 'packages', name), unpacked.folder];
+    const complaint = await complaintOf(unpack, { limitMs });
     if (complaint !== undefined) return { ok: false, reason: `${name}: ${complaint}` };
   }
   writeFileSync(join(folder, 'complete'), '');
@@ -83,16 +84,4 @@ function readOsRelease(): string {
   } catch {
     return '';
   }
-}
-
-/** What went wrong, or undefined. */
-function run([program = '', ...args]: readonly string[], cwd: string): string | undefined {
-  const result = spawnSync(program, args, {
-    cwd,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-    timeout: limitMs,
-  });
-  if (result.status === 0) return undefined;
-  return ((result.error?.message ?? result.stderr ?? '').trim().split('\n').at(-1) ?? '').slice(0, 300);
 }

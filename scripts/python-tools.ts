@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { complaintOf } from './complaint.ts';
 
 /** Programs from PyPI, in a virtual environment of the checkout's own. */
 export type PythonTools =
@@ -12,7 +13,7 @@ export type PythonTools =
 const installMs = 300_000;
 
 /** Installs the pinned programs into `.cache/python` unless they are there. */
-export function ensurePythonTools(root: string): PythonTools {
+export async function ensurePythonTools(root: string): Promise<PythonTools> {
   const folder = join(root, '.cache', 'python');
   const requirements = join(root, 'scripts', 'python-requirements.txt');
   const stamp = join(folder, 'installed.txt');
@@ -32,7 +33,7 @@ export function ensurePythonTools(root: string): PythonTools {
   if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(folder);
   mkdirSync(folder, { recursive: true });
   const environment = ['python3', '-m', 'venv', '--clear', folder];
-  if (run(environment) !== undefined) installVenv();
+  if ((await run(environment)) !== undefined) await installVenv();
   const steps: readonly (readonly string[])[] = [
     environment,
     [
@@ -45,7 +46,7 @@ export function ensurePythonTools(root: string): PythonTools {
     ],
   ];
   for (const step of steps) {
-    const complaint = run(step);
+    const complaint = await run(step);
     if (complaint !== undefined)
       return {
         ok: false,
@@ -56,22 +57,13 @@ export function ensurePythonTools(root: string): PythonTools {
   return tools;
 }
 
-/** What went wrong, or undefined. */
-function run([program = '', ...args]: readonly string[]): string | undefined {
-  const result = spawnSync(program, args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-    timeout: installMs,
-  });
-  if (result.status === 0) return undefined;
-  return ((result.error?.message ?? result.stderr ?? '').trim().split('\n').at(-1) ?? '').slice(0, 300);
-}
+const run = (command: readonly string[]) => complaintOf(command, { limitMs: installMs });
 
 /** Debian's python3 comes without venv. */
-function installVenv(): void {
+async function installVenv(): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
   console.log('installing python3-venv for the tests');
-  run(['sh', '-c', 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y python3-venv']);
+  await run(['sh', '-c', 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y python3-venv']);
 }
 
 export type MotoServer = { readonly endpoint: string; stop(): Promise<void> };

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { gates, runGate } from './gates.ts';
+import { runGates } from './gates.ts';
 import { ensureOpenSsh10 } from './openssh-10.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
 import { ensurePythonTools, startMoto } from './python-tools.ts';
@@ -28,27 +28,16 @@ if (complaint !== undefined) {
   process.exit(1);
 }
 
-let passed = 0;
-let failed = 0;
-
-if (filters.length === 0) {
-  for (const gate of gates) {
-    const result = await runGate(gate, root);
-    console.log(`${result.passed ? 'ok  ' : 'FAIL'} ${result.name} (${result.seconds.toFixed(1)} s)`);
-    if (result.passed) passed += 1;
-    else {
-      failed += 1;
-      console.log(result.output);
-    }
-  }
-}
-
-const tools = ensurePythonTools(root);
+// The gates take processor time, what has to be fetched takes patience: neither waits for the other.
+const [checked, { tools, openSsh10 }] = await Promise.all([
+  filters.length === 0 ? runGates(root) : { passed: 0, failed: 0 },
+  fetchTools(),
+]);
+let { passed, failed } = checked;
 if (!tools.ok) {
   console.log(`moto and cfn-lint cannot be had, so the AWS adapters meet the fakes alone: ${tools.reason}`);
   if (process.env['REQUIRE_MOTO'] === '1') failed += 1;
 }
-const openSsh10 = ensureOpenSsh10(root);
 if (!openSsh10.ok) {
   console.log(`OpenSSH 10.0 cannot be had, so the interop matrix runs without it: ${openSsh10.reason}`);
   if (process.env['REQUIRE_MOTO'] === '1') failed += 1;
@@ -66,6 +55,11 @@ passed += counts.passed;
 failed += counts.failed;
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+async function fetchTools() {
+  const tools = await ensurePythonTools(root);
+  return { tools, openSsh10: await ensureOpenSsh10(root) };
+}
 
 async function runVitest(
   environment: Readonly<Record<string, string>>,

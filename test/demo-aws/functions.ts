@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type FunctionName, functionNames } from '#core/contract';
+import { compiledCode } from '../support/compiled-code.ts';
 import type { EmulatedAccount, EmulatedStacks } from './emulated-stacks.ts';
 import type { TemplateResource } from './stack-templates.ts';
 
@@ -87,6 +88,7 @@ export function createFunctions(stacks: EmulatedStacks, account: EmulatedAccount
 /** What every process of the emulated account has; nothing of this machine's own AWS settings. */
 export function functionEnvironment(account: EmulatedAccount): Record<string, string> {
   return {
+    ...compiledCode,
     PATH: process.env['PATH'] ?? '',
     AWS_REGION: account.region,
     AWS_ENDPOINT_URL: account.endpoint,

@@ -46,7 +46,7 @@ const steps: readonly Step[] = [
   { title: 'the task drains and stops, and the whole trail in S3 verifies', play: stopAndVerify },
 ];
 
-const tools = ensurePythonTools(root);
+const tools = await ensurePythonTools(root);
 if (!tools.ok) {
   console.error(`demo:aws needs moto: ${tools.reason}`);
   process.exit(1);

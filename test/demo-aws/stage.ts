@@ -26,6 +26,7 @@ import { fakeCloudTrailLake } from '../fakes/aws/cloudtrail-lake.ts';
 import { type FakeAws, startFakeAws } from '../fakes/aws/fake-aws.ts';
 import { fakeKms } from '../fakes/aws/kms.ts';
 import { type FakeSsmAutomation, fakeSsmAutomation } from '../fakes/aws/ssm-automation.ts';
+import { compiledCode } from '../support/compiled-code.ts';
 import { createStacks, type EmulatedAccount, type EmulatedStacks } from './emulated-stacks.ts';
 import { createFunctions, type Functions, functionEnvironment } from './functions.ts';
 import { readStackTemplates, type TemplateValue } from './stack-templates.ts';
@@ -192,8 +193,11 @@ function synthesise(folder: string): string {
     cwd: root,
     encoding: 'utf8',
     env: {
+      ...compiledCode,
       PATH: process.env['PATH'] ?? '',
       CDK_OUTDIR: assembly,
+      // Whoever deploys has the templates checked; here that would be most of the wait.
+      CDK_VALIDATION: 'false',
       CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'aws:cdk:bundling-stacks': [] }),
     },
   });

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { compiledCode } from '../support/compiled-code.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -15,7 +16,7 @@ describe.each(['run-runbook', 'act', 'issue-certificate', 'control-api', 'seal',
 
       const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
         cwd: root,
-        env: { PATH: process.env['PATH'] ?? '', AWS_REGION: 'eu-central-1' },
+        env: { ...compiledCode, PATH: process.env['PATH'] ?? '', AWS_REGION: 'eu-central-1' },
       });
 
       expect(stdout).toMatch(/^missing-variable .*SSHTRAIL_NAME/);

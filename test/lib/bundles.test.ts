@@ -2,12 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FunctionName, functionNames } from '../../core/contract/index.ts';
-import { createApp, defineDeployment } from '../../lib/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { stacksOf } from './synthesised.ts';
+import { synth } from './cdk-synth.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const megabyte = 1_000_000;
@@ -51,44 +49,48 @@ function recordedByThread(file: string): string {
   return `${stdout}${stderr}`;
 }
 
-describe('the bundle of a function', () => {
-  let out = '';
-  const bundles = new Map<string, string>();
+/** Made once, since it takes long: nothing below changes it. */
+describe('cdk synth of the defaults, without credentials and without a container engine', () => {
+  let folder = '';
+  let synthesised: Awaited<ReturnType<typeof synth>>;
 
-  beforeAll(() => {
-    out = mkdtempSync(join(tmpdir(), 'sshtrail-test-'));
-    const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: object };
-    const app = createApp(defineDeployment({}), new App({ context: { ...context }, outdir: out }));
-    app.synth();
-    for (const stack of stacksOf(app)) {
-      const { Resources } = JSON.parse(readFileSync(join(out, stack.templateFile), 'utf8')) as {
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sshtrail-test-'));
+    synthesised = await synth(folder);
+  }, 240_000);
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function bundleOf(name: FunctionName): string {
+    const { output } = synthesised;
+    for (const file of readdirSync(output).filter((each) => each.endsWith('.template.json'))) {
+      const { Resources } = JSON.parse(readFileSync(join(output, file), 'utf8')) as {
         Resources: Record<string, { Properties?: { FunctionName?: string; Code?: { S3Key?: string } } }>;
       };
       for (const { Properties } of Object.values(Resources))
-        if (Properties?.FunctionName !== undefined && Properties.Code?.S3Key !== undefined)
-          bundles.set(
-            Properties.FunctionName.slice('sshtrail-'.length),
-            join(out, `asset.${Properties.Code.S3Key.replace(/\.zip$/, '')}`),
-          );
+        if (Properties?.FunctionName === `sshtrail-${name}` && Properties.Code?.S3Key !== undefined)
+          return join(output, `asset.${Properties.Code.S3Key.replace(/\.zip$/, '')}`);
     }
-  }, 240_000);
-
-  afterAll(() => rmSync(out, { recursive: true, force: true }));
-
-  function bundleOf(name: FunctionName): string {
-    const folder = bundles.get(name);
-    if (folder === undefined) throw new Error(`there is no bundle of ${name}`);
-    return folder;
+    throw new Error(`there is no bundle of ${name}`);
   }
 
-  it.each(functionNames)('%s is small, and loads with nothing beside it', (name) => {
-    const folder = bundleOf(name);
+  it('makes every stack', () => {
+    const { code, said, output } = synthesised;
 
-    expect(bytesIn(folder)).toBeLessThan(5 * megabyte);
-    expect(kindOfHandler(folder)).toBe('function');
+    expect(code, said).toBe(0);
+    for (const name of ['audit', 'control', 'proxy', 'response', 'lake', 'observability'])
+      expect(existsSync(join(output, `sshtrail-${name}.template.json`)), name).toBe(true);
+    expect(said).not.toMatch(/docker|deprecated|\[Warning/i);
   });
 
-  it.each(['run-runbook', 'act'] as const)('%s has every runbook', (name) => {
+  it.each(functionNames)('makes a bundle of %s that is small, and loads with nothing beside it', (name) => {
+    const bundle = bundleOf(name);
+
+    expect(bytesIn(bundle)).toBeLessThan(5 * megabyte);
+    expect(kindOfHandler(bundle)).toBe('function');
+  });
+
+  it.each(['run-runbook', 'act'] as const)('gives %s every runbook', (name) => {
     const runbooks = readdirSync(join(root, 'runbooks')).filter((file) => file.endsWith('.yaml'));
 
     expect(readdirSync(join(bundleOf(name), 'runbooks')).sort()).toEqual(runbooks.sort());

@@ -1,51 +1,13 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { synth } from './cdk-synth.ts';
 
-const root = join(import.meta.dirname, '..', '..');
+/** The defaults themselves, with the functions bundled: bundles.test.ts. */
 const stackNames = ['audit', 'control', 'proxy', 'response', 'lake', 'observability'];
 
-/** cdk as a user runs it, with no credentials, no container engine and no home. */
-async function synth(...args: readonly string[]) {
-  const folder = temporaryFolder();
-  const programs = join(folder, 'bin');
-  mkdirSync(programs);
-  symlinkSync(process.execPath, join(programs, 'node'));
-  for (const program of ['sh', 'bash', 'mkdir', 'cp', 'env', 'npx'])
-    for (const path of [
-      '/bin',
-      '/usr/bin',
-      dirname(process.execPath),
-      ...(process.env['PATH'] ?? '').split(':'),
-    ])
-      if (existsSync(join(path, program)) && !existsSync(join(programs, program)))
-        symlinkSync(join(path, program), join(programs, program));
-  const output = join(folder, 'out');
-  const child = spawn(join(root, 'node_modules', '.bin', 'cdk'), ['synth', '-q', '-o', output, ...args], {
-    cwd: root,
-    env: { PATH: programs, HOME: folder, CI: 'true', npm_config_cache: join(folder, 'npm') },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('close', resolve);
-  });
-  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  return { code, said: `${out}${err}`, output };
-}
-
 describe('cdk synth without credentials and without a container engine', () => {
-  it('makes every stack of the defaults, with the functions bundled', async () => {
-    const { code, said, output } = await synth();
-
-    expect(code, said).toBe(0);
-    for (const name of stackNames)
-      expect(existsSync(join(output, `sshtrail-${name}.template.json`)), name).toBe(true);
-    expect(said).not.toMatch(/docker|deprecated|\[Warning/i);
-  });
-
   it.each([
     ['lake-create', 'sshtrail', stackNames],
     ['lake-off', 'sshtrail', stackNames.filter((name) => name !== 'lake')],
@@ -53,6 +15,7 @@ describe('cdk synth without credentials and without a container engine', () => {
     ['existing-vpc', 'bastion', stackNames],
   ])('makes the stacks of %s', async (config, name, wanted) => {
     const { code, said, output } = await synth(
+      temporaryFolder(),
       // Functions are bundled for the stacks that are named: those of the other test have them all.
       `${name}-audit`,
       '--exclusively',

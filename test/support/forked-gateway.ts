@@ -22,8 +22,7 @@ export function forkGateway(dataRoot: string): ForkedGateway {
     // The flags and the environment of npm start.
     execArgv: ['--max-semi-space-size=1', '--expose-gc', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    // What one gateway has compiled the next one, on the same data, loads.
-    env: { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: join(dataRoot, '..', 'compiled') },
+    env: { ...process.env, MALLOC_ARENA_MAX: '1' },
   });
   const reports: string[] = [];
   const errors: Buffer[] = [];

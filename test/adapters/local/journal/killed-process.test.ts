@@ -13,7 +13,6 @@ const script = fileURLToPath(new URL('./appending-process.ts', import.meta.url))
 async function appendAndKill(directory: string, records: number, moreMs: number): Promise<readonly string[]> {
   const child = spawn(process.execPath, [script, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') },
   });
   let output = '';
   let killing = false;
