@@ -9,7 +9,6 @@ import {
   type ChannelName,
   type FollowedRecording,
   followRecording,
-  isChannelName,
   play,
 } from '#core/recording';
 import { openSpool } from '../proxy-task/index.ts';

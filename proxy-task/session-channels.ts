@@ -28,6 +28,7 @@ import type {
 } from '#ssh';
 import { type CommandHold, createCommandHold } from './command-hold.ts';
 import { judgeVariable } from './environment-variable.ts';
+import { recordedCommand } from './recorded-command.ts';
 import type { ChannelRecorder, RecordingExit, RecordingStart } from './recording/index.ts';
 import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
 import type { UsageMeter } from './session-usage.ts';
@@ -316,6 +317,7 @@ function gateRequest(
       );
     case 'exec': {
       const command = detail.command.toString('utf8');
+      const recorded = recordedCommand(detail.command, owner.redact);
       return judgeProgram(
         owner,
         state,
@@ -323,13 +325,17 @@ function gateRequest(
         (refused) =>
           executeCommand(facts, at, {
             channelId,
-            command: detail.command,
+            ...recorded,
             commandSource: 'exec',
             confidence: 'exact',
             pty: state.terminal !== undefined,
             refused,
           }),
-        () => begin(owner, state, channelId, 'exec', command),
+        () =>
+          begin(owner, state, channelId, 'exec', {
+            sent: command,
+            recorded: recorded.command.toString('utf8'),
+          }),
         state.started === undefined ? terminalRefusal(owner, state, command) : secondProgram,
       );
     }
@@ -410,14 +416,20 @@ function begin(
   state: ChannelState,
   channelId: ChannelName,
   kind: 'shell' | 'exec',
-  command: string | undefined,
+  command: { readonly sent: string; readonly recorded: string } | undefined,
 ): void {
   state.started = { kind, atMs: owner.now() };
   const transfer =
-    command === undefined || state.terminal !== undefined ? undefined : transferCommandOf(command);
+    command === undefined || state.terminal !== undefined ? undefined : transferCommandOf(command.sent);
   if (transfer !== undefined) return watch(owner, state, channelId, 'exec', transfer);
   const lines = state.terminal === undefined ? {} : terminalLines(owner, channelId, state.started.atMs);
-  state.recorder = owner.startRecording(channelId, kind, state.terminal ?? noTerminal, command, lines);
+  state.recorder = owner.startRecording(
+    channelId,
+    kind,
+    state.terminal ?? noTerminal,
+    command?.recorded,
+    lines,
+  );
   if (state.terminal === undefined) return;
   state.hold = createCommandHold(owner, channelId, state.recorder, state.started.atMs);
   if (state.roundTripMs !== undefined) state.hold.noteRoundTrip(state.roundTripMs);

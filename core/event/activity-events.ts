@@ -23,8 +23,10 @@ export function executeCommand(
   facts: SessionFacts,
   atMs: number,
   what: Asked & {
-    /** As sent; kept exactly up to 8 KiB, the hash is over all of it. */
+    /** Without its secrets; kept exactly up to 8 KiB, the hash is over all of it. */
     readonly command: Uint8Array | string;
+    /** How long it was, where that is not all of it. */
+    readonly sentBytes?: number;
     readonly commandSource: CommandSource;
     readonly confidence?: 'exact' | 'high' | 'medium' | 'low';
     readonly pty?: boolean;
@@ -41,7 +43,7 @@ export function executeCommand(
       channelId: what.channelId,
       commandTruncated: false,
       command: { text: bytes, maxBytes: maxCommandBytes },
-      commandBytes: bytes.length,
+      commandBytes: what.sentBytes ?? bytes.length,
       commandSha256: createHash('sha256').update(bytes).digest('hex'),
       pty: what.pty,
       commandNumber: what.line?.number,

@@ -21,6 +21,7 @@ const prompt = 'ready$ ';
 async function session(lines: readonly string[]): Promise<void> {
   const shell = `env PS1='${prompt}' bash --norc --noprofile -i`;
   const child = spawn('ssh', [...stack.sshOptions, '-tt', stack.destination(), shell]);
+  const closed = once(child, 'close');
   let shown = '';
   child.stdout.on('data', (data: Buffer) => {
     shown += data.toString();
@@ -33,7 +34,7 @@ async function session(lines: readonly string[]): Promise<void> {
       await delay(2);
     }
   }
-  await once(child, 'close');
+  await closed;
 }
 
 async function shownAgain(child: ChildProcessWithoutNullStreams, shown: () => string): Promise<void> {
