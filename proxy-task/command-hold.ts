@@ -168,10 +168,12 @@ export function createCommandHold(
   function patienceMs(line: PendingRead['line'], heldAtMs: number): number {
     const { state, text, echoed, confidence } = line;
     if (echoed || state === 'none' || (state === 'alt' && text === '')) return 0;
-    const isLate = confidence === 'low';
     const answerMs = (roundTripMs ?? unknownRoundTripMs) + marginMs;
+    // A target that is slow to answer pauses longer, too, before it is through.
+    const pauseMs = Math.max(quietMs, roundTripMs ?? 0);
+    const isLate = confidence === 'low' || shownAtMs < typedAtMs;
     const sinceKeyMs = typedAtMs + Math.max(answerMs, isLate ? unechoedQuietMs : 0);
-    const sinceOutputMs = shownAtMs + (isLate ? unechoedQuietMs : quietMs);
+    const sinceOutputMs = shownAtMs + (isLate ? unechoedQuietMs : pauseMs);
     return Math.min(Math.max(sinceKeyMs, sinceOutputMs), heldAtMs + maxHoldMs) - now();
   }
 

@@ -26,8 +26,9 @@ export function pendingLine(screen: Screen, log: CommandLog): PendingLine {
   const { reading, typed } = pending;
   const best = reconcile(reading.text, typed, false);
   const text = reading.whole ?? (state === 'alt' ? reading.text : best.text);
-  // Without a prompt before it, it was typed ahead: shells show that when they are back.
-  const isShownLater = state === 'editing' || (state === 'cooked' && reading.prompt.trim() === '');
+  // Without a prompt before it, it was typed ahead: shells show that when they are back. What asks for a secret asks otherwise than a shell.
+  const isForShell = reading.prompt.trim() === '' || /[$#%>❯➜»λ] ?$/.test(reading.prompt);
+  const isShownLater = state === 'editing' || (state === 'cooked' && isForShell);
   const isKnown = isShownLater && typed.certain && typed.line.trim() !== '';
   return {
     text: pending.open + text,

@@ -144,7 +144,7 @@ describe.concurrent.each(names)('in %s', (shell) => {
     await typing.type('echo 1 >> ran; ouch x\r');
     // Up, left to the last command, and the letter that is missing.
     if (shell === 'dash') await typing.type('true; tuo\x7f\x7fouch x\r');
-    else await typing.type(`\x1b[A${'\x1b[D'.repeat(6)}t\r`);
+    else await typing.type(`\x1b[A${'\x1b[D'.repeat(6)}t\r`, 15);
     await typing.shows(/no-touch/);
     await typing.type('echo 2 >> ran\r');
     await typing.prompt();

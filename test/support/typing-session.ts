@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 /** An ssh with a terminal, typed at as people do: after the prompt. */
 export type TypingSession = {
   /** Waits for the prompt, types keys one by one, or a paste at once. */
-  type(keys: string): Promise<void>;
+  type(keys: string, keyMs?: number): Promise<void>;
   paste(keys: string): Promise<void>;
   /** At once, whatever is shown. */
   send(keys: string): void;
@@ -20,7 +20,7 @@ export type TypingSession = {
 /** Whoever types is patient, since the machine may be busy. */
 const patienceMs = 30_000;
 
-export function startTyping(args: readonly string[], prompt: string, keyMs = 2): TypingSession {
+export function startTyping(args: readonly string[], prompt: string): TypingSession {
   const child: ChildProcessWithoutNullStreams = spawn('ssh', args);
   let shown = '';
   child.stdout.on('data', (data: Buffer) => {
@@ -43,7 +43,7 @@ export function startTyping(args: readonly string[], prompt: string, keyMs = 2):
   const atPrompt = () => until(() => text().trimEnd().endsWith(prompt.trimEnd()), 'the prompt');
 
   return {
-    async type(keys) {
+    async type(keys, keyMs = 2) {
       await atPrompt();
       shown = '';
       for (const key of keys) {

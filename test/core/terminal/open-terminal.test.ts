@@ -270,8 +270,12 @@ describe('the line that would run', () => {
     runInBash(watched, 'sudo id', 'Password: ');
     watched.type('secret');
     const pending = watched.terminal.readPendingLine();
+    const late = watchTerminal();
+    late.out('$ ');
+    late.type('reboot');
 
     expect(pending).toMatchObject({ text: '', typed: undefined, echoed: false, state: 'cooked' });
+    expect(late.terminal.readPendingLine()).toMatchObject({ text: '', typed: 'reboot', state: 'cooked' });
   });
 
   it('belongs to the program on an alternate screen', () => {

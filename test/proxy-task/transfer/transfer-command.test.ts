@@ -7,8 +7,8 @@ const always = { readsFiles: () => true };
 describe('what must be allowed', () => {
   test('a command asks for exec and command, with its first word where it plainly has one', () => {
     expect(actionsOfCommand('uptime -p', never)).toEqual([
-      { kind: 'exec', command: 'uptime -p', program: 'uptime' },
-      { kind: 'command', command: 'uptime -p', program: 'uptime' },
+      { kind: 'exec', command: 'uptime -p', program: 'uptime', privileged: false },
+      { kind: 'command', command: 'uptime -p', program: 'uptime', privileged: false },
     ]);
     expect(actionsOfCommand('$(x)', never).every((action) => !('program' in action))).toBe(true);
   });
