@@ -9,6 +9,7 @@ import {
   type ChannelName,
   type FollowedRecording,
   followRecording,
+  isChannelName,
   play,
 } from '#core/recording';
 import { openSpool } from '../proxy-task/index.ts';
@@ -39,6 +40,7 @@ type Watched = {
 export async function watch(id: string, options: WatchOptions, context: CommandContext): Promise<void> {
   const data = chosenData(options, context);
   const { now, output, signal } = context;
+  const wanted = channelOption(options.channel);
   await withControl(data, now, async (control) => {
     const session = onlyMatch(await openSessions(control), id);
     const watched: Watched = {
@@ -55,11 +57,11 @@ export async function watch(id: string, options: WatchOptions, context: CommandC
         `no gateway is running on ${data.root}, so ${session.sessionId} does not go on; play it when the next start has stored it`,
       );
     // On record before anything of it is shown.
-    await recordByHand(data, context, joinSession(userInfo().username, now(), session, options.channel));
+    await recordByHand(data, context, joinSession(userInfo().username, now(), session, wanted));
     output.note(
       `watching ${session.sessionId}: ${session.identity} as ${session.login} on ${session.target}; Ctrl-C leaves it`,
     );
-    await watchChannels(watched, options, context);
+    await watchChannels(watched, wanted, options, context);
     output.note('the session has ended');
   });
 }
@@ -83,15 +85,16 @@ function spoolOf(data: DataDirectory, { proxyId }: LiveSession): string {
 /** One channel at a time, the newest first; the next one when it ends, until the session does. */
 async function watchChannels(
   watched: Watched,
+  wanted: ChannelName | undefined,
   options: WatchOptions,
   context: CommandContext,
 ): Promise<void> {
   const seen = new Set<ChannelName>();
   for (;;) {
     const mayGrow = await watched.lives();
-    const next = await nextChannel(watched, seen, options.channel, context);
+    const next = await nextChannel(watched, seen, wanted, context);
     if (next === undefined) {
-      if (!mayGrow || (options.channel !== undefined && seen.has(options.channel))) return;
+      if (!mayGrow || (wanted !== undefined && seen.has(wanted))) return;
       await watched.pause();
       continue;
     }
@@ -165,4 +168,9 @@ async function show(
       if (!stdout.write(text)) await once(stdout, 'drain', { signal });
     },
   });
+}
+
+function channelOption(text: string | undefined): ChannelName | undefined {
+  if (text === undefined || isChannelName(text)) return text;
+  throw new CliError('bad-input', `${JSON.stringify(text)} is no channel; give c and a number, such as c2`);
 }
