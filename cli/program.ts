@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { extractCommand } from './extract.ts';
 import { deniedCommand, lastCommand } from './history.ts';
+import { openOriginalCommand } from './open-original.ts';
 import { playCommand } from './play.ts';
 import { queryCommand } from './query.ts';
 import { runbookCommand } from './runbook.ts';
@@ -35,6 +36,7 @@ export function buildProgram(context: CommandContext): Command {
     watchCommand,
     extractCommand,
     exportCommand,
+    openOriginalCommand,
     killCommand,
     verifyCommand,
     runbookCommand,

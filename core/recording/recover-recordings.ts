@@ -14,6 +14,7 @@ import {
   storedRecording,
   storeManifest,
 } from './store-recording.ts';
+import { storedOriginals } from './stored-original.ts';
 import { gunzipChunk } from './stored-recording.ts';
 
 export type SpoolRecovery = {
@@ -108,6 +109,7 @@ async function completed(
     scan = next.scan;
   }
   if (waiting.size > 0) throw damaged(head, chunks.length);
+  const originals = await storedOriginals(store, prefix);
   return {
     version: 1,
     recordingId: recordingId(head.sessionId, head.channel),
@@ -122,6 +124,7 @@ async function completed(
     recovered: true,
     invalidBytes: scan.invalidBytes,
     ...(scan.isSegmented ? scan.summary : {}),
+    ...(originals.length === 0 ? {} : { originals }),
     chunks,
     bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
   };
