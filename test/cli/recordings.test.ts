@@ -26,6 +26,8 @@ beforeAll(async () => {
   await stack.ssh(['-tt'], { stdin: 'echo shown-in-a-shell\nexit\n' });
   const [row] = await stack.eventually("SELECT session_id FROM events WHERE event_name = 'StoreRecording'");
   shell = cellText(row?.['session_id'] ?? null);
+  // Made when the recording is on record.
+  await stack.eventually(`SELECT text FROM screen_text WHERE session_id = '${shell}'`);
 });
 
 afterAll(async () => {
