@@ -26,8 +26,6 @@ export type SpoolRecovery = {
   readonly putOnRecord: PutOnRecord;
   /** A recording that could not be completed: what the spool has of it stays there, and the others go on. */
   readonly onFault: (error: RecorderError, channel: SpoolChannel) => void;
-  /** Makes the rows that are searched of the recording with this manifest. Its faults are its own: it does not reject. */
-  readonly index?: (key: BlobKey) => Promise<void>;
 };
 
 /**
@@ -46,7 +44,6 @@ export async function recoverSpooledRecordings(options: SpoolRecovery): Promise<
       continue;
     }
     await options.putOnRecord(stored);
-    await options.index?.(stored.key);
     await letGo(spool, channel);
     recovered.push(stored);
   }
