@@ -389,8 +389,8 @@ class ChannelRecording implements ChannelRecorder {
     );
     const stored = await this.#orReport(storeManifest(this.#shared.store, manifest));
     await putOnRecord?.(stored);
-    await this.#shared.index(stored.key);
     await this.#orReport(this.#shared.spool.end(this.#start));
+    this.#shared.indexer.add(stored.key);
     return stored;
   }
 

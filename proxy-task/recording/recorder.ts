@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { BlobKey, BlobStore, SessionId } from '#core/contract';
+import type { BlobStore, SessionId } from '#core/contract';
 import {
   type ChannelName,
   isChannelName,
@@ -14,7 +14,7 @@ import type { PendingLine } from '#core/terminal';
 import type { BulkLimits } from './bulk-brake.ts';
 import { startChannelRecorder } from './channel-recorder.ts';
 import { type BlockPool, createBlockPool } from './output-buffer.ts';
-import { createRecordingIndexer } from './recording-indexer.ts';
+import { createRecordingIndexer, type RecordingIndexer } from './recording-indexer.ts';
 import { openSpool } from './spool.ts';
 import { type TakeTurns, takeTurns } from './take-turns.ts';
 import type { AmendedCommand, ObservedCommand, RedactionSettings } from './thread/observation.ts';
@@ -95,6 +95,8 @@ export interface ChannelRecorder {
 
 export interface Recorder {
   start(start: RecordingStart): ChannelRecorder;
+  /** Resolves when what is searched of the recordings that were finished is made, which comes after all else. */
+  settled(): Promise<void>;
 }
 
 /** What the recordings of one gateway share. */
@@ -109,8 +111,7 @@ export type RecorderShared = {
   readonly limits: RecorderLimits;
   /** Runs at most `maxSealing` at once. */
   readonly seal: TakeTurns;
-  /** Makes the rows that are searched of a stored recording; tells where it cannot, and does not reject. */
-  readonly index: (key: BlobKey) => Promise<void>;
+  readonly indexer: RecordingIndexer;
 };
 
 const defaultLimits: RecorderLimits = {
@@ -138,7 +139,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     memoryKey: randomBytes(32),
     limits,
     seal: takeTurns(limits.maxSealing),
-    index: createRecordingIndexer(thread, options.store, options.onIndexFault),
+    indexer: createRecordingIndexer(thread, options.store, options.onIndexFault),
   };
   return {
     start: (start) => {
@@ -146,5 +147,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
         throw new RangeError(`not a channel: ${JSON.stringify(start.channel)} (expected c and its serial)`);
       return startChannelRecorder(shared, { ...start, ...terminalSize(start.columns, start.rows) });
     },
+    settled: () => shared.indexer.settled(),
   };
 }

@@ -32,9 +32,10 @@ export async function indexRecordings(options: {
 }): Promise<void> {
   // Started with the first recording. What it reads has its secrets hidden.
   const thread = createRecordingThread({ redaction: { defaults: false, rules: [] } });
-  const index = createRecordingIndexer(thread, options.store, options.onFault);
+  const indexer = createRecordingIndexer(thread, options.store, options.onFault);
   try {
-    await Promise.all(options.recordings.map(({ key }) => index(key)));
+    for (const { key } of options.recordings) indexer.add(key);
+    await indexer.settled();
   } finally {
     await thread.close();
   }

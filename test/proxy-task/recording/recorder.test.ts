@@ -103,10 +103,12 @@ describe('createRecorder', () => {
 
   it('puts what screens said where it is searched, with secrets hidden', async () => {
     const { spoolDirectory, store } = folders();
-    const channel = createRecorder({ store, spoolDirectory, now: () => start }).start(shell());
+    const recorder = createRecorder({ store, spoolDirectory, now: () => start });
+    const channel = recorder.start(shell());
     channel.output(Buffer.from('$ mysql --password=hunter2-hunter2 shop\r\n'), 'stdout');
 
     await channel.finish();
+    await recorder.settled();
 
     const file = await store.get(`screen-text/dt=2026-01-31/${session}/c1.ndjson.gz`);
     const [row = '', end = ''] = gunzipSync(file ?? '')
@@ -154,6 +156,7 @@ describe('createRecorder', () => {
     const channel = recorder.start(shell());
 
     const stored = await channel.finish();
+    await recorder.settled();
 
     expect(faults.map(({ code, message }) => [code, message])).toEqual([
       ['index', expect.stringContaining(`what ${stored.key} showed cannot be searched (no room)`)],
