@@ -12,7 +12,7 @@ import {
 import type { Configuration } from '#core/configuration';
 import { type BlobStore, type ControlStore, type StreamName, streamName } from '#core/contract';
 import { closeLostSessions, stopProxy, storeLostRecording } from '#core/event';
-import { recoverRecordings } from '../proxy-task/index.ts';
+import { indexRecordings, recoverRecordings } from '../proxy-task/index.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { digestSettings } from './evidence-key.ts';
 import type { Installation } from './installation.ts';
@@ -99,7 +99,7 @@ export async function closeLost(
 ): Promise<void> {
   const starts = journal.recovered.lostSessions;
   const bySession = new Map(starts.map((record) => [record.additionalEventData['sessionId'], record]));
-  await recoverRecordings({
+  const recordings = await recoverRecordings({
     store: blobs,
     spoolDirectory: writer.spool,
     async putOnRecord(recording) {
@@ -112,6 +112,7 @@ export async function closeLost(
   await Promise.all(closeLostSessions(starts, now()).map((draft) => journal.record(draft)));
   for (const { id, data } of await control.list('session'))
     if (data.proxyId === writer.proxyId) await control.delete('session', id);
+  await indexRecordings({ store: blobs, recordings, onFault: (error) => report(error.message) });
 }
 
 /** Completes the stream of a process that died: its sessions end on record, and so does it. */

@@ -85,7 +85,11 @@ async function writeOut(parts: AsyncIterable<string>, signal: AbortSignal): Prom
 }
 
 /** Evidence never replaces a file, follows no link, and is nobody else's to read; half of it is none. */
-async function writeFile(path: string, parts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+export async function writeFile(
+  path: string,
+  parts: AsyncIterable<string | Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
   let file: FileHandle;
   try {
     file = await open(path, 'wx', 0o600);
@@ -102,7 +106,7 @@ async function writeFile(path: string, parts: AsyncIterable<string>, signal: Abo
   try {
     for await (const part of parts) {
       signal.throwIfAborted();
-      await file.write(part);
+      await file.appendFile(part);
     }
     await file.sync();
   } catch (error) {

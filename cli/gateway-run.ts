@@ -75,8 +75,9 @@ async function startOn(
   const startedAtMs = now();
   const proxy = { proxyId: writer.proxyId, version };
   await closeLost(writer, stores, options);
-  const parts = partsOf(options, stores);
-  const gateway = await startGateway(options.parts?.(parts) ?? parts, auditFailure);
+  const made = partsOf(options, stores);
+  const parts = options.parts?.(made) ?? made;
+  const gateway = await startGateway(parts, auditFailure);
   await journal.record(
     startProxy(proxy, now(), {
       listen: [`${gateway.address.host}:${gateway.address.port}`],
@@ -97,6 +98,7 @@ async function startOn(
         await control.close();
         await journal.close();
       }
+      await parts.recorder.settled();
     },
   };
 }

@@ -4,5 +4,5 @@ export { limitsOf } from './gateway-limits.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { createIdentityDirectory } from './identity-directory.ts';
 export { onUncaughtFault } from './last-resort.ts';
-export { createRecorder, openSpool, recoverRecordings } from './recording/index.ts';
+export { createRecorder, indexRecordings, openSpool, recoverRecordings } from './recording/index.ts';
 export { serveAsWorker, superviseWorkers, tellSupervisor } from './workers/index.ts';

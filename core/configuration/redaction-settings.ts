@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compileRule, isOwnRuleId } from '../redaction/index.ts';
+import { parseSealingKey, SealingError } from '../sealing/index.ts';
 import { say } from './say.ts';
 
 const words = z.array(z.string().max(256)).max(1000);
@@ -58,6 +59,19 @@ export const redactionSettings = z
         }
       })
       .describe('Rules of your own, after those of the product.'),
+    sealOriginalTo: z
+      .string()
+      .max(200)
+      .superRefine((text, context) => {
+        try {
+          parseSealingKey(text);
+        } catch (error) {
+          if (!(error instanceof SealingError)) throw error;
+          context.addIssue({ code: 'custom', message: error.message });
+        }
+      })
+      .optional()
+      .describe('x25519:BASE64 or p256:BASE64, a public key: originals are kept, encrypted to it.'),
   })
   .prefault({})
   .describe('What is hidden in recordings and events before they are sealed.');

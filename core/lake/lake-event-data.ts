@@ -98,6 +98,8 @@ function detailsOf(record: AuditRecord): FlatStrings {
 }
 
 const commandFields = new Set(['command', 'commandSha256', 'commandEscaped']);
+/** Of a variable, and of what somebody looked for. */
+const typedFields = new Set(['value', 'query']);
 /** What a finding repeats of the rows it was found in. */
 const findingFields = new Set(['title', 'columns']);
 
@@ -119,14 +121,16 @@ function withoutTypedText(record: AuditRecord): AuditRecord {
             userName: hashed(userIdentity.userName),
           }
         : userIdentity,
-    requestParameters:
-      'command' in requestParameters
-        ? { ...without(requestParameters, commandFields), commandOmitted: 'true' }
-        : requestParameters,
+    requestParameters: withoutTyped(record.eventName, requestParameters),
     responseElements:
       record.eventName === 'DetectCondition' ? without(responseElements, findingFields) : responseElements,
     additionalEventData: claimed === undefined ? additional : { ...additional, claimedUser: hashed(claimed) },
   };
+}
+
+function withoutTyped(eventName: AuditRecord['eventName'], request: FlatStrings): FlatStrings {
+  if (eventName === 'SetEnvironment' || eventName === 'QueryAuditLog') return without(request, typedFields);
+  return 'command' in request ? { ...without(request, commandFields), commandOmitted: 'true' } : request;
 }
 
 function without(map: FlatStrings, names: ReadonlySet<string>): FlatStrings {

@@ -11,6 +11,7 @@ export { type FollowedRecording, followRecording, type LiveRecording } from './f
 export {
   encodeManifest,
   type Omission,
+  type OriginalFile,
   parseManifest,
   type RecordingChunk,
   type RecordingManifest,
@@ -22,6 +23,11 @@ export {
   type RecordingSegment,
   recordingSegments,
 } from './open-recording.ts';
+export {
+  createOriginalParts,
+  type OriginalPart,
+  type OriginalSealing,
+} from './original-parts.ts';
 export { type PlayOptions, play } from './play.ts';
 export { createPlaybackFilter } from './playback-filter.ts';
 export { RecorderError, type RecorderErrorCode } from './recorder-error.ts';
@@ -44,6 +50,7 @@ export {
 export { segmentedManifest } from './segmented-manifest.ts';
 export type { Snapshot } from './snapshot-line.ts';
 export {
+  castHeader,
   encodeSpoolHead,
   parseSpoolHead,
   type Spool,
@@ -57,6 +64,7 @@ export {
   storeChunk,
   storeManifest,
 } from './store-recording.ts';
+export { openedOriginal, storeOriginal } from './stored-original.ts';
 export { loadManifest, recordingBytes } from './stored-recording.ts';
 export type { TerminalState } from './terminal-state.ts';
 export { createSequenceTracker } from './unfinished-sequence.ts';

@@ -28,10 +28,22 @@ export type RecordingManifest = {
   readonly omissions?: readonly Omission[];
   /** Secrets that were hidden, by the rule that found them. */
   readonly redactions?: Readonly<Record<string, number>>;
+  /** What was shown before secrets were hidden, sealed, in order; absent where that is not kept. */
+  readonly originals?: readonly OriginalFile[];
   /** In order; decompressed and joined they are one asciicast v3 file. */
   readonly chunks: readonly RecordingChunk[];
   /** Of all chunks together, as stored. */
   readonly bytes: number;
+};
+
+/** A sealed part of the original. One that is missing in the numbers was lost with its gateway. */
+export type OriginalFile = {
+  /** The last part of its key. */
+  readonly name: string;
+  /** As stored, sealed. */
+  readonly bytes: number;
+  /** Lower-case hex, of the stored bytes. */
+  readonly sha256: string;
 };
 
 export type RecordingMarker = { readonly second: number; readonly label: string };
@@ -76,6 +88,12 @@ const chunkSchema = z.strictObject({
   snapshotBytes: count.exactOptional(),
 });
 
+const originalSchema = z.strictObject({
+  name: z.string().regex(/^original\.[0-9]{6,7}\.sealed$/),
+  bytes: count,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 const markerSchema = z.strictObject({ second, label: z.string().max(maxMarkerLength) });
 const omissionSchema = z.strictObject({
   reason: z.enum(['capped', 'summarised']),
@@ -101,6 +119,7 @@ const manifestSchema = z
     markers: z.array(markerSchema).max(maxMarkers).exactOptional(),
     omissions: z.array(omissionSchema).max(maxOmissions).exactOptional(),
     redactions: z.record(z.string().max(64), count).exactOptional(),
+    originals: z.array(originalSchema).max(1_000_000).exactOptional(),
     chunks: z.array(chunkSchema).min(1).max(1_000_000),
     bytes: count,
   })

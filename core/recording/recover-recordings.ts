@@ -14,6 +14,7 @@ import {
   storedRecording,
   storeManifest,
 } from './store-recording.ts';
+import { storedOriginals } from './stored-original.ts';
 import { gunzipChunk } from './stored-recording.ts';
 
 export type SpoolRecovery = {
@@ -25,8 +26,6 @@ export type SpoolRecovery = {
   readonly putOnRecord: PutOnRecord;
   /** A recording that could not be completed: what the spool has of it stays there, and the others go on. */
   readonly onFault: (error: RecorderError, channel: SpoolChannel) => void;
-  /** Makes the rows that are searched of the recording with this manifest. Its faults are its own: it does not reject. */
-  readonly index?: (key: BlobKey) => Promise<void>;
 };
 
 /**
@@ -45,7 +44,6 @@ export async function recoverSpooledRecordings(options: SpoolRecovery): Promise<
       continue;
     }
     await options.putOnRecord(stored);
-    await options.index?.(stored.key);
     await letGo(spool, channel);
     recovered.push(stored);
   }
@@ -108,6 +106,7 @@ async function completed(
     scan = next.scan;
   }
   if (waiting.size > 0) throw damaged(head, chunks.length);
+  const originals = await storedOriginals(store, prefix);
   return {
     version: 1,
     recordingId: recordingId(head.sessionId, head.channel),
@@ -122,6 +121,7 @@ async function completed(
     recovered: true,
     invalidBytes: scan.invalidBytes,
     ...(scan.isSegmented ? scan.summary : {}),
+    ...(originals.length === 0 ? {} : { originals }),
     chunks,
     bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
   };

@@ -1,4 +1,4 @@
-import type { RecordingChunk, RecordingManifest } from './manifest.ts';
+import type { OriginalFile, RecordingChunk, RecordingManifest } from './manifest.ts';
 import { recordingId } from './recording-key.ts';
 import type { SegmentBuilder } from './segment-builder.ts';
 import type { SpoolHead } from './spool.ts';
@@ -11,6 +11,7 @@ export function segmentedManifest(
   },
   chunks: readonly RecordingChunk[],
   endMs: number,
+  originals?: readonly OriginalFile[],
 ): RecordingManifest {
   const { sessionId, channel, kind, startedAtMs, columns, rows } = head;
   const { markers, omissions } = built.summary;
@@ -30,6 +31,7 @@ export function segmentedManifest(
     markers,
     omissions,
     ...(built.redactions === undefined ? {} : { redactions: built.redactions }),
+    ...(originals === undefined ? {} : { originals }),
     chunks,
     bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
   };

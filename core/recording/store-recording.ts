@@ -93,7 +93,8 @@ export function storedRecording(
   };
 }
 
-async function putOrFail(store: BlobStore, key: BlobKey, bytes: Uint8Array): Promise<void> {
+/** @throws RecorderError `conflict`, `store` */
+export async function putOrFail(store: BlobStore, key: BlobKey, bytes: Uint8Array): Promise<void> {
   let outcome: 'stored' | 'exists';
   try {
     outcome = await store.putIfAbsent(key, bytes);

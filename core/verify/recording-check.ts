@@ -8,21 +8,19 @@ import type { Place, ProblemList } from './problem.ts';
 export type RecordingStore = Pick<BlobStore, 'get'>;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const file = z.looseObject({
+  // One part of a key, so that a manifest cannot point out of its recording.
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
+  bytes: z.int().nonnegative(),
+  sha256: digest,
+});
 /** What verification needs of a manifest; its writer may say more. */
 const manifestShape = z.looseObject({
   version: z.literal(1),
   recordingId: z.string(),
   sessionId: z.string(),
-  chunks: z
-    .array(
-      z.looseObject({
-        // One part of a key, so that a manifest cannot point out of its recording.
-        name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
-        bytes: z.int().nonnegative(),
-        sha256: digest,
-      }),
-    )
-    .max(1_000_000),
+  chunks: z.array(file).max(1_000_000),
+  originals: z.array(file).max(1_000_000).optional(),
 });
 
 /** The recording a StoreRecording event names is there, whole and unchanged. True when it is. */
@@ -53,7 +51,7 @@ export async function checkRecording(
     return add('recording-mismatch', `the manifest ${key} is of another recording (${content.recordingId})`);
   const folder = key.slice(0, key.lastIndexOf('/') + 1);
   let whole = true;
-  for (const chunk of content.chunks) {
+  for (const chunk of [...content.chunks, ...(content.originals ?? [])]) {
     const stored = await read(store, `${folder}${chunk.name}`);
     if (!stored.ok) whole = add('missing-chunk', `chunk ${folder}${chunk.name} ${stored.reason}`);
     else if (stored.bytes.length !== chunk.bytes || sha256(stored.bytes) !== chunk.sha256)

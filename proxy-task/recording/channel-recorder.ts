@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type ChunkTimes,
+  type OriginalFile,
+  type OriginalPart,
   type OutputStream,
   type PutOnRecord,
   RecorderError,
@@ -12,6 +14,7 @@ import {
   segmentedManifest,
   storeChunk,
   storeManifest,
+  storeOriginal,
 } from '#core/recording';
 import { BinaryBrake } from './binary-brake.ts';
 import { BulkBrake, type Released } from './bulk-brake.ts';
@@ -79,7 +82,9 @@ class ChannelRecording implements ChannelRecorder {
   #sentBytes = 0;
   #made: Made[] = [];
   #madeBytes = 0;
-  #sealed: ChunkTimes[] = [];
+  #sealed: (ChunkTimes | OriginalPart)[] = [];
+  #originalBytes = 0;
+  readonly #originals: OriginalFile[] = [];
   readonly #stored: RecordingChunk[] = [];
   #recordedBytes = 0;
   #reachedMs = 0;
@@ -270,6 +275,12 @@ class ChannelRecording implements ChannelRecorder {
       case 'sealed':
         this.#made.push(observation);
         return;
+      case 'original':
+        this.#sealed.push(observation.part);
+        this.#originalBytes += observation.part.bytes.length;
+        if (this.#originalBytes > this.#shared.limits.maxBacklogBytes)
+          this.#fail(this.#backlogError('cannot be stored'));
+        return this.#seal();
       case 'command':
         this.#start.onCommand?.(observation.command);
         return;
@@ -355,11 +366,18 @@ class ChannelRecording implements ChannelRecorder {
     for (let next = this.#sealed.shift(); next !== undefined; next = this.#sealed.shift()) {
       const times = next;
       await this.#shared.seal(async () => {
+        if ('bytes' in times) return this.#storeOriginal(times);
         const text = await this.#shared.spool.read(this.#start, times.number);
         this.#stored.push(await storeChunk(this.#shared.store, this.#prefix, text, times));
         await this.#shared.spool.remove(this.#start, times.number);
       });
     }
+  }
+
+  /** What is sealed is no secret to the store; it is in memory until then, and lost with the process. */
+  async #storeOriginal(part: OriginalPart): Promise<void> {
+    this.#originals.push(await storeOriginal(this.#shared.store, this.#prefix, part));
+    this.#originalBytes -= part.bytes.length;
   }
 
   async #finish(
@@ -379,11 +397,17 @@ class ChannelRecording implements ChannelRecorder {
     while (this.#sealing !== undefined) await this.#sealing;
     if (this.#fault !== undefined) throw this.#fault;
     if (end === undefined) throw new RecorderError('thread', 'the recording thread gave no end');
-    const manifest = segmentedManifest(this.#head, end, this.#stored, endMs);
+    const manifest = segmentedManifest(
+      this.#head,
+      end,
+      this.#stored,
+      endMs,
+      this.#originals.length === 0 ? undefined : this.#originals,
+    );
     const stored = await this.#orReport(storeManifest(this.#shared.store, manifest));
     await putOnRecord?.(stored);
-    await this.#shared.index(stored.key);
     await this.#orReport(this.#shared.spool.end(this.#start));
+    this.#shared.indexer.add(stored.key);
     return stored;
   }
 

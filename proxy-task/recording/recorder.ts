@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { BlobKey, BlobStore, SessionId } from '#core/contract';
+import type { BlobStore, SessionId } from '#core/contract';
 import {
   type ChannelName,
   isChannelName,
@@ -13,7 +13,7 @@ import {
 import type { BulkLimits } from './bulk-brake.ts';
 import { startChannelRecorder } from './channel-recorder.ts';
 import { type BlockPool, createBlockPool } from './output-buffer.ts';
-import { createRecordingIndexer } from './recording-indexer.ts';
+import { createRecordingIndexer, type RecordingIndexer } from './recording-indexer.ts';
 import { openSpool } from './spool.ts';
 import { type TakeTurns, takeTurns } from './take-turns.ts';
 import type {
@@ -102,6 +102,8 @@ export interface ChannelRecorder {
 
 export interface Recorder {
   start(start: RecordingStart): ChannelRecorder;
+  /** Resolves when what is searched of the recordings that were finished is made, which comes after all else. */
+  settled(): Promise<void>;
 }
 
 /** What the recordings of one gateway share. */
@@ -116,8 +118,7 @@ export type RecorderShared = {
   readonly limits: RecorderLimits;
   /** Runs at most `maxSealing` at once. */
   readonly seal: TakeTurns;
-  /** Makes the rows that are searched of a stored recording; tells where it cannot, and does not reject. */
-  readonly index: (key: BlobKey) => Promise<void>;
+  readonly indexer: RecordingIndexer;
 };
 
 const defaultLimits: RecorderLimits = {
@@ -145,7 +146,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     memoryKey: randomBytes(32),
     limits,
     seal: takeTurns(limits.maxSealing),
-    index: createRecordingIndexer(thread, options.store, options.onIndexFault),
+    indexer: createRecordingIndexer(thread, options.store, options.onIndexFault),
   };
   return {
     start: (start) => {
@@ -153,5 +154,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
         throw new RangeError(`not a channel: ${JSON.stringify(start.channel)} (expected c and its serial)`);
       return startChannelRecorder(shared, { ...start, ...terminalSize(start.columns, start.rows) });
     },
+    settled: () => shared.indexer.settled(),
   };
 }

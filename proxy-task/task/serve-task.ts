@@ -116,10 +116,17 @@ export async function serveTask(
     onFailure: (error) => failure.resolve(error),
   });
   journal.subscribe((record) => meter.count(record));
-  const gateway = await startGateway(
-    partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
-    failure.promise,
+  const parts = partsOf(
+    options,
+    variables,
+    clients,
+    installation,
+    stores,
+    journal,
+    { proxyId, port },
+    report,
   );
+  const gateway = await startGateway(parts, failure.promise);
   await journal.record(
     startProxy(proxy, now(), {
       listen: [`${gateway.address.host}:${gateway.address.port}`],
@@ -139,6 +146,7 @@ export async function serveTask(
       if (!failed)
         await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
       await journal.close();
+      await parts.recorder.settled();
     },
   };
 }

@@ -34,7 +34,7 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
   const streams = new Map<number, string>();
   // What it reads has its secrets hidden; it is started with the first recording that a worker leaves.
   const thread = createRecordingThread({ redaction: { defaults: false, rules: [] } });
-  const index = createRecordingIndexer(thread, stores.evidence, (error) => report(error.message));
+  const indexer = createRecordingIndexer(thread, stores.evidence, (error) => report(error.message));
   let begun = 0;
   const gateway = await superviseWorkers({
     count,
@@ -62,7 +62,7 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
         randomBytes,
         sinks,
         version,
-        index,
+        index: async (key) => indexer.add(key),
         onFault: (error) => report(`the stream of a worker that died: ${error.message}`),
       });
     },
@@ -76,6 +76,9 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
     meter: createAuditMeter(),
     // A worker that cannot write its audit trail ends, and is tried again.
     failed: new Promise(() => undefined),
-    close: (reason) => gateway.close(reason),
+    async close(reason) {
+      await gateway.close(reason);
+      await indexer.settled();
+    },
   };
 }

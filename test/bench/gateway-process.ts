@@ -28,6 +28,7 @@ function deafened(parts: GatewayParts): GatewayParts {
   return {
     ...parts,
     recorder: {
+      settled: () => parts.recorder.settled(),
       start(start) {
         const channel = parts.recorder.start(start);
         return {

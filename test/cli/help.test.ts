@@ -48,7 +48,7 @@ test('every command that prints something prints JSON for scripts, too', () => {
     .filter(([, command]) => !command.options.some(({ long }) => long === '--json'))
     .map(([name]) => name);
 
-  expect(without).toEqual(['up', 'extract', 'export', 'demo']);
+  expect(without).toEqual(['up', 'extract', 'export', 'open-original', 'demo']);
 });
 
 describe('exit codes', () => {

@@ -37,6 +37,7 @@ function unreadable(parts: GatewayParts): GatewayParts {
   return {
     ...parts,
     recorder: {
+      settled: () => parts.recorder.settled(),
       start(start) {
         const channel = parts.recorder.start(start);
         if (start.command?.includes('LOST=1') !== true) return channel;

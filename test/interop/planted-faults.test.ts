@@ -30,6 +30,7 @@ function faulty(parts: GatewayParts): GatewayParts {
       },
     },
     recorder: {
+      settled: () => recorder.settled(),
       start(start) {
         if (start.command?.includes('recorder-start') === true) throw new Error('planted in the recorder');
         const channel = recorder.start(start);

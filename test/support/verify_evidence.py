@@ -306,7 +306,7 @@ def check_recording(lake, where, record):
         or manifest["recordingId"] != record["requestParameters"].get("recordingId")
     ):
         return fault("recording-mismatch", where, key)
-    for chunk in manifest["chunks"]:
+    for chunk in manifest["chunks"] + manifest.get("originals", []):
         name = f"{key[: key.rindex('/')]}/{chunk['name']}"
         stored = read(lake, name)
         if stored is None:

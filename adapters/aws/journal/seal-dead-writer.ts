@@ -10,7 +10,7 @@ import { type TakenStream, takeOverStream } from './take-over-stream.ts';
 export type SealOptions = AppendOptions & {
   /** Of the program, for the events that the sealing itself writes. */
   readonly version: string;
-  /** As in `SpoolRecovery`: makes what is searched of the recordings that are completed. */
+  /** Makes what is searched of a recording that was completed, by the key of its manifest. Its faults are its own: it does not reject. */
   readonly index?: (key: BlobKey) => Promise<void>;
 };
 
@@ -59,7 +59,7 @@ async function sealOnce(options: SealOptions, writer: AuditWriter): Promise<Seal
   const taken = await takeOverStream({ ...options, startedAtMs, openSinceSeq, onFault: () => undefined });
   const { journal, lostSessions } = taken;
   try {
-    const { recordings, lostChannels } = await recoverRecordings(options, taken);
+    const { recordings, keys, lostChannels } = await recoverRecordings(options, taken);
     for (const [session, reason] of lostChannels)
       await journal.record(
         reportAuditLoss({ proxyId: writer.proxyId, version: options.version }, now(), {
@@ -71,6 +71,8 @@ async function sealOnce(options: SealOptions, writer: AuditWriter): Promise<Seal
     await Promise.all(closeLostSessions(lostSessions, now()).map((draft) => journal.record(draft)));
     await deleteSessions(options.control, writer.proxyId);
     const undelivered = await taken.finish();
+    // After all that is evidence, which must not wait for it.
+    for (const key of keys) await options.index?.(key);
     return report(options, undelivered.length === 0 ? 'sealed' : 'undelivered', {
       lostSessions: lostSessions.length,
       recordings,
@@ -86,7 +88,11 @@ async function sealOnce(options: SealOptions, writer: AuditWriter): Promise<Seal
 async function recoverRecordings(
   options: SealOptions,
   { journal, lostSessions, recordings: traces }: TakenStream,
-): Promise<{ readonly recordings: number; readonly lostChannels: ReadonlyMap<string, string> }> {
+): Promise<{
+  readonly recordings: number;
+  readonly keys: readonly BlobKey[];
+  readonly lostChannels: ReadonlyMap<string, string>;
+}> {
   const { evidence, now } = options;
   const starts = new Map<SessionId, AuditRecord>();
   for (const start of lostSessions)
@@ -96,11 +102,10 @@ async function recoverRecordings(
   const damaged = new Map<string, string>();
   let passing: RecorderError | undefined;
   let recordings = 0;
-  await recoverSpooledRecordings({
+  const recovered = await recoverSpooledRecordings({
     store: evidence,
     spool,
     unfinished: spool.unfinishedOf(starts.keys()),
-    ...(options.index === undefined ? {} : { index: options.index }),
     async putOnRecord(stored) {
       const start = starts.get(stored.sessionId);
       if (start === undefined || onRecord.has(stored.recordingId)) return;
@@ -115,7 +120,8 @@ async function recoverRecordings(
   });
   // Of what may succeed at the next try nothing is said to be lost.
   if (passing !== undefined) throw passing;
-  return { recordings, lostChannels: lossesOf(starts.keys(), traces, onRecord, damaged) };
+  const keys = recovered.map(({ key }) => key);
+  return { recordings, keys, lostChannels: lossesOf(starts.keys(), traces, onRecord, damaged) };
 }
 
 function lossesOf(

@@ -1,4 +1,13 @@
-import { type CastInput, createSegmentBuilder, type SegmentStep } from '#core/recording';
+import {
+  type CastInput,
+  castHeader,
+  createOriginalParts,
+  createSegmentBuilder,
+  type OriginalPart,
+  type OriginalSealing,
+  recordingId,
+  type SegmentStep,
+} from '#core/recording';
 import {
   createRecordingRedactor,
   createValueMemory,
@@ -32,11 +41,20 @@ export type ChannelObserver = {
 export function observeChannel(
   { head, commands, memoryKey, segments }: ChannelStart,
   rules: RuleSet,
+  sealing?: OriginalSealing,
 ): ChannelObserver {
   const memory = createValueMemory(memoryKey);
   const screen = createDormantScreen(head, (columns, rows) => createTerminalState(columns, rows));
   const builder = createSegmentBuilder(head, screen, segments);
   const redactor = createRecordingRedactor<CastInput>({ rules, memory, columns: head.columns });
+  const originals =
+    sealing === undefined
+      ? undefined
+      : createOriginalParts(
+          { ...castHeader(head), recordingId: recordingId(head.sessionId, head.channel) },
+          sealing,
+          segments,
+        );
   const redactions: Record<string, number> = {};
   let observed: Observation[] = [];
   let unsettledUntilMs = 0;
@@ -93,8 +111,14 @@ export function observeChannel(
     }
   }
 
+  function noteOriginals(parts: readonly OriginalPart[] | undefined): void {
+    for (const part of parts ?? []) observed.push({ kind: 'original', part });
+  }
+
   function see(event: ChannelEvent): void {
     atMs = Math.max(atMs, event.atMs);
+    const shown = originals === undefined ? undefined : castInputOf(event);
+    if (shown !== undefined) noteOriginals(originals?.push(atMs, shown));
     if (event.kind !== 'tick') unsettledUntilMs = atMs + settleMs;
     switch (event.kind) {
       case 'output':
@@ -125,6 +149,7 @@ export function observeChannel(
         log?.tick(atMs);
         keep(redactor.tick(atMs));
         note(builder.tick(atMs));
+        noteOriginals(originals?.tick(atMs));
         screen.tick(atMs);
     }
   }
@@ -153,6 +178,7 @@ export function observeChannel(
       finishLog();
       keep(redactor.flush());
       note(builder.end(atMs));
+      noteOriginals(originals?.end(atMs));
       const { summary, invalidBytes, lastTimeMs } = builder;
       for (const [rule, count] of Object.entries(redactor.counts))
         redactions[rule] = (redactions[rule] ?? 0) + count;
@@ -163,6 +189,26 @@ export function observeChannel(
       screen.close();
     },
   };
+}
+
+/** What stands in the original. Not the chapters, which are made of commands. */
+function castInputOf(event: ChannelEvent): CastInput | undefined {
+  switch (event.kind) {
+    case 'output':
+      return { code: 'o', stream: event.stream, data: event.data };
+    case 'resize':
+      return { code: 'r', columns: event.columns, rows: event.rows };
+    case 'exit':
+      return { code: 'x', status: event.status };
+    case 'truncated':
+      return { code: 'truncated', afterBytes: event.afterBytes };
+    case 'omitted':
+      return { code: 'omitted', reason: event.reason, fromMs: event.fromMs, bytes: event.bytes };
+    case 'input':
+    case 'marker':
+    case 'tick':
+      return undefined;
+  }
 }
 
 /** After the last event: a segment grows old in this, and a command that was typed is told of. */

@@ -1,6 +1,7 @@
 import type { BlobKey } from '#core/contract';
 import type {
   OmissionReason,
+  OriginalPart,
   OutputStream,
   RecordingManifest,
   SegmentStep,
@@ -60,6 +61,7 @@ export type AmendedCommand = { readonly number: number; readonly text: string; r
 /** What came of it, in order. */
 export type Observation =
   | SegmentStep
+  | { readonly kind: 'original'; readonly part: OriginalPart }
   | { readonly kind: 'command'; readonly command: ObservedCommand }
   | { readonly kind: 'amended'; readonly amended: AmendedCommand };
 
@@ -80,7 +82,12 @@ export type ObservedEnd = {
   readonly redactions: Readonly<Record<string, number>>;
 };
 
-export type RedactionSettings = { readonly defaults: boolean; readonly rules: readonly RedactionRule[] };
+export type RedactionSettings = {
+  readonly defaults: boolean;
+  readonly rules: readonly RedactionRule[];
+  /** `x25519:BASE64` or `p256:BASE64`: what was shown before secrets were hidden is kept as well, sealed to this key. */
+  readonly sealOriginalTo?: string | undefined;
+};
 
 /** What the thread is started with. */
 export type ThreadSettings = { readonly redaction: RedactionSettings };

@@ -1,13 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { OriginalSealing } from '#core/recording';
 import { compileRules, type RuleSet } from '#core/redaction';
 import { storeScreenText } from '#core/replay';
+import { parseSealingKey } from '#core/sealing';
 import { runInBackground } from '../../background-thread.ts';
 import { type ChannelObserver, observeChannel } from './channel-observer.ts';
 import type { FromThread, Observation, ThreadSettings, ToThread } from './observation.ts';
 import { createRemoteStore } from './remote-store.ts';
 
 /** The recording thread: emulation, redaction and the cutting of recordings, away from the thread that relays. */
-function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
+function serve(
+  port: NonNullable<typeof parentPort>,
+  rules: RuleSet,
+  sealing: OriginalSealing | undefined,
+): void {
   const channels = new Map<number, ChannelObserver>();
   const stores = new Map<number, ReturnType<typeof createRemoteStore>>();
   const tell = (message: FromThread): void => port.postMessage(message);
@@ -39,7 +46,7 @@ function serve(port: NonNullable<typeof parentPort>, rules: RuleSet): void {
   function take(message: ToThread): void {
     const { id } = message;
     if (message.kind === 'open') {
-      channels.set(id, observeChannel(message, rules));
+      channels.set(id, observeChannel(message, rules, sealing));
       return;
     }
     if (message.kind === 'index') return index(id, message.key);
@@ -82,4 +89,7 @@ function reasonOf(error: unknown): string {
 // What it is started with was made by the process it is a part of.
 const settings: ThreadSettings = workerData;
 runInBackground();
-if (parentPort !== null) serve(parentPort, compileRules(settings.redaction));
+const { sealOriginalTo } = settings.redaction;
+const sealing =
+  sealOriginalTo === undefined ? undefined : { recipient: parseSealingKey(sealOriginalTo), randomBytes };
+if (parentPort !== null) serve(parentPort, compileRules(settings.redaction), sealing);

@@ -29,6 +29,17 @@ describe('the redaction of a configuration', () => {
     });
   });
 
+  it('has a key for originals, and refuses what is none', () => {
+    const key = 'x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=';
+    const parsed = parseConfiguration(withRedaction(`  sealOriginalTo: ${key}\n`), 'x');
+    const hosted = parseHostedConfiguration(`${hostedSample}\nredaction:\n  sealOriginalTo: ${key}\n`, 'x');
+
+    expect(parsed.ok && parsed.configuration.redaction.sealOriginalTo).toBe(key);
+    expect(hosted.ok && hosted.configuration.redaction.sealOriginalTo).toBe(key);
+    expect(problemsOf('  sealOriginalTo: x25519:AAAA\n').join()).toContain('that is no sealing key');
+    expect(problemsOf('  sealOriginalTo: keys/original.pem\n').join()).toContain('that is no sealing key');
+  });
+
   it('is the same on AWS', () => {
     const parsed = parseHostedConfiguration(`${hostedSample}\nredaction:\n${ruleWith('after: [scan]')}`, 'x');
 

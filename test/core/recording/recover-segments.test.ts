@@ -38,6 +38,27 @@ const events: readonly Timed[] = [
 ];
 
 describe('recovering a segmented recording', () => {
+  it('names the parts of the original that were stored, and no other object', async () => {
+    const whole = await recorded(events);
+    const store = createMemoryBlobStore();
+    const prefix = recordingPrefix(recordedHead.startedAtMs, recordedHead.sessionId, 'c1');
+    for (const name of ['original.000000.sealed', 'original.000002.sealed', 'original.x.sealed'])
+      await store.putIfAbsent(`${prefix}${name}`, Buffer.from(name));
+
+    const [stored] = await recoverSpooledRecordings({
+      store,
+      spool: spoolOf(new Map(whole.texts.map((text, number) => [number, Buffer.from(text)]))),
+      unfinished: only(),
+      putOnRecord: async () => {},
+      onFault: (error) => {
+        throw error;
+      },
+    });
+
+    const { originals } = await loadManifest(store, stored?.key ?? '');
+    expect(originals?.map(({ name }) => name)).toEqual(['original.000000.sealed', 'original.000002.sealed']);
+  });
+
   it('gives the manifest the gateway would have written, but for being recovered', async () => {
     const whole = await recorded(events);
     const store = createMemoryBlobStore();

@@ -10,6 +10,7 @@ import { atMs, sessionFacts } from '../event/sample-facts.ts';
 
 const folder = 'recordings/dt=2026-11-20/s/c1/';
 const chunk = Buffer.from('chunk');
+const original = Buffer.from('original');
 const manifest = Buffer.from(
   JSON.stringify({
     version: 1,
@@ -20,12 +21,14 @@ const manifest = Buffer.from(
     chunks: [
       { name: '0.cast.gz', bytes: chunk.length, sha256: sha256(chunk), firstSecond: 0, lastSecond: 1 },
     ],
+    originals: [{ name: 'original.000000.sealed', bytes: original.length, sha256: sha256(original) }],
     somethingNew: true,
   }),
 );
 const stored = new Map([
   [`${folder}manifest.json`, manifest],
   [`${folder}0.cast.gz`, chunk],
+  [`${folder}original.000000.sealed`, original],
 ]);
 
 function sha256(bytes: Uint8Array): string {
@@ -359,6 +362,16 @@ describe('recordings', () => {
     ],
     ['without a chunk', changedStore(`${folder}0.cast.gz`, undefined), 'missing-chunk'],
     ['with a changed chunk', changedStore(`${folder}0.cast.gz`, Buffer.from('chunX')), 'chunk-mismatch'],
+    [
+      'without a part of the original',
+      changedStore(`${folder}original.000000.sealed`, undefined),
+      'missing-chunk',
+    ],
+    [
+      'with a changed part of it',
+      changedStore(`${folder}original.000000.sealed`, Buffer.from('0riginal')),
+      'chunk-mismatch',
+    ],
     [
       'that the store cannot read',
       {

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import type { BlobStore } from '../../../core/contract/index.ts';
-import { parseManifest, type RecorderError } from '../../../core/recording/index.ts';
+import { openedOriginal, parseManifest, type RecorderError } from '../../../core/recording/index.ts';
+import { sealingKeyOf, sealingKeyText } from '../../../core/sealing/index.ts';
 import { createRecorder } from '../../../proxy-task/recording/recorder.ts';
 import { openSpool } from '../../../proxy-task/recording/spool.ts';
 import { folders, readRecording, session, shell } from './recording-fixture.ts';
@@ -102,10 +103,12 @@ describe('createRecorder', () => {
 
   it('puts what screens said where it is searched, with secrets hidden', async () => {
     const { spoolDirectory, store } = folders();
-    const channel = createRecorder({ store, spoolDirectory, now: () => start }).start(shell());
+    const recorder = createRecorder({ store, spoolDirectory, now: () => start });
+    const channel = recorder.start(shell());
     channel.output(Buffer.from('$ mysql --password=hunter2-hunter2 shop\r\n'), 'stdout');
 
     await channel.finish();
+    await recorder.settled();
 
     const file = await store.get(`screen-text/dt=2026-01-31/${session}/c1.ndjson.gz`);
     const [row = '', end = ''] = gunzipSync(file ?? '')
@@ -116,6 +119,24 @@ describe('createRecorder', () => {
       text: `$ mysql --password=${'*'.repeat(15)} shop`,
     });
     expect(JSON.parse(end)).toMatchObject({ outcome: 'complete' });
+  });
+
+  it('keeps the original for who has another key, and shows it to nobody else', async () => {
+    const { spoolDirectory, store, lake } = folders();
+    const { privateKey } = generateKeyPairSync('x25519');
+    const redaction = { defaults: true, rules: [], sealOriginalTo: sealingKeyText(sealingKeyOf(privateKey)) };
+    const channel = createRecorder({ store, spoolDirectory, now: Date.now, redaction }).start(shell());
+    channel.output(Buffer.from('$ mysql --password=hunter2-hunter2 shop\r\n'), 'stdout');
+
+    const { key } = await channel.finish({ kind: 'status', status: 0 });
+
+    const { manifest, text } = await readRecording(store, key);
+    const original = await Array.fromAsync(openedOriginal(store, key, manifest, privateKey));
+    expect(text).toContain(`--password=${'*'.repeat(15)}`);
+    expect(Buffer.concat(original).toString('utf8')).toContain('--password=hunter2-hunter2 shop');
+    for (const name of readdirSync(lake, { recursive: true, encoding: 'utf8' }))
+      if (name.endsWith('.sealed')) expect(readFileSync(join(lake, name)).includes('hunter2')).toBe(false);
+    expect(manifest.originals).toHaveLength(1);
   });
 
   it('tells where it could not, of a recording that is stored all the same', async () => {
@@ -135,6 +156,7 @@ describe('createRecorder', () => {
     const channel = recorder.start(shell());
 
     const stored = await channel.finish();
+    await recorder.settled();
 
     expect(faults.map(({ code, message }) => [code, message])).toEqual([
       ['index', expect.stringContaining(`what ${stored.key} showed cannot be searched (no room)`)],

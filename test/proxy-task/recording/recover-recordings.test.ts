@@ -17,7 +17,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { BlobStore } from '../../../core/contract/index.ts';
 import type { RecorderError } from '../../../core/recording/index.ts';
 import { createRecorder } from '../../../proxy-task/recording/recorder.ts';
-import { recoverRecordings } from '../../../proxy-task/recording/recover-recordings.ts';
+import { indexRecordings, recoverRecordings } from '../../../proxy-task/recording/recover-recordings.ts';
 import { folders, readRecording, session, shell } from './recording-fixture.ts';
 
 const start = Date.UTC(2026, 0, 31);
@@ -94,6 +94,8 @@ describe('recoverRecordings', () => {
     expect(manifest).toMatchObject({ recovered: true, truncated: false, kind: 'shell', columns: 80 });
     expect(manifest.chunks.length).toBeGreaterThan(1);
     expect(readdirSync(join(spoolDirectory, 'recordings'))).toEqual([]);
+    await indexRecordings({ store, recordings: recovered, onFault: (error) => void faults.push(error) });
+    expect(faults).toEqual([]);
     const day = new Date(manifest.startedAtMs).toISOString().slice(0, 10);
     const rows = await store.get(`screen-text/dt=${day}/${manifest.recordingId}.ndjson.gz`);
     expect(gunzipSync(rows ?? '').toString('utf8')).toContain('"text":"line 1"');
