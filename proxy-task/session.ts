@@ -12,11 +12,11 @@ import {
 } from '#core/event';
 import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
+import { type ChannelOwner, createSessionChannels } from './channels/index.ts';
 import { keepaliveOf, relayLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
-import { type ChannelOwner, createSessionChannels } from './session-channels.ts';
 import { createUsageMeter, type UsageMeter } from './session-usage.ts';
 import { createContentHashing } from './transfer/index.ts';
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { AuditDraft } from '#core/contract';
 import type { SessionFacts } from '#core/event';
 import type { HeldVerdict } from '#ssh';
-import { type CommandHold, createCommandHold } from '../../proxy-task/command-hold.ts';
-import type { PendingRead } from '../../proxy-task/recording/index.ts';
+import { type CommandHold, createCommandHold } from '../../../proxy-task/channels/command-hold.ts';
+import type { PendingRead } from '../../../proxy-task/recording/index.ts';
 
 const facts: SessionFacts = {
   sessionId: 's-0123456789abcdef0123456789abcdef',

@@ -1,6 +1,6 @@
 import { type Refusal, setEnvironment } from '#core/event';
 import type { Verdict } from '#ssh';
-import type { ChannelOwner } from './session-channels.ts';
+import type { ChannelOwner } from './channel-owner.ts';
 
 /** More than any client sends, and few enough that nobody fills the journal with them. */
 const maxVariables = 128;

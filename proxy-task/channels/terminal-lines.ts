@@ -1,7 +1,7 @@
 import { amendCommand, executeCommand } from '#core/event';
 import type { ChannelName } from '#core/recording';
-import type { RecordingStart } from './recording/index.ts';
-import type { ChannelOwner } from './session-channels.ts';
+import type { RecordingStart } from '../recording/index.ts';
+import type { ChannelOwner } from './channel-owner.ts';
 
 /** Puts on record the lines that were accepted on a terminal, as it showed them. */
 export function terminalLines(

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AuditDraft } from '#core/contract';
 import { compileRules, redactText } from '#core/redaction';
-import { judgeVariable } from '../../proxy-task/environment-variable.ts';
-import { atMs, sessionFacts } from '../core/event/sample-facts.ts';
+import { judgeVariable } from '../../../proxy-task/channels/environment-variable.ts';
+import { atMs, sessionFacts } from '../../core/event/sample-facts.ts';
 
 const rules = compileRules({ defaults: true, rules: [] });
 

@@ -4,8 +4,8 @@ import { executeCommand, type Refusal, type SessionFacts } from '#core/event';
 import { commandAction } from '#core/policy';
 import type { ChannelName } from '#core/recording';
 import type { DataVerdict, HeldVerdict } from '#ssh';
-import type { ChannelRecorder, PendingRead } from './recording/index.ts';
-import { type Denial, refusalOf, type SessionAccess } from './session-access.ts';
+import type { ChannelRecorder, PendingRead } from '../recording/index.ts';
+import { type Denial, refusalOf, type SessionAccess } from '../session-access.ts';
 
 /** What the hold of one terminal needs of its session. */
 export type HoldOwner = {

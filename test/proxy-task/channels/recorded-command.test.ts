@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compileRules, redactText } from '#core/redaction';
-import { recordedCommand } from '../../proxy-task/recorded-command.ts';
+import { recordedCommand } from '../../../proxy-task/channels/recorded-command.ts';
 
 const rules = compileRules({ defaults: true, rules: [] });
 const redact = (text: string) => redactText(text, rules).text;

@@ -1,0 +1,40 @@
+import type { AuditDraft } from '#core/contract';
+import type { Refusal } from '#core/event';
+import type { PolicyAction } from '#core/policy';
+import type { Verdict } from '#ssh';
+import { type Denial, refusalOf } from '../session-access.ts';
+import type { ChannelOwner } from './channel-owner.ts';
+
+/** What shells say of a command that may not be run. */
+export const refusedExitStatus = 126;
+export const pass: Verdict = { kind: 'pass' };
+
+/** Asks policy, puts the answer on record, and says it. The event bears the name of what was attempted either way. */
+export async function judge(
+  owner: ChannelOwner,
+  actions: PolicyAction | readonly PolicyAction[],
+  event: (refused: Refusal | undefined) => AuditDraft,
+): Promise<Verdict> {
+  const denial = firstDenial(owner, [actions].flat());
+  if (denial === undefined) {
+    await owner.record(event(undefined));
+    return pass;
+  }
+  const refusal = refusalOf(denial);
+  await owner.record(event(refusal));
+  return {
+    kind: 'refuse',
+    openFailureReason: 1,
+    exitStatus: refusedExitStatus,
+    message: `sshtrail: ${refusal.message} (session ${owner.facts.sessionId})`,
+  };
+}
+
+/** All of them must be allowed. */
+function firstDenial(owner: ChannelOwner, actions: readonly PolicyAction[]): Denial | undefined {
+  for (const action of actions) {
+    const decision = owner.access.decide(action);
+    if (!decision.allowed) return decision;
+  }
+  return undefined;
+}
