@@ -4,6 +4,8 @@ import type { ByteLink } from './contract.ts';
 type Pauses = {
   /** The layer above wants no more for the moment (backpressure). Lifted while a key exchange runs. */
   requested: boolean;
+  /** The peer asks, and takes no answers. Lifted while a key exchange runs. */
+  unanswered: boolean;
   /** Bytes have piled up behind a held parser. */
   piledUp: boolean;
   /** This connection had its share of the turn. */
@@ -15,7 +17,13 @@ type Pauses = {
 /** Decides from all reasons together whether the link is read. */
 export class ReadingGate {
   readonly #link: ByteLink;
-  readonly #pauses: Pauses = { requested: false, piledUp: false, yielding: false, exchanging: true };
+  readonly #pauses: Pauses = {
+    requested: false,
+    unanswered: false,
+    piledUp: false,
+    yielding: false,
+    exchanging: true,
+  };
   #paused = false;
 
   constructor(link: ByteLink) {
@@ -26,7 +34,8 @@ export class ReadingGate {
     const pauses = this.#pauses;
     if (pauses[reason] === value) return;
     pauses[reason] = value;
-    const paused = pauses.piledUp || pauses.yielding || (pauses.requested && !pauses.exchanging);
+    const unwanted = (pauses.requested || pauses.unanswered) && !pauses.exchanging;
+    const paused = pauses.piledUp || pauses.yielding || unwanted;
     if (paused === this.#paused) return;
     this.#paused = paused;
     if (paused) this.#link.pause();

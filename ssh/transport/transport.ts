@@ -270,6 +270,7 @@ class SshTransport
   }
 
   onCongestion(congested: boolean): void {
+    if (!congested) this.#gate.set('unanswered', false);
     this.onBacklog?.(congested);
   }
 
@@ -348,10 +349,11 @@ class SshTransport
     }
   }
 
-  /** An answer of the transport's own. A peer that asks and never reads is ended before its answers pile up. */
+  /** An answer of the transport's own. A peer that asks and does not read is not read either; what it asked before is bounded, too. */
   #reply(payload: Buffer): void {
     this.#allowance.countReply(payload.length, this.#output.takenBytes);
     this.send(payload);
+    if (this.#backlog.congested) this.#gate.set('unanswered', true);
   }
 
   #limitBeforeReady(plainLength: number, number: number): void {

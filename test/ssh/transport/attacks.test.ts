@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Transport, TransportOptions } from '../../../ssh/transport/index.ts';
 import { kexInitPayload } from '../../../ssh/transport/negotiation.ts';
 import { MessageNumber, WireWriter } from '../../../ssh/wire/index.ts';
@@ -370,6 +370,40 @@ describe('floods', () => {
     expect(await pair.server.ended).toMatchObject({ kind: 'fault', error: { code: 'limit-exceeded' } });
   });
 
+  it('of pings by a peer that has more to take already are read no further until it takes it', async () => {
+    const pair = await bothReady(await overSockets({ client: { limits: { backlogLimitBytes: 1 << 30 } } }));
+    let taken = 0;
+    pair.client.onMessage = () => {
+      taken += 1;
+    };
+    pair.client.setReadPaused(true);
+    const congested = new Promise<void>((resolve) => {
+      pair.server.onBacklog = (isCongested) => {
+        if (isCongested) resolve();
+      };
+    });
+    const data = message(150, 30_000);
+    const pings = 2000;
+    let sent = 0;
+    const filling = setInterval(() => {
+      for (let count = 0; count < 20; count += 1, sent += 1) pair.server.send(data);
+    }, 1);
+    await congested;
+    clearInterval(filling);
+
+    for (let count = 0; count < pings; count += 1) pair.client.send(pingOf(1000));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const unread = pings * 1000 - pair.server.bytesIn;
+    pair.client.setReadPaused(false);
+
+    await vi.waitFor(() => expect(pair.server.bytesIn).toBeGreaterThanOrEqual(pings * 1000), {
+      timeout: 10_000,
+    });
+    expect(unread).toBeGreaterThan((pings * 1000) / 2);
+    await vi.waitFor(() => expect(taken).toBe(sent), { timeout: 10_000 });
+    pair.client.disconnect(11, 'done');
+  });
+
   it('of unknown messages by a peer that reads no answer end likewise', async () => {
     const pair = await bothReady(await overSockets({ client: { limits: { backlogLimitBytes: 1 << 30 } } }));
     pair.server.onMessage = () => pair.server.rejectCurrent();
@@ -382,6 +416,10 @@ describe('floods', () => {
     expect(await pair.server.ended).toMatchObject({ kind: 'fault', error: { code: 'limit-exceeded' } });
   });
 });
+
+function pingOf(bytes: number): Buffer {
+  return new WireWriter().byte(MessageNumber.ping).string(Buffer.alloc(bytes)).finish();
+}
 
 type Part = { readonly kind: 'line' | 'packet' | 'sealed'; readonly index: number; readonly bytes: Buffer };
 
