@@ -27,11 +27,6 @@ export class BacklogMonitor {
     this.#limits = limits;
   }
 
-  /** Over the high mark, and not yet below the low one. */
-  get congested(): boolean {
-    return this.#congested;
-  }
-
   /** To be called whenever output was added or taken. */
   check(): void {
     const backlog = this.#source.backlogBytes;

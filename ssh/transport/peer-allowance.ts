@@ -1,7 +1,7 @@
 import { MessageNumber } from '../wire/index.ts';
 import type { TransportLimits } from './contract.ts';
 import { TransportError } from './transport-error.ts';
-import { MAX_PACKET_LENGTH, MAX_UNTAKEN_REPLY_BYTES } from './transport-limits.ts';
+import { MAX_PACKET_LENGTH, MAX_UNTAKEN_REPLY_BYTES, UNREAD_REPLY_BYTES } from './transport-limits.ts';
 
 /** What an unproven peer may cost: bytes and idle talk before the first key exchange is done, answers it does not read. */
 export class PeerAllowance {
@@ -38,9 +38,17 @@ export class PeerAllowance {
     if (takenBytes !== this.#takenAtReply) this.#replyBytes = 0;
     this.#takenAtReply = takenBytes;
     this.#replyBytes += bytes;
-    if (this.#replyBytes > MAX_UNTAKEN_REPLY_BYTES)
-      throw new TransportError('limit-exceeded', 'the peer asks for answers without reading them');
+    if (this.#replyBytes > MAX_UNTAKEN_REPLY_BYTES) throw unreadReplies();
   }
+
+  /** Whether the peer should be read no further until it takes something. */
+  leavesReplies(takenBytes: number): boolean {
+    return takenBytes === this.#takenAtReply && this.#replyBytes > UNREAD_REPLY_BYTES;
+  }
+}
+
+export function unreadReplies(): TransportError {
+  return new TransportError('limit-exceeded', 'the peer asks for answers without reading them');
 }
 
 function tooMuchBeforeReady(): TransportError {

@@ -20,6 +20,10 @@ export const defaultLimits: TransportLimits = {
 export const MAX_PACKET_LENGTH = 256 * KIB;
 /** RFC 4253 §6: a packet has at least 16 bytes, 4 of them its length. */
 export const MIN_PACKET_LENGTH = 12;
+/** From here on a peer that takes none of the answers it asks for is not read; what it had asked for by then comes to more. */
+export const UNREAD_REPLY_BYTES = 64 * KIB;
+/** How long it has to take one. */
+export const UNREAD_REPLY_MS = 3000;
 /** PONG and UNIMPLEMENTED answers owed to a peer that takes none of our output. */
 export const MAX_UNTAKEN_REPLY_BYTES = MIB;
 /** Packets under one key: half of what the 32-bit sequence number can count (RFC 4344 §3.1 allows 2^32). */

@@ -18,13 +18,13 @@ import { type InletEvents, type MessageHandler, MessageInlet } from './message-i
 import { OutputQueue } from './output-queue.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketWriter } from './packet-writer.ts';
-import { PeerAllowance } from './peer-allowance.ts';
+import { PeerAllowance, unreadReplies } from './peer-allowance.ts';
 import { printableLine } from './printable-line.ts';
 import { ReadingGate } from './reading-gate.ts';
 import { SendQueue } from './send-queue.ts';
 import { closedEnd, disconnectEnd, errorFrom, faultEnd, localEnd } from './transport-end.ts';
 import { TransportError } from './transport-error.ts';
-import { MAX_PACKET_LENGTH } from './transport-limits.ts';
+import { MAX_PACKET_LENGTH, UNREAD_REPLY_MS } from './transport-limits.ts';
 import { disconnectMessage, pongMessage, unimplementedMessage } from './transport-message.ts';
 import { settingsFrom, type TransportSettings } from './transport-settings.ts';
 
@@ -63,6 +63,8 @@ class SshTransport
   readonly #queue = new SendQueue();
   readonly #allowance: PeerAllowance;
   readonly #backlog: BacklogMonitor;
+  /** Runs while the peer takes none of the answers it asked for. */
+  #unread: NodeJS.Timeout | undefined;
   readonly #exchange: ExchangeDriver;
   readonly #readiness = Promise.withResolvers<void>();
   readonly #ending = Promise.withResolvers<TransportEnd>();
@@ -244,6 +246,8 @@ class SshTransport
       // Behind the flush: a rekey started between two queued messages would let data follow KEXINIT.
       if (this.#phase === 'open' && this.#exchange.isDue) this.#exchange.start();
       this.#backlog.check();
+      if (this.#unread !== undefined && !this.#allowance.leavesReplies(this.#output.takenBytes))
+        this.#readOn();
     } catch (error) {
       this.#fail(error);
     }
@@ -270,7 +274,6 @@ class SshTransport
   }
 
   onCongestion(congested: boolean): void {
-    if (!congested) this.#gate.set('unanswered', false);
     this.onBacklog?.(congested);
   }
 
@@ -353,7 +356,16 @@ class SshTransport
   #reply(payload: Buffer): void {
     this.#allowance.countReply(payload.length, this.#output.takenBytes);
     this.send(payload);
-    if (this.#backlog.congested) this.#gate.set('unanswered', true);
+    if (!this.#allowance.leavesReplies(this.#output.takenBytes)) return;
+    this.#gate.set('unanswered', true);
+    this.#unread ??= setTimeout(() => this.#fail(unreadReplies()), UNREAD_REPLY_MS).unref();
+  }
+
+  /** It takes answers again, or is gone. */
+  #readOn(): void {
+    clearTimeout(this.#unread);
+    this.#unread = undefined;
+    this.#gate.set('unanswered', false);
   }
 
   #limitBeforeReady(plainLength: number, number: number): void {
@@ -434,6 +446,7 @@ class SshTransport
     this.#phase = 'over';
     this.#exchange.dispose();
     this.#backlog.clear();
+    clearTimeout(this.#unread);
     this.#queue.clear();
     this.#inlet.stop();
     this.#readiness.reject(errorFrom(end));
