@@ -7,6 +7,7 @@ const longest = [
   'test/interop/matrix/matrix.test.ts',
   'test/interop/openssh-transfer.test.ts',
   'test/crash/kill-gateway.test.ts',
+  'test/interop/command-policy.test.ts',
   'test/fuzz/fuzz.test.ts',
   'test/cli/evidence.test.ts',
   'test/lib/bundles.test.ts',
