@@ -76,7 +76,16 @@ export function createSessionChannels(owner: ChannelOwner): {
   };
 }
 
+/** A recording is finished whatever becomes of the events: what it holds, a thread among it, would be held for good. */
 async function closeChannel(owner: ChannelOwner, state: ChannelState, channel: RelayChannel): Promise<void> {
+  try {
+    await recordEnds(owner, state, channel);
+  } finally {
+    if (state.recorder !== undefined) await owner.storeRecording(state.recorder, state.exit);
+  }
+}
+
+async function recordEnds(owner: ChannelOwner, state: ChannelState, channel: RelayChannel): Promise<void> {
   const at = owner.now();
   const { client, target } = channel.bytesFrom;
   if (state.forward !== undefined) {
@@ -104,5 +113,4 @@ async function closeChannel(owner: ChannelOwner, state: ChannelState, channel: R
       }),
     );
   }
-  if (state.recorder !== undefined) await owner.storeRecording(state.recorder, state.exit);
 }
