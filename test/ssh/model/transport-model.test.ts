@@ -80,7 +80,7 @@ describe.each<Role>(['server', 'client'])('a %s and a peer that does anything, l
     );
 
     // What the runs are for did happen.
-    expect(Math.min(seen.legal, seen.illegal, seen.delivered, seen.rekeyed)).toBeGreaterThan(10);
+    expect(Math.min(seen.legal, seen.illegal, seen.delivered, seen.rekeyed)).toBeGreaterThan(2);
   });
 });
 
