@@ -7,8 +7,7 @@ import { run } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** Beyond what any window or buffer on the way holds. */
-const bulkBytes = 402_653_184;
+const gibibyte = 1_073_741_824;
 let stack: Stack;
 
 beforeAll(async () => {
@@ -125,10 +124,10 @@ describe('files through the gateway', () => {
     ).toBe(true);
   });
 
-  test('384 MiB arrive whole, up and down', { timeout: 180_000 }, async () => {
+  test('a gibibyte arrives whole, up and down', { timeout: 180_000 }, async () => {
     const folder = temporaryFolder();
     const source = join(folder, 'source');
-    const expected = await pseudoRandomFile(source, bulkBytes);
+    const expected = await pseudoRandomFile(source, gibibyte);
 
     const up = await stack.sshWithFiles([`cat > ${folder}/up`], { stdinFile: source });
     const down = await stack.sshWithFiles([`cat ${folder}/up`], { stdoutFile: join(folder, 'down') });
@@ -152,12 +151,12 @@ describe('with a key exchange after every megabyte on both ends', () => {
     await rekeying.close();
   });
 
-  test('eighty megabytes arrive whole, up, down and both ways at once', {
+  test('two hundred megabytes arrive whole, up, down and both ways at once', {
     timeout: 180_000,
   }, async () => {
     const folder = temporaryFolder();
     const source = join(folder, 'source');
-    const expected = await pseudoRandomFile(source, 80_000_000);
+    const expected = await pseudoRandomFile(source, 200_000_000);
     const limit = ['-o', 'RekeyLimit=1M', '-o', quickExchange.join('=')];
 
     const up = await rekeying.sshWithFiles([...limit, `cat > ${folder}/up`], { stdinFile: source });

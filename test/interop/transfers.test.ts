@@ -155,20 +155,24 @@ describe('files through the gateway are on record', () => {
     const rows = await stack.eventually(`SELECT json_extract_scalar(request, '$.operation') AS operation,
       json_extract_scalar(request, '$.request') AS request, path, json_extract_scalar(request, '$.newPath') AS new_path,
       json_extract_scalar(request, '$.attributes') AS attributes, json_extract_scalar(response, '$.outcome') AS outcome,
-      json_extract_scalar(response, '$.statusCode') AS status, error_code
+      json_extract_scalar(response, '$.statusCode') AS status, error_code, event_time
       FROM events WHERE event_name = 'TransferFile' AND request LIKE '%${folder}%' ORDER BY chain_seq`);
     const told = rows.map((row) =>
       Object.keys(row)
-        .filter((name) => row[name] !== null)
+        .filter((name) => row[name] !== null && name !== 'event_time')
         .map((name) => textOf(row, name))
         .join(' ')
         .replaceAll(`${folder}/`, ''),
     );
-    // A file is on record when its hash is done, which may be after what was done to it next.
+    // A file is on record when its hash is done, which may be after what was done to it next; its time is that of its end.
+    const timeOf = (what: string) => rows[told.findIndex((line) => line.startsWith(what))]?.['event_time'];
     expect(told.filter((line) => line.startsWith('transfer')).toSorted()).toEqual([
       'transfer OPEN no/such/folder Failure 2 TargetRefused',
       'transfer OPEN put Success',
     ]);
+    expect(Date.parse(`${timeOf('transfer OPEN put')}`)).toBeLessThanOrEqual(
+      Date.parse(`${timeOf('rename')}`),
+    );
     expect(told.filter((line) => !line.startsWith('transfer'))).toEqual([
       'rename posix-rename@openssh.com put renamed Success',
       'setstat SETSTAT renamed mode=0600 Success',
