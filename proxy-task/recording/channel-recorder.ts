@@ -16,8 +16,8 @@ import {
   storeManifest,
   storeOriginal,
 } from '#core/recording';
-import { BinaryBrake } from './binary-brake.ts';
-import { BulkBrake, type Released } from './bulk-brake.ts';
+import { exitEvents } from './exit-events.ts';
+import { createOutputBrakes, type OutputBrakes, type ReleasedOutput } from './output-brakes.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import type { ChannelRecorder, RecorderShared, RecordingExit, RecordingStart } from './recorder.ts';
 import type { ChannelEvent, Observation, ObservedEnd, PendingRead } from './thread/observation.ts';
@@ -36,23 +36,6 @@ const loadedBytes = 1024 * 1024;
 const loadedWriteBytes = 4 * 1024 * 1024;
 /** What an event other than output counts for against the limit of a recording. */
 const eventBytes = 64;
-
-/** RFC 4254 §6.10 names with the numbers shells report them by (128 + number). */
-const signalNumbers: ReadonlyMap<string, number> = new Map([
-  ['HUP', 1],
-  ['INT', 2],
-  ['QUIT', 3],
-  ['ILL', 4],
-  ['ABRT', 6],
-  ['FPE', 8],
-  ['KILL', 9],
-  ['USR1', 10],
-  ['SEGV', 11],
-  ['USR2', 12],
-  ['PIPE', 13],
-  ['ALRM', 14],
-  ['TERM', 15],
-]);
 
 /** What the thread made, in order: text for the spool, and segments that get no more of it. */
 type Made =
@@ -75,8 +58,7 @@ class ChannelRecording implements ChannelRecorder {
   readonly #prefix: string;
   readonly #maxBytes: number;
   readonly #buffer: OutputBuffer;
-  readonly #brake: BulkBrake | undefined;
-  readonly #binary: Readonly<Record<OutputStream, BinaryBrake>> | undefined;
+  readonly #brakes: OutputBrakes;
   readonly #thread: ThreadChannel;
   readonly #threadEnd = Promise.withResolvers<ObservedEnd | undefined>();
   #sentBytes = 0;
@@ -119,8 +101,7 @@ class ChannelRecording implements ChannelRecorder {
     const isTerminal = kind === 'shell' || term !== '';
     this.#maxBytes = isTerminal ? limits.maxShellBytes : limits.maxExecBytes;
     this.#buffer = new OutputBuffer(shared.pool, coalesceMs);
-    this.#brake = isTerminal ? new BulkBrake(limits) : undefined;
-    this.#binary = isTerminal ? undefined : { stdout: new BinaryBrake(), stderr: new BinaryBrake() };
+    this.#brakes = createOutputBrakes(isTerminal, limits);
     this.#thread = shared.thread.open(
       {
         head: this.#head,
@@ -145,17 +126,14 @@ class ChannelRecording implements ChannelRecorder {
     if (!this.#recording() || data.length === 0) return;
     const atMs = this.#elapsedMs();
     const pressed = this.#sentBytes + this.#buffer.bytes > pressedBytes;
-    if (this.#binary !== undefined)
-      this.#recordReleased(atMs, this.#binary[stream].output(atMs, data), stream);
-    else if (this.#brake === undefined || stream === 'stderr') this.#record(atMs, stream, data);
-    else this.#recordReleased(atMs, this.#brake.output(atMs, data, pressed));
+    this.#recordReleased(atMs, this.#brakes.output(atMs, data, stream, pressed));
     this.#moreToSend();
   }
 
   input(data: Uint8Array): void {
     if (!this.#recording() || data.length === 0 || this.#start.onCommand === undefined) return;
     const atMs = this.#elapsedMs();
-    if (this.#brake !== undefined) this.#recordReleased(atMs, this.#brake.input());
+    this.#recordReleased(atMs, this.#brakes.input());
     this.#buffer.append(atMs, 'input', data);
     this.#moreToSend();
   }
@@ -172,7 +150,7 @@ class ChannelRecording implements ChannelRecorder {
     // What the screen shows from here on is not looked at any more.
     if (!this.#recording())
       return Promise.reject(new RecorderError('thread', 'the terminal of this channel is not read any more'));
-    if (this.#brake !== undefined) this.#recordReleased(this.#elapsedMs(), this.#brake.input());
+    this.#recordReleased(this.#elapsedMs(), this.#brakes.input());
     this.#send();
     return this.#thread.pendingLine(Uint8Array.from(ahead));
   }
@@ -190,21 +168,14 @@ class ChannelRecording implements ChannelRecorder {
     this.#moreToSend();
   }
 
-  #recordReleased(atMs: number, released: readonly Released[], stream: OutputStream = 'stdout'): void {
-    for (const { omitted, data } of released) {
+  #recordReleased(atMs: number, released: readonly ReleasedOutput[]): void {
+    for (const { omitted, data, stream } of released) {
       if (omitted !== undefined) {
         this.#recordedBytes += eventBytes;
         this.#buffer.appendEvent({ kind: 'omitted', atMs, reason: 'summarised', ...omitted });
       }
       this.#record(atMs, stream, data);
     }
-  }
-
-  #releaseHeld(atMs: number): void {
-    if (this.#brake !== undefined) this.#recordReleased(atMs, this.#brake.end());
-    if (this.#binary === undefined) return;
-    for (const stream of ['stdout', 'stderr'] as const)
-      this.#recordReleased(atMs, this.#binary[stream].end(), stream);
   }
 
   #record(atMs: number, stream: OutputStream, data: Uint8Array): void {
@@ -306,10 +277,10 @@ class ChannelRecording implements ChannelRecorder {
   #tick(): void {
     this.#timer = undefined;
     const atMs = this.#elapsedMs();
-    if (this.#brake !== undefined && this.#recording()) this.#recordReleased(atMs, this.#brake.tick(atMs));
+    if (this.#recording()) this.#recordReleased(atMs, this.#brakes.tick(atMs));
     this.#buffer.appendEvent({ kind: 'tick', atMs });
     this.#send();
-    if (!this.#settled || this.#brake?.holds === true) this.#arm();
+    if (!this.#settled || this.#brakes.holds) this.#arm();
   }
 
   #write(): void {
@@ -386,7 +357,7 @@ class ChannelRecording implements ChannelRecorder {
   ): Promise<StoredRecording> {
     clearTimeout(this.#timer);
     const endMs = this.#elapsedMs();
-    if (!this.#truncated && !this.#failed) this.#releaseHeld(endMs);
+    if (!this.#truncated && !this.#failed) this.#recordReleased(endMs, this.#brakes.end());
     for (const event of exitEvents(endMs, exit)) this.#buffer.appendEvent(event);
     // `finish` returns before the last byte is sent: it is called from the relay as well.
     await nextTurn();
@@ -446,14 +417,6 @@ class ChannelRecording implements ChannelRecorder {
     this.#fault = error;
     this.#start.onFault(error);
   }
-}
-
-function exitEvents(atMs: number, exit: RecordingExit | undefined): readonly ChannelEvent[] {
-  if (exit === undefined) return [];
-  if (exit.kind === 'status') return [{ kind: 'exit', atMs, status: exit.status }];
-  const marker = { kind: 'marker', atMs, label: `ended by signal ${exit.signal.slice(0, 64)}` } as const;
-  const number = signalNumbers.get(exit.signal);
-  return number === undefined ? [marker] : [marker, { kind: 'exit', atMs, status: 128 + number }];
 }
 
 function spoolError(cause: unknown): RecorderError {
