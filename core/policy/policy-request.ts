@@ -59,7 +59,7 @@ type FileAction = {
   readonly program?: string;
 };
 
-type ForwardDestination =
+export type ForwardDestination =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 

@@ -1,4 +1,5 @@
 import { type Forward, openAgentChannel, openPortForward, openX11Channel } from '#core/event';
+import type { ForwardDestination } from '#core/policy';
 import type { ChannelOpen, GlobalRequest, Verdict } from '#ssh';
 import type { ChannelOwner } from './channel-owner.ts';
 import { judge, pass } from './judgement.ts';
@@ -18,25 +19,9 @@ export function gateOpen(owner: ChannelOwner, open: ChannelOpen): Verdict | Prom
       return owner.record(openX11Channel(owner.facts, at, { originatorIp, originatorPort })).then(() => pass);
     }
     case 'direct-tcpip':
-      return judge(
-        owner,
-        { kind: 'forwardLocal', destination: { kind: 'tcp', host: detail.host, port: detail.port } },
-        (refused) =>
-          openPortForward(owner.facts, at, {
-            forward: forward ?? { forwardType: 'local', host: detail.host, port: detail.port },
-            refused,
-          }),
-      );
+      return judgeForward(owner, 'local', { kind: 'tcp', host: detail.host, port: detail.port }, forward);
     case 'direct-streamlocal':
-      return judge(
-        owner,
-        { kind: 'forwardLocal', destination: { kind: 'unix', path: detail.path } },
-        (refused) =>
-          openPortForward(owner.facts, at, {
-            forward: { forwardType: 'local', host: detail.path, port: 0 },
-            refused,
-          }),
-      );
+      return judgeForward(owner, 'local', { kind: 'unix', path: detail.path }, forward);
     // The relay lets these through only where the client asked for the forward and it was granted; each connection is on record.
     case 'forwarded-tcpip':
     case 'forwarded-streamlocal':
@@ -53,28 +38,11 @@ export function gateOpen(owner: ChannelOwner, open: ChannelOpen): Verdict | Prom
 
 export function gateGlobal(owner: ChannelOwner, request: GlobalRequest): Verdict | Promise<Verdict> {
   const { detail } = request;
-  const at = owner.now();
   switch (detail.kind) {
     case 'tcpip-forward':
-      return judge(
-        owner,
-        { kind: 'forwardRemote', destination: { kind: 'tcp', host: detail.host, port: detail.port } },
-        (refused) =>
-          openPortForward(owner.facts, at, {
-            forward: { forwardType: 'remote', host: detail.host, port: detail.port },
-            refused,
-          }),
-      );
+      return judgeForward(owner, 'remote', { kind: 'tcp', host: detail.host, port: detail.port });
     case 'streamlocal-forward':
-      return judge(
-        owner,
-        { kind: 'forwardRemote', destination: { kind: 'unix', path: detail.path } },
-        (refused) =>
-          openPortForward(owner.facts, at, {
-            forward: { forwardType: 'remote', host: detail.path, port: 0 },
-            refused,
-          }),
-      );
+      return judgeForward(owner, 'remote', { kind: 'unix', path: detail.path });
     case 'cancel-tcpip-forward':
     case 'cancel-streamlocal-forward':
     case 'no-more-sessions':
@@ -82,6 +50,22 @@ export function gateGlobal(owner: ChannelOwner, request: GlobalRequest): Verdict
     case 'other':
       return pass;
   }
+}
+
+/** `forward` is what is put on record where more is known of it than where it leads or listens. */
+function judgeForward(
+  owner: ChannelOwner,
+  forwardType: Forward['forwardType'],
+  destination: ForwardDestination,
+  forward: Forward = destination.kind === 'unix'
+    ? { forwardType, host: destination.path, port: 0 }
+    : { forwardType, host: destination.host, port: destination.port },
+): Promise<Verdict> {
+  const at = owner.now();
+  const kind = forwardType === 'local' ? 'forwardLocal' : 'forwardRemote';
+  return judge(owner, { kind, destination }, (refused) =>
+    openPortForward(owner.facts, at, { forward, refused }),
+  );
 }
 
 export function forwardOf(open: ChannelOpen): Forward | undefined {
