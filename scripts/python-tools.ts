@@ -11,6 +11,8 @@ export type PythonTools =
   | { readonly ok: false; readonly reason: string };
 
 const installMs = 300_000;
+/** Resolves and unpacks five times as fast as pip, which is what is left where it cannot be had or finds no index. */
+const installer = 'uv==0.13.9';
 
 /** Installs the pinned programs into `.cache/python` unless they are there. */
 export async function ensurePythonTools(root: string): Promise<PythonTools> {
@@ -27,37 +29,37 @@ export async function ensurePythonTools(root: string): Promise<PythonTools> {
     return tools;
 
   console.log(
-    'installing moto, cfn-lint, ansible-core and ssh-audit for the tests into .cache/python (about a minute)',
+    'installing moto, cfn-lint, ansible-core and ssh-audit for the tests into .cache/python (less than a minute)',
   );
   // The environment is emptied first: behind a link that would be somebody else's.
   if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(folder);
   mkdirSync(folder, { recursive: true });
   const environment = ['python3', '-m', 'venv', '--clear', folder];
   if ((await run(environment)) !== undefined) await installVenv();
-  const steps: readonly (readonly string[])[] = [
-    environment,
-    [
-      join(folder, 'bin', 'pip'),
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      '--requirement',
-      requirements,
-    ],
-  ];
-  for (const step of steps) {
-    const complaint = await run(step);
-    if (complaint !== undefined)
-      return {
-        ok: false,
-        reason: `${step.join(' ')} failed: ${complaint} (on Debian: apt-get install python3-venv)`,
-      };
-  }
+  const python = join(folder, 'bin', 'python');
+  const pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  const uv = [python, '-m', 'uv', 'pip', 'install', '--quiet', '--python', python];
+  const complaint =
+    (await run(environment)) ??
+    ((await installed([...pip, installer], [...uv, '--requirement', requirements]))
+      ? undefined
+      : await run([...pip, '--requirement', requirements]));
+  if (complaint !== undefined)
+    return {
+      ok: false,
+      reason: `${requirements} could not be installed: ${complaint} (on Debian: apt-get install python3-venv)`,
+    };
   writeFileSync(stamp, wanted);
   return tools;
 }
 
 const run = (command: readonly string[]) => complaintOf(command, { limitMs: installMs });
+
+/** Whether each step worked. */
+async function installed(...steps: readonly (readonly string[])[]): Promise<boolean> {
+  for (const step of steps) if ((await run(step)) !== undefined) return false;
+  return true;
+}
 
 /** Debian's python3 comes without venv. */
 async function installVenv(): Promise<void> {
