@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { openJournal } from '#adapters/local';
 import { dataDirectory } from '../../cli/data-directory.ts';
 import { startUp } from '../../cli/up.ts';
 import { sshtrail } from '../support/command-line.ts';
+import { journalOnDisk } from '../support/full-disk.ts';
 import { run } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -15,29 +14,14 @@ const login = userInfo().username;
 test('a full disk ends sessions with the reason, loses nothing acknowledged, and is over when there is room', async () => {
   const data = dataDirectory(join(temporaryFolder(), 'data'));
   const reports: string[] = [];
-  let full = false;
+  const disk = { full: false };
   const up = await startUp({
     data,
     sshPort: 0,
     playground: true,
     now: Date.now,
     report: (line) => reports.push(line),
-    journal: (options) =>
-      openJournal({
-        ...options,
-        async createFile(path) {
-          const file = await open(path, 'ax', 0o600);
-          return {
-            async write(bytes: Uint8Array, offset: number, length: number) {
-              if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-              return file.write(bytes, offset, length);
-            },
-            datasync: () => file.datasync(),
-            truncate: (length) => file.truncate(length),
-            close: () => file.close(),
-          };
-        },
-      }),
+    journal: journalOnDisk(disk),
   });
   onTestFinished(() => up.close('the test is over').catch(() => undefined));
   const ssh = (command: string) =>
@@ -56,10 +40,10 @@ test('a full disk ends sessions with the reason, loses nothing acknowledged, and
   const closed = new Promise((resolve) => child.once('close', resolve));
   await expect.poll(() => output.join(''), { timeout: 20_000 }).toContain('open');
 
-  full = true;
+  disk.full = true;
   const refused = await ssh('echo refused');
   await closed;
-  full = false;
+  disk.full = false;
   await expect.poll(() => reports.join('\n'), { timeout: 60_000 }).toContain('is written again');
   const after = await ssh('echo after');
   await up.close('the test is over');

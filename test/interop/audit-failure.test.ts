@@ -1,28 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { open } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { openJournal } from '#adapters/local';
+import { journalOnDisk } from '../support/full-disk.ts';
 import { startStack } from '../support/stack.ts';
 
 test('when the journal cannot write, running sessions end and say why, and nobody new gets in', async () => {
-  let full = false;
+  const disk = { full: false };
   const stack = await startStack({
-    journal: (options) =>
-      openJournal({
-        ...options,
-        async createFile(path) {
-          const file = await open(path, 'ax', 0o600);
-          return {
-            async write(bytes: Uint8Array, offset: number, length: number) {
-              if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-              return file.write(bytes, offset, length);
-            },
-            datasync: () => file.datasync(),
-            truncate: (length) => file.truncate(length),
-            close: () => file.close(),
-          };
-        },
-      }),
+    journal: journalOnDisk(disk),
   });
   const child: ChildProcess = spawn(
     'ssh',
@@ -35,7 +19,7 @@ test('when the journal cannot write, running sessions end and say why, and nobod
   const closed = new Promise((resolve) => child.once('close', resolve));
   await expect.poll(() => output.join(''), { timeout: 10_000 }).toContain('open');
 
-  full = true;
+  disk.full = true;
   const refused = await stack.ssh(['echo nobody']);
   await closed;
   const later = await stack.ssh(['echo nobody']);
@@ -44,6 +28,6 @@ test('when the journal cannot write, running sessions end and say why, and nobod
   expect([refused.stdout.toString(), later.stdout.toString()]).toEqual(['', '']);
   expect([refused.code, later.code]).toEqual([255, 255]);
   expect(stack.reports.join('\n')).toContain('the audit trail cannot be written');
-  full = false;
+  disk.full = false;
   await expect(stack.close()).rejects.toThrow(/journal|written|space/);
 });

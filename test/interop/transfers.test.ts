@@ -165,14 +165,13 @@ describe('files through the gateway are on record', () => {
         .replaceAll(`${folder}/`, ''),
     );
     // A file is on record when its hash is done, which may be after what was done to it next; its time is that of its end.
-    const timeOf = (what: string) => rows[told.findIndex((line) => line.startsWith(what))]?.['event_time'];
+    const timeOf = (what: string) =>
+      Date.parse(textOf(rows[told.findIndex((line) => line.startsWith(what))] ?? {}, 'event_time'));
     expect(told.filter((line) => line.startsWith('transfer')).toSorted()).toEqual([
       'transfer OPEN no/such/folder Failure 2 TargetRefused',
       'transfer OPEN put Success',
     ]);
-    expect(Date.parse(`${timeOf('transfer OPEN put')}`)).toBeLessThanOrEqual(
-      Date.parse(`${timeOf('rename')}`),
-    );
+    expect(timeOf('transfer OPEN put')).toBeLessThanOrEqual(timeOf('rename'));
     expect(told.filter((line) => !line.startsWith('transfer'))).toEqual([
       'rename posix-rename@openssh.com put renamed Success',
       'setstat SETSTAT renamed mode=0600 Success',
