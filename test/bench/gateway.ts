@@ -61,6 +61,8 @@ export type GatewayChoices = {
   readonly workers?: number;
   /** Otherwise its recordings have no output, to tell what recording costs. */
   readonly recordsOutput?: boolean;
+  /** Then its policy speaks of single commands, which are held on terminals until they are judged. */
+  readonly judgesCommands?: boolean;
 };
 
 /** Starts the gateway in a process of its own, recording and journal on, with one target behind it. */
@@ -68,10 +70,10 @@ export async function startGatewayProcess(
   workbench: Workbench,
   premises: Premises,
   target: { readonly port: number; readonly hostKey: PrivateKey },
-  { workers = 1, recordsOutput = true }: GatewayChoices = {},
+  { workers = 1, recordsOutput = true, judgesCommands = false }: GatewayChoices = {},
 ): Promise<GatewayProcess> {
   const { data } = premises;
-  writeSecret(data.policy, policy);
+  writeSecret(data.policy, judgesCommands ? `${policy}${commandPolicy}` : policy);
   writeSecret(
     data.configuration,
     configurationText(
@@ -116,6 +118,12 @@ permit (principal in Group::"engineers", action, resource in HostGroup::"env=ben
 @id("no-halting")
 forbid (principal, action == Action::"exec", resource)
 when { context has program && ["halt", "poweroff", "reboot", "shutdown"].contains(context.program) };
+`;
+
+const commandPolicy = `
+@id("no-touching")
+forbid (principal, action == Action::"command", resource)
+when { context has program && context.program == "touch" };
 `;
 
 function configurationText(

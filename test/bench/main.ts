@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { parseArguments } from './arguments.ts';
 import { BenchError } from './bench-error.ts';
 import { coldStart } from './cold-start.ts';
+import { commandHold } from './command-hold.ts';
 import { connections } from './connections.ts';
 import { type Figure, figureJson } from './figure.ts';
 import { hostile } from './hostile.ts';
@@ -23,6 +24,7 @@ import { workerStarts } from './worker-starts.ts';
 const families: readonly Family[] = [
   throughput,
   terminalBulk,
+  commandHold,
   connections,
   sessionStarts,
   keystrokes,
