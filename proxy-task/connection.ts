@@ -1,4 +1,4 @@
-import type { ErrorCode, Target } from '#core/contract';
+import type { AuditDraft, ErrorCode, Target } from '#core/contract';
 import {
   type AuthenticationOutcome,
   authenticateTarget,
@@ -23,22 +23,24 @@ import {
   type Transport,
   whenEnded,
 } from '#ssh';
-import {
-  createEngineerAuthenticator,
-  type EngineerAuthenticator,
-  type ProvenEngineer,
-  type SecondFactor,
-} from './engineer-authenticator.ts';
+import { type Admitted, admit, attemptOf, nameOf } from './admit.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
-import { type LoginName, parseInnerName, parseLoginName } from './login-name.ts';
+import {
+  createEngineerAuthenticator,
+  type EngineerAuthenticator,
+  type ProvenEngineer,
+} from './login/engineer-authenticator.ts';
+import { parseLoginName } from './login/login-name.ts';
+import type { SecondFactor } from './login/second-factor.ts';
+import type { SecurityKeyCounters } from './login/security-key-counters.ts';
+import { securityKeyMessages } from './login/security-key-refusal.ts';
+import { verificationCode } from './login/verification-code.ts';
 import { refusalOfPeer } from './peer-refusal.ts';
-import type { SecurityKeyCounters } from './security-key-counters.ts';
-import { securityKeyMessages } from './security-key-refusal.ts';
 import { Session } from './session.ts';
-import { createSessionAccess, factsOf, identityFacts, type SessionAccess } from './session-access.ts';
+import { factsOf } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
 
 /** Sessions that may be told to stop, by id. */
@@ -64,16 +66,6 @@ export type ConnectionContext = {
   readonly onUnproven: (reason: ConnectionRefusal) => void;
   /** The engineer's transport stands: until a session is joined, a shutdown must reach it. */
   readonly onTransport: (transport: Transport) => void;
-};
-
-/** A login that was proved and can name what it wants. */
-type Admitted = {
-  readonly engineer: ProvenEngineer;
-  readonly target: Target;
-  readonly login: string;
-  readonly access: SessionAccess;
-  /** Those that permit it. */
-  readonly policyIds: readonly string[];
 };
 
 /**
@@ -263,114 +255,49 @@ async function dialAndJoin(
   return session;
 }
 
-/** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
-async function admit(
-  parts: GatewayParts,
-  engineer: ProvenEngineer,
-  connection: ConnectionFacts,
-  passage: JumpPassage | undefined,
-): Promise<Admitted | { readonly refusal: Refusal; readonly facts?: SessionFacts }> {
-  const name = nameOf(engineer, passage);
-  if (name.kind !== 'login-at-target')
-    return {
-      refusal: {
-        errorCode: 'AccessDenied',
-        denyReason: 'malformed-login-name',
-        message:
-          name.kind === 'malformed'
-            ? name.message
-            : 'say which server you want: ssh LOGIN@TARGET@GATEWAY, or ssh -J GATEWAY LOGIN@TARGET',
-      },
-    };
-  const target = await parts.inventory.find(name.target);
-  if (target === undefined) {
-    return {
-      refusal: {
-        errorCode: 'AccessDenied',
-        denyReason: 'unknown-target',
-        message: `there is no target ${name.target}; check the name, or ask who runs the inventory`,
-      },
-    };
-  }
-  if (target.logins !== undefined && !target.logins.includes(name.login)) {
-    return {
-      refusal: {
-        errorCode: 'AccessDenied',
-        denyReason: 'login-not-listed',
-        message: `${target.name} has no account ${name.login} for engineers; it has ${target.logins.join(', ')}`,
-      },
-    };
-  }
-  const access = createSessionAccess({
-    policy: parts.policy,
-    engineer,
-    target,
-    login: name.login,
-    sourceIp: connection.sourceIp,
-    now: parts.now,
-  });
-  const decision = access.decide({ kind: 'connect' });
-  if (decision.allowed) return { engineer, target, login: name.login, access, policyIds: decision.policyIds };
-
-  const facts = factsOf(engineer, connection, target, name.login, parts.now());
-  if (!engineer.mfa.verified && access.mfaWouldHelp()) {
-    const message = `${name.login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
-    return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
-  }
-  return {
-    facts,
-    refusal: { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message },
-  };
-}
-
 function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
 ): EngineerAuthenticator {
   const { parts, secondFactor, securityKeyCounters, source, passage } = context;
+  const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
+  const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
   return createEngineerAuthenticator({
     ...(passage === undefined ? {} : { outer: passage.engineer }),
     identities: parts.identities,
-    secondFactor,
     counters: securityKeyCounters,
     sourceAddress: source.ip,
     now: parts.now,
-    wantsCode: async (engineer) => {
-      // What the connections inside will need is not known yet.
-      if (nameOf(engineer, passage).kind === 'jump') return true;
-      const admitted = await admit(parts, engineer, connection(), passage);
-      return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
-    },
-    witness: {
-      challenged: async (engineer) => {
-        await parts.journal.record(
-          challengeMfa(attemptOf(engineer, connection(), passage), parts.now(), {
-            method: 'totp',
-            outcome: 'asked',
-          }),
-        );
-      },
-      securityKeyRefused: async (engineer, why) => {
-        await parts.journal.record(
-          authenticateUser(attemptOf(engineer, connection(), passage), parts.now(), {
-            kind: 'failure',
-            errorCode: 'AuthenticationFailed',
-            reason: why,
-            message: securityKeyMessages[why],
-            securityKey: engineer.assertion,
-          }),
-        );
-      },
-      codeRefused: async (engineer, why) => {
-        await parts.journal.record(
-          challengeMfa(attemptOf(engineer, connection(), passage), parts.now(), {
-            method: 'totp',
-            outcome: 'failed',
-            reason: why,
-          }),
-        );
-      },
-    },
+    securityKeyRefused: (engineer, why) =>
+      record(
+        authenticateUser(attempt(engineer), parts.now(), {
+          kind: 'failure',
+          errorCode: 'AuthenticationFailed',
+          reason: why,
+          message: securityKeyMessages[why],
+          securityKey: engineer.assertion,
+        }),
+      ),
+    questions: [
+      verificationCode({
+        secondFactor,
+        now: parts.now,
+        async wanted(engineer) {
+          // What the connections inside will need is not known yet.
+          if (nameOf(engineer, passage).kind === 'jump') return true;
+          const admitted = await admit(parts, engineer, connection(), passage);
+          return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
+        },
+        witness: {
+          challenged: (engineer) =>
+            record(challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'asked' })),
+          codeRefused: (engineer, reason) =>
+            record(
+              challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'failed', reason }),
+            ),
+        },
+      }),
+    ],
   });
 }
 
@@ -462,27 +389,6 @@ async function recordFailedLogin(
       message: `${Math.max(count, fingerprints.length)} attempts were refused: ${why}`,
     }),
   );
-}
-
-function nameOf({ user }: ProvenEngineer, passage: JumpPassage | undefined): LoginName {
-  return passage === undefined ? parseLoginName(user) : parseInnerName(user, passage.target.name);
-}
-
-function attemptOf(
-  engineer: ProvenEngineer,
-  connection: ConnectionFacts,
-  passage?: JumpPassage,
-): LoginAttempt {
-  const name = nameOf(engineer, passage);
-  return {
-    ...connection,
-    claimedUser: engineer.user,
-    identity: identityFacts(engineer),
-    authMethod: engineer.authMethod,
-    keyFingerprint: engineer.keyFingerprint,
-    mfa: engineer.mfa,
-    ...(name.kind === 'login-at-target' ? { requestedLogin: name.login, requestedTarget: name.target } : {}),
-  };
 }
 
 function refuse(transport: Transport, sessionId: string, message: string): void {

@@ -1,7 +1,7 @@
 import type { ControlStore, Inventory, Journal, Target } from '#core/contract';
 import type { PolicySet } from '#core/policy';
 import type { HostKey, PrivateKey, ProfileName, RemoteSigner } from '#ssh';
-import type { IdentityDirectory } from './identity-directory.ts';
+import type { IdentityDirectory } from './login/identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
 import type { StartupLimits } from './startups.ts';
 import type { InstanceReach } from './target-connection.ts';

@@ -15,16 +15,15 @@ import {
 } from '#ssh';
 import { type Admission, createAdmission, type Place } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
-import type { SecondFactor } from './engineer-authenticator.ts';
 import { GatewayError } from './gateway-error.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
 import type { JumpOptions, JumpPassage } from './jump.ts';
 import { listen } from './listen.ts';
+import { createTotpFactor, type SecondFactor } from './login/second-factor.ts';
+import { createSecurityKeyCounters, type SecurityKeyCounters } from './login/security-key-counters.ts';
 import { readProxyHeader } from './proxied-link.ts';
 import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
-import { createTotpFactor } from './second-factor.ts';
-import { createSecurityKeyCounters, type SecurityKeyCounters } from './security-key-counters.ts';
 import type { Session } from './session.ts';
 import { plainAddress, sourceBlock } from './source-block.ts';
 import { createStartups, type Startups } from './startups.ts';

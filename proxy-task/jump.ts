@@ -10,9 +10,9 @@ import {
   type OpenDecision,
   type Transport,
 } from '#ssh';
-import type { ProvenEngineer } from './engineer-authenticator.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
+import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 
 /** How a connection came that is the inner one of a jump. */
 export type JumpPassage = {

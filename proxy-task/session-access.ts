@@ -11,7 +11,7 @@ import {
   readsFiles,
   stepUp,
 } from '#core/policy';
-import type { ProvenEngineer } from './engineer-authenticator.ts';
+import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 
 /** Asks policy in the name of one engineer about one target. */
 export type SessionAccess = {

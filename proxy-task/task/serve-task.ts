@@ -21,7 +21,7 @@ import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
-import { createIdentityDirectory, type IdentityDirectory } from '../identity-directory.ts';
+import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
 import { createRecorder } from '../recording/index.ts';
 import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
 import { createTaskClients, type TaskClients } from './task-clients.ts';

@@ -4,6 +4,7 @@ export type {
   AuthenticatedUser,
   ClientAuthenticationOptions,
   ClientCredential,
+  InfoRequest,
   KeyboardInteractiveStep,
   MethodVerdict,
   OfferedKey,

@@ -6,7 +6,7 @@ import type {
   ControlStore,
   WatchOptions,
 } from '../../core/contract/index.ts';
-import { createSecurityKeyCounters } from '../../proxy-task/security-key-counters.ts';
+import { createSecurityKeyCounters } from '../../proxy-task/login/security-key-counters.ts';
 
 export const revocation: ControlData['revocation'] = {
   sessionId: 's-0123456789abcdef0123456789abcdef',

@@ -3,7 +3,7 @@ import { createPlaybackFilter, parseManifest, RecordingError } from '#core/recor
 import { parseCastLine } from '../../../core/recording/cast-line.ts';
 import { createUtf8Stream } from '../../../core/recording/utf8-stream.ts';
 import { transferCommandOf } from '../../../core/transfer/index.ts';
-import { parseLoginName } from '../../../proxy-task/login-name.ts';
+import { parseLoginName } from '../../../proxy-task/login/login-name.ts';
 import { expectThat, type FuzzTarget, parserTarget } from '../fuzz-target.ts';
 
 /** ESC, and the introducers: what acts on a terminal, which a regular expression names by its code alone. */

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type FederatedIdentity, federatedExtensions, identityFromArn } from '../../core/federation/index.ts';
-import { createIdentityDirectory } from '../../proxy-task/identity-directory.ts';
+import {
+  type FederatedIdentity,
+  federatedExtensions,
+  identityFromArn,
+} from '../../../core/federation/index.ts';
+import { createIdentityDirectory } from '../../../proxy-task/login/identity-directory.ts';
 import {
   formatPublicKeyLine,
   generatePrivateKey,
   mintCertificate,
   parseCertificate,
   userExtensions,
-} from '../../ssh/index.ts';
-import { privateKeyAsRemoteSigner } from '../../ssh/keys/index.ts';
+} from '../../../ssh/index.ts';
+import { privateKeyAsRemoteSigner } from '../../../ssh/keys/index.ts';
 
 const engineers = generatePrivateKey('ed25519');
 const others = generatePrivateKey('ed25519');

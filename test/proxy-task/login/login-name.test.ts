@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseInnerName, parseLoginName } from '../../proxy-task/login-name.ts';
+import { parseInnerName, parseLoginName } from '../../../proxy-task/login/login-name.ts';
 
 const good: Record<string, { login: string; target: string }> = {
   'ok/plain': { login: 'root', target: 'web-1' },

@@ -1,6 +1,12 @@
 import type { ControlStore } from '#core/contract';
 import { attemptTotp } from '#core/totp';
-import type { SecondFactor } from './engineer-authenticator.ts';
+import type { Identity } from './identity-directory.ts';
+
+/** A second factor, looked at once per code. */
+export type SecondFactor = {
+  /** `accepted` counts as proof now; the others say why not, in a closed list. */
+  check(identity: Identity, code: string): Promise<'accepted' | 'malformed' | 'wrong' | 'reused' | 'locked'>;
+};
 
 /** Tries at a store that another process keeps changing before the attempt counts as refused. */
 const maxConflicts = 8;

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteControlStore } from '#adapters/local';
 import type { ControlStore } from '#core/contract';
-import { createSecurityKeyCounters } from '../../proxy-task/security-key-counters.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { createSecurityKeyCounters } from '../../../proxy-task/login/security-key-counters.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 async function openStore(): Promise<ControlStore> {
   const store = await openSqliteControlStore(join(temporaryFolder(), 'control.sqlite'), { now: () => 1000 });

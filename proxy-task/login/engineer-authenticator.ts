@@ -7,14 +7,9 @@ import type {
   ServerAuthenticator,
 } from '#ssh';
 import type { Claim, Identity, IdentityDirectory } from './identity-directory.ts';
+import type { LoginDialogue, LoginQuestion, LoginStep } from './login-question.ts';
 import type { SecurityKeyCounters } from './security-key-counters.ts';
 import type { SecurityKeyRefusal } from './security-key-refusal.ts';
-
-/** A second factor, looked at once per code. */
-export type SecondFactor = {
-  /** `accepted` counts as proof now; the others say why not, in a closed list. */
-  check(identity: Identity, code: string): Promise<'accepted' | 'malformed' | 'wrong' | 'reused' | 'locked'>;
-};
 
 /** Who connected and how they proved it. Exists only after every signature and code was verified. */
 export type ProvenEngineer = {
@@ -26,13 +21,6 @@ export type ProvenEngineer = {
   readonly assertion?: SecurityKeyAssertion;
   readonly forceCommand?: string;
   readonly mfa: { readonly verified: boolean; readonly method: string; readonly atMs?: number };
-};
-
-/** What is told to the events while somebody authenticates. */
-export type AuthenticationWitness = {
-  challenged(engineer: ProvenEngineer): Promise<void>;
-  securityKeyRefused(engineer: ProvenEngineer, why: SecurityKeyRefusal): Promise<void>;
-  codeRefused(engineer: ProvenEngineer, why: string): Promise<void>;
 };
 
 export type EngineerAuthenticator = ServerAuthenticator & {
@@ -49,24 +37,25 @@ export type EngineerAuthenticator = ServerAuthenticator & {
 
 export type EngineerAuthenticatorOptions = {
   readonly identities: IdentityDirectory;
-  readonly secondFactor: SecondFactor;
   readonly counters: SecurityKeyCounters;
-  readonly witness: AuthenticationWitness;
+  /** What is asked once the key is proved, one after the other. */
+  readonly questions: readonly LoginQuestion[];
+  /** Told of a security key that is not taken, before its attempt fails. */
+  readonly securityKeyRefused: (engineer: ProvenEngineer, why: SecurityKeyRefusal) => Promise<void>;
   readonly sourceAddress: string;
   /** Who proved the connection that this one is inside of: nobody else is let in, and what they proved there counts here. */
   readonly outer?: ProvenEngineer;
   readonly now: () => number;
-  /** Would a code help this engineer? False when policy denies either way, so that nobody is asked in vain. */
-  readonly wantsCode: (engineer: ProvenEngineer) => Promise<boolean>;
 };
 
 const maxFingerprints = 8;
 
-/** The decisions of the engineer's side of authentication: a key first, then a code where the identity has a second factor. */
+/** The decisions of the engineer's side of authentication: a key first, then whatever has to be asked. */
 export function createEngineerAuthenticator(options: EngineerAuthenticatorOptions): EngineerAuthenticator {
-  const { identities, secondFactor, counters, witness, sourceAddress, outer, now, wantsCode } = options;
+  const { identities, counters, questions, sourceAddress, outer, now } = options;
   const failures = { count: 0, user: '', last: '', fingerprints: [] as string[] };
   let withKey: ProvenEngineer | undefined;
+  let asking: { readonly question: number; readonly dialogue: LoginDialogue } | undefined;
   let engineer: ProvenEngineer | undefined;
   /** The refusal that comes next has an event of its own already. */
   let told = false;
@@ -93,40 +82,44 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
     const refusal = await securityKeyRefusal(claimed, candidate, counters);
     if (refusal !== undefined) {
       // What the gateway vouches for ends with the signature: nothing else of this login counts as proved.
-      await witness.securityKeyRefused({ ...candidate, mfa: { verified: false, method: 'none' } }, refusal);
+      await options.securityKeyRefused({ ...candidate, mfa: { verified: false, method: 'none' } }, refusal);
       told = true;
       return { kind: 'failure' };
     }
     withKey = candidate;
-    const hasCode = !withKey.mfa.verified && claimed.identity.totpSecret !== undefined;
-    if (hasCode && (await wantsCode(withKey)))
+    asking = undefined;
+    if ((await firstFrom(0, candidate)) !== undefined)
       return { kind: 'partial', continueWith: ['keyboard-interactive'] };
-    engineer = withKey;
+    engineer = candidate;
     return { kind: 'success' };
   }
 
-  async function startInteractive(): Promise<KeyboardInteractiveStep> {
-    if (withKey?.identity.totpSecret === undefined) return { kind: 'done', verdict: { kind: 'failure' } };
-    await witness.challenged(withKey);
-    const prompts = [{ text: 'Verification code: ', echo: false }];
-    return {
-      kind: 'ask',
-      request: { name: '', instruction: `Second factor of ${withKey.identity.name}`, prompts },
-    };
+  async function firstFrom(start: number, from: ProvenEngineer): Promise<typeof asking> {
+    for (const [index, question] of questions.entries()) {
+      const dialogue = index < start ? undefined : await question.of(from);
+      if (dialogue !== undefined) return { question: index, dialogue };
+    }
+    return undefined;
   }
 
-  async function continueInteractive(
-    _user: string,
-    responses: readonly string[],
-  ): Promise<KeyboardInteractiveStep> {
-    if (withKey === undefined) return { kind: 'done', verdict: { kind: 'failure' } };
-    const outcome = await secondFactor.check(withKey.identity, (responses[0] ?? '').trim());
-    if (outcome !== 'accepted') {
-      await witness.codeRefused(withKey, outcome);
-      return { kind: 'done', verdict: { kind: 'failure' } };
-    }
-    engineer = { ...withKey, mfa: { verified: true, method: 'totp', atMs: now() } };
+  /** Asks the next question, or is done. */
+  async function ask(start: number, from: ProvenEngineer): Promise<KeyboardInteractiveStep> {
+    withKey = from;
+    asking = await firstFrom(start, from);
+    if (asking !== undefined) return stepAfter(await asking.dialogue.begin());
+    engineer = from;
     return { kind: 'done', verdict: { kind: 'success' } };
+  }
+
+  async function stepAfter(step: LoginStep): Promise<KeyboardInteractiveStep> {
+    if (step.kind === 'ask') return step;
+    const answered = asking;
+    asking = undefined;
+    if (step.kind === 'refused' && step.message !== undefined)
+      return { kind: 'done', verdict: { kind: 'disconnect', message: step.message } };
+    if (step.kind === 'refused' || answered === undefined)
+      return { kind: 'done', verdict: { kind: 'failure' } };
+    return ask(answered.question + 1, step.engineer);
   }
 
   return {
@@ -137,8 +130,13 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       return false;
     },
     keyProven,
-    startInteractive,
-    continueInteractive,
+    async startInteractive() {
+      return withKey === undefined ? { kind: 'done', verdict: { kind: 'failure' } } : ask(0, withKey);
+    },
+    async continueInteractive(_user, responses) {
+      if (asking === undefined) return { kind: 'done', verdict: { kind: 'failure' } };
+      return stepAfter(await asking.dialogue.answer(responses));
+    },
     async attemptFailed(user, method, why) {
       if (told) {
         told = false;
