@@ -12,6 +12,7 @@ import {
   linkFromSocket,
   presentableAlgorithms,
   type Transport,
+  whenEnded,
 } from '#ssh';
 import { type Admission, createAdmission, type Place } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
@@ -22,6 +23,7 @@ import type { JumpOptions, JumpPassage } from './jump.ts';
 import { listen } from './listen.ts';
 import { createTotpFactor, type SecondFactor } from './login/second-factor.ts';
 import { createSecurityKeyCounters, type SecurityKeyCounters } from './login/security-key-counters.ts';
+import { isFaultOfPeer } from './peer-refusal.ts';
 import { readProxyHeader } from './proxied-link.ts';
 import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import type { Session } from './session.ts';
@@ -309,6 +311,9 @@ class GatewayServer {
         },
         onTransport: (transport) => {
           opening = transport;
+          whenEnded(transport, (end) => {
+            if (isFaultOfPeer(end)) place.fault();
+          });
           this.#unjoined.add(transport);
         },
       });

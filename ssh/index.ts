@@ -74,6 +74,7 @@ export {
   linkFromSocket,
   presentableAlgorithms,
   type Transport,
+  type TransportEnd,
   TransportError,
   whenEnded,
 } from './transport/index.ts';

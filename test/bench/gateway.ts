@@ -63,6 +63,8 @@ export type GatewayChoices = {
   readonly recordsOutput?: boolean;
   /** Then its policy speaks of single commands, which are held on terminals until they are judged. */
   readonly judgesCommands?: boolean;
+  /** Otherwise the limits of what one address may do are out of the way, since all clients share one. */
+  readonly limitsSources?: boolean;
 };
 
 /** Starts the gateway in a process of its own, recording and journal on, with one target behind it. */
@@ -70,7 +72,7 @@ export async function startGatewayProcess(
   workbench: Workbench,
   premises: Premises,
   target: { readonly port: number; readonly hostKey: PrivateKey },
-  { workers = 1, recordsOutput = true, judgesCommands = false }: GatewayChoices = {},
+  { workers = 1, recordsOutput = true, judgesCommands = false, limitsSources = false }: GatewayChoices = {},
 ): Promise<GatewayProcess> {
   const { data } = premises;
   writeSecret(data.policy, judgesCommands ? `${policy}${commandPolicy}` : policy);
@@ -80,7 +82,7 @@ export async function startGatewayProcess(
       formatPublicKeyLine(premises.engineerKey.publicKey),
       target.port,
       formatPublicKeyLine(target.hostKey.publicKey),
-      workers,
+      `${limitsSources ? '' : unlimitedSources}  workers: ${workers}`,
     ),
   );
   const { nodeFlags, progress } = workbench;
@@ -126,21 +128,23 @@ forbid (principal, action == Action::"command", resource)
 when { context has program && context.program == "touch" };
 `;
 
+const unlimitedSources = `  maxSessions: 20000
+  maxConnectionsPerSource: 20000
+  maxStartsPerSourcePerMinute: 1000000
+  maxStartups: { begin: 20000, ratePercent: 100, full: 20000 }
+`;
+
 function configurationText(
   engineerKey: string,
   targetPort: number,
   targetKey: string,
-  workers: number,
+  settings: string,
 ): string {
   return `gateway:
   listen: { host: 127.0.0.1, port: 0 }
   proxyId: bench
   eventSource: ssh-proxy.example.com
-  workers: ${workers}
-  maxSessions: 20000
-  maxConnectionsPerSource: 20000
-  maxStartsPerSourcePerMinute: 1000000
-  maxStartups: { begin: 20000, ratePercent: 100, full: 20000 }
+${settings}
 identities:
   - name: engineer
     groups: [engineers]
