@@ -1,15 +1,14 @@
 import type { AuditDraft, Lock } from '#core/contract';
 import { type ApiCaller, apiActor } from './api-events.ts';
 import { type Actor, draft, type Fields, isoTime } from './draft.ts';
-import { authorIdentity } from './facts.ts';
-import { type RunbookRun, runbookActor } from './runbook-events.ts';
+import { authorIdentity, serviceActor } from './facts.ts';
 
 /** Who makes or removes a lock. */
 export type LockAuthor =
   /** An operating system user, at the command line. */
   | { readonly kind: 'person'; readonly name: string }
   | { readonly kind: 'caller'; readonly caller: ApiCaller }
-  | { readonly kind: 'runbook'; readonly run: RunbookRun };
+  | { readonly kind: 'runbook'; readonly runbookId: string };
 
 /** As locks and events name them. */
 export function nameOfAuthor(author: LockAuthor): string {
@@ -19,7 +18,7 @@ export function nameOfAuthor(author: LockAuthor): string {
     case 'caller':
       return `iam:${author.caller.identity.name}`;
     case 'runbook':
-      return `runbook/${author.run.runbookId}`;
+      return `runbook/${author.runbookId}`;
   }
 }
 
@@ -62,6 +61,6 @@ function actorOf(author: LockAuthor, atMs: number): Actor {
     case 'caller':
       return apiActor(author.caller, atMs);
     case 'runbook':
-      return runbookActor(author.run);
+      return serviceActor(nameOfAuthor(author), {});
   }
 }

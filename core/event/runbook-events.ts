@@ -1,5 +1,5 @@
 import type { AuditDraft, Finding } from '#core/contract';
-import { type Actor, draft, isoTime, jsonTable } from './draft.ts';
+import { draft, isoTime, jsonTable } from './draft.ts';
 import { serviceActor } from './facts.ts';
 
 /** One run of a runbook. Its actor is `runbook/<id>`, which no runbook reacts to. */
@@ -23,7 +23,7 @@ export function detectCondition(
     readonly sessionId?: string | undefined;
   },
 ): AuditDraft {
-  return draft('DetectCondition', atMs, runbookActor(run), {
+  return draft('DetectCondition', atMs, actor(run), {
     request: subjectFields(run, { findingKey: finding.key, sessionId: finding.sessionId }),
     response: {
       title: finding.title,
@@ -38,7 +38,7 @@ export function suppressFinding(
   atMs: number,
   what: Subject & { readonly reason: string },
 ): AuditDraft {
-  return draft('SuppressFinding', atMs, runbookActor(run), {
+  return draft('SuppressFinding', atMs, actor(run), {
     request: { ...subjectFields(run, what), reason: what.reason },
   });
 }
@@ -48,7 +48,7 @@ export function startRunbook(
   atMs: number,
   window: { readonly fromMs: number; readonly toMs: number },
 ): AuditDraft {
-  return draft('StartRunbook', atMs, runbookActor(run), {
+  return draft('StartRunbook', atMs, actor(run), {
     request: {
       ...runFields(run),
       windowFrom: isoTime(window.fromMs),
@@ -68,7 +68,7 @@ export function executeRunbookStep(
     readonly detail: string;
   },
 ): AuditDraft {
-  return draft('ExecuteRunbookStep', atMs, runbookActor(run), {
+  return draft('ExecuteRunbookStep', atMs, actor(run), {
     request: { ...subjectFields(run, what), step: what.step, action: what.action },
     response: { outcome: what.outcome, detail: what.detail },
   });
@@ -79,7 +79,7 @@ export function requestStepApproval(
   atMs: number,
   what: Subject & { readonly step: number; readonly action: string; readonly reason: string },
 ): AuditDraft {
-  return draft('RequestStepApproval', atMs, runbookActor(run), {
+  return draft('RequestStepApproval', atMs, actor(run), {
     request: { ...subjectFields(run, what), step: what.step, action: what.action, reason: what.reason },
   });
 }
@@ -97,10 +97,10 @@ export function completeRunbook(
     readonly detail?: string | undefined;
   },
 ): AuditDraft {
-  return draft('CompleteRunbook', atMs, runbookActor(run), { request: runFields(run), response: what });
+  return draft('CompleteRunbook', atMs, actor(run), { request: runFields(run), response: what });
 }
 
-export function runbookActor(run: RunbookRun): Actor {
+function actor(run: RunbookRun) {
   return serviceActor(`runbook/${run.runbookId}`, { runId: run.runId });
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ControlStore, Journal, Lock, LockSelector } from '#core/contract';
+import type { AuditDraft, ControlStore, Lock, LockSelector } from '#core/contract';
 import { createLock, deleteLock, type LockAuthor, nameOfAuthor } from '#core/event';
 
 export const lockIdPattern: RegExp = /^l-[0-9a-f]{32}$/;
@@ -10,7 +10,8 @@ export const maxLocks = 10_000;
 
 export type LockTools = {
   readonly control: ControlStore;
-  readonly journal: Pick<Journal, 'record'>;
+  /** Resolves when the event is durable. */
+  readonly record: (draft: AuditDraft) => Promise<unknown>;
   readonly now: () => number;
 };
 
@@ -43,7 +44,7 @@ export function lockIdFor(...words: readonly string[]): string {
  * record, too.
  */
 export async function placeLock(wish: LockWish, author: LockAuthor, tools: LockTools): Promise<Placed> {
-  const { control, journal, now } = tools;
+  const { control, record, now } = tools;
   const present = await control.list('lock');
   const same = present.find(({ id }) => id === wish.lockId);
   if (same !== undefined) return { kind: 'already', lock: same.data };
@@ -57,12 +58,12 @@ export async function placeLock(wish: LockWish, author: LockAuthor, tools: LockT
     createdAtMs,
     ...(wish.forMs === undefined ? {} : { expiresAtMs: createdAtMs + wish.forMs }),
   };
-  await journal.record(createLock(author, createdAtMs, lock));
+  await record(createLock(author, createdAtMs, lock));
   try {
     const version = await control.put('lock', lock.lockId, lock, { kind: 'absent' }, lock.expiresAtMs);
     return { kind: version === undefined ? 'already' : 'placed', lock };
   } catch (error) {
-    await journal.record(deleteLock(author, now(), lock, 'it could not be stored'));
+    await record(deleteLock(author, now(), lock, 'it could not be stored'));
     throw error;
   }
 }
@@ -71,11 +72,11 @@ export async function placeLock(wish: LockWish, author: LockAuthor, tools: LockT
 export async function liftLock(
   lockId: string,
   author: LockAuthor,
-  { control, journal, now }: LockTools,
+  { control, record, now }: LockTools,
 ): Promise<Lock | undefined> {
   const item = await control.get('lock', lockId);
   if (item === undefined) return undefined;
-  await journal.record(deleteLock(author, now(), item.data));
+  await record(deleteLock(author, now(), item.data));
   await control.delete('lock', lockId);
   return item.data;
 }
