@@ -26,7 +26,9 @@ export async function judge(
 }
 
 /** While its end is on its way nothing new begins in a session that is locked; undefined where it is not. */
-export function judgeLock(owner: ChannelOwner): Promise<Verdict> | undefined {
+export function judgeLock(
+  owner: Pick<ChannelOwner, 'facts' | 'now' | 'record' | 'locked'>,
+): Promise<Verdict> | undefined {
   const refusal = owner.locked();
   if (refusal === undefined) return undefined;
   return owner
@@ -34,7 +36,7 @@ export function judgeLock(owner: ChannelOwner): Promise<Verdict> | undefined {
     .then(() => refusedBy(owner, refusal));
 }
 
-function refusedBy({ facts }: ChannelOwner, { message }: Refusal): Verdict {
+function refusedBy({ facts }: Pick<ChannelOwner, 'facts'>, { message }: Refusal): Verdict {
   return {
     kind: 'refuse',
     openFailureReason: 1,
