@@ -7,7 +7,7 @@ import { authorIdentity, serviceActor } from './facts.ts';
 export type LockAuthor =
   /** An operating system user, at the command line. */
   | { readonly kind: 'person'; readonly name: string }
-  | { readonly kind: 'caller'; readonly caller: ApiCaller }
+  | { readonly kind: 'caller'; readonly caller: Omit<ApiCaller, 'mfa'> }
   | { readonly kind: 'runbook'; readonly runbookId: string };
 
 /** As locks and events name them. */
