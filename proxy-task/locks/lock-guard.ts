@@ -62,8 +62,9 @@ export function createLockGuard(options: LockGuardOptions): LockGuard {
 class StoreLockGuard {
   readonly #options: LockGuardOptions;
   readonly #register = createLockRegister<Lockable>();
-  /** Told of while all locks were being read: the answer may be older. */
+  /** Told of, and found to be lifted, since the last look at all locks began: its answer may be older. */
   readonly #toldMeanwhile = new Set<string>();
+  readonly #liftedMeanwhile = new Set<string>();
   #readAtMs: number | undefined;
   #faultReported = false;
   #endedForFault = false;
@@ -94,6 +95,7 @@ class StoreLockGuard {
       const [lock] = this.#register.against(facts, this.#options.now());
       if (lock === undefined) return undefined;
       if (await this.#isThere(lock)) return lockRefusal(lock);
+      this.#liftedMeanwhile.add(lock.lockId);
       this.#register.remove(lock.lockId);
     }
   }
@@ -114,6 +116,7 @@ class StoreLockGuard {
   }
 
   #take(lock: Lock): void {
+    if (this.#liftedMeanwhile.has(lock.lockId)) return;
     for (const who of this.#register.put(lock, this.#options.now())) who.end({ kind: 'locked', lock });
   }
 
@@ -144,6 +147,7 @@ class StoreLockGuard {
     const { control, now, report, signal } = this.#options;
     const begunAtMs = now();
     this.#toldMeanwhile.clear();
+    this.#liftedMeanwhile.clear();
     try {
       const items = await control.list('lock');
       if (signal.aborted) return;

@@ -20,13 +20,28 @@ async function openPlace(unreadable: Partial<LockGuardOptions['unreadable']> = {
     now: () => clock.nowMs,
   });
   onTestFinished(() => store.close());
-  const state = { fails: false, reads: 0 };
+  let hold: { readonly arrive: () => void; readonly released: Promise<void> } | undefined;
+  const state = {
+    fails: false,
+    reads: 0,
+    /** The next list of locks has its answer, and gives it only when it is released. */
+    holdNextList() {
+      const arrived = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      hold = { arrive: arrived.resolve, released: released.promise };
+      return { arrived: arrived.promise, release: released.resolve };
+    },
+  };
   const fault = () => Promise.reject(new Error('the disk is gone'));
   const control: Pick<ControlStore, 'get' | 'list' | 'watch'> = {
     get: (kind, id) => (state.fails ? fault() : store.get(kind, id)),
     list: async (kind) => {
       if (state.fails) return fault();
       const items = await store.list(kind);
+      const held = hold;
+      hold = undefined;
+      held?.arrive();
+      await held?.released;
       state.reads += 1;
       return items;
     },
@@ -130,6 +145,23 @@ describe('the guard of locks', () => {
     await anotherLook();
 
     expect(guard.lockOn(bob)).toBeUndefined();
+  });
+
+  it('does not end whom it let in when an answer comes that is older than that', async () => {
+    const { guard, put, lift, enter, state } = await openPlace();
+    const lock = lockOf({ identity: 'bob' });
+    await put(lock);
+    await guard.start();
+    const { arrived, release } = state.holdNextList();
+    await arrived;
+
+    await lift(lock);
+    expect(await guard.refusalOf(bob)).toBeUndefined();
+    const told = enter();
+    release();
+    await vi.waitFor(() => expect(state.reads).toBeGreaterThan(2), deadline);
+
+    expect(told).toEqual([]);
   });
 
   it('lets in whose lock has expired', async () => {
