@@ -37,10 +37,16 @@ export async function lock(options: LockOptions, context: CommandContext): Promi
     const wish = { lockId: newLockId(randomBytes), selector, message: options.message, forMs: options.for };
     const placed = await placeLock(wish, author(), toolsOf(data, control, context));
     if (placed.kind === 'too-many-locks')
-      throw new CliError('bad-input', `there are ${maxLocks} locks already; lift some with "sshtrail unlock"`);
+      throw new CliError(
+        'bad-input',
+        `there are ${maxLocks} locks already; lift some with "sshtrail unlock"`,
+      );
     const { ended, open } = await endOf(placed.lock, data, control, context);
     if (options.json === true) output.line(jsonText({ ...placed.lock, endedSessions: ended }));
-    else output.line(`${placed.lock.lockId} locks ${describeSelector(selector)}${untilText(placed.lock)}; ${sessionsText(ended)} ended`);
+    else
+      output.line(
+        `${placed.lock.lockId} locks ${describeSelector(selector)}${untilText(placed.lock)}; ${sessionsText(ended)} ended`,
+      );
     if (open > 0)
       throw new CliError(
         'not-running',
@@ -107,12 +113,20 @@ function selectorOf(options: LockOptions): LockSelector {
 }
 
 /** A lock on a name that nobody has is most often a slip, and looks like one that works. */
-function noteUnknownNames({ identity, target }: LockSelector, data: DataDirectory, { output }: CommandContext): void {
+function noteUnknownNames(
+  { identity, target }: LockSelector,
+  data: DataDirectory,
+  { output }: CommandContext,
+): void {
   const { identities, targets } = readConfiguration(data);
   if (identity !== undefined && !identities.some(({ name }) => name === identity))
-    output.note(`the configuration has no identity ${printable(identity)}; the lock is for whoever proves that name`);
+    output.note(
+      `the configuration has no identity ${printable(identity)}; the lock is for whoever proves that name`,
+    );
   if (target !== undefined && !targets.some(({ name }) => name === target))
-    output.note(`the configuration has no target ${printable(target)}; the lock is for a target of that name`);
+    output.note(
+      `the configuration has no target ${printable(target)}; the lock is for a target of that name`,
+    );
 }
 
 function author() {
@@ -148,7 +162,10 @@ function onlyLock(present: readonly Lock[], id: string): Lock {
   if (match === undefined)
     throw new CliError('not-found', `no lock begins with ${JSON.stringify(id)}; "sshtrail locks" lists them`);
   if (matches.length > 1)
-    throw new CliError('bad-input', `${matches.length} locks begin with ${JSON.stringify(id)}; give more of the id`);
+    throw new CliError(
+      'bad-input',
+      `${matches.length} locks begin with ${JSON.stringify(id)}; give more of the id`,
+    );
   return match;
 }
 

@@ -36,7 +36,11 @@ export function lockCommand(context: CommandContext): Command {
     .option('--source <range>', 'from this address or range, such as 192.0.2.0/24')
     .option('--all', 'everybody')
     .option('--message <text>', 'shown to the engineer and kept in the events', 'locked by an operator')
-    .option('--for <time>', 'how long, such as 30m, 8h or 7d (default: until "sshtrail unlock")', durationOption)
+    .option(
+      '--for <time>',
+      'how long, such as 30m, 8h or 7d (default: until "sshtrail unlock")',
+      durationOption,
+    )
     .action(async (options: LockOptions) => (await import('../locks.ts')).lock(options, context));
   return withExamples(withJsonOption(withDataOption(command)), [
     'sshtrail lock --identity bob --message "call the security desk" --for 8h',

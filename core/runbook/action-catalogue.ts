@@ -50,7 +50,9 @@ export const lockingActions = {
   'source.block': { column: 'source_ip', field: 'source' },
   'principal.lock': { column: 'user_name', field: 'identity' },
   'key.revoke': { column: 'key_fingerprint', field: 'keyFingerprint' },
-} as const satisfies { readonly [Action in ActionName]?: { readonly column: string; readonly field: string } };
+} as const satisfies {
+  readonly [Action in ActionName]?: { readonly column: string; readonly field: string };
+};
 export type LockingAction = keyof typeof lockingActions;
 
 export function isLockingAction(action: string): action is LockingAction {

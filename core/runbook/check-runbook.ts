@@ -182,12 +182,18 @@ function lockProblems(
   if (!finding.columns.includes(column))
     problems.push({ path, message: `${step.do} needs ${column} among the finding's columns` });
   if (step.message === undefined)
-    problems.push({ path, message: `${step.do} needs a message that tells whom it locks why, and whom to ask` });
+    problems.push({
+      path,
+      message: `${step.do} needs a message that tells whom it locks why, and whom to ask`,
+    });
   const forMs = step.for === undefined ? undefined : durationMs(step.for);
   if (step.mode === 'auto' && (forMs === undefined || forMs > maxUnaskedLockMs))
     problems.push({ path, message: `${step.do} on its own needs for: 30m or such, of at most 24h` });
   if (step.verify !== undefined)
-    problems.push({ path: [...path, 'verify'], message: `${step.do} has no live state to look at; remove verify` });
+    problems.push({
+      path: [...path, 'verify'],
+      message: `${step.do} has no live state to look at; remove verify`,
+    });
   return problems;
 }
 

@@ -1,11 +1,6 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
-import {
-  apiRoutes,
-  type LiveSession,
-  type SessionId,
-  sessionId as toSessionId,
-} from '#core/contract';
+import { apiRoutes, type LiveSession, type SessionId, sessionId as toSessionId } from '#core/contract';
 import { printable } from '#core/wording';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
 import { addLock, type LockApiParts, type LockCaller, listLocks, removeLock } from './locks.ts';
@@ -50,8 +45,7 @@ export async function controlApi(
     return errorResponse(404, 'no-such-route', `there is ${Object.keys(routes).join(', ')}`);
   const answer = Object.hasOwn(methods, event.httpMethod) ? methods[event.httpMethod] : undefined;
   const allow = Object.keys(methods).join(', ');
-  if (answer === undefined)
-    return errorResponse(405, 'wrong-method', `this route takes ${allow}`, { allow });
+  if (answer === undefined) return errorResponse(405, 'wrong-method', `this route takes ${allow}`, { allow });
   const identity = apiIdentity(event);
   if (!identity.ok) return errorResponse(403, identity.reason, identity.message);
   return answer(event, identity, parts);

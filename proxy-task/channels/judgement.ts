@@ -31,9 +31,7 @@ export function judgeLock(
 ): Promise<Verdict> | undefined {
   const refusal = owner.locked();
   if (refusal === undefined) return undefined;
-  return owner
-    .record(denyAccess(owner.facts, owner.now(), refusal))
-    .then(() => refusedBy(owner, refusal));
+  return owner.record(denyAccess(owner.facts, owner.now(), refusal)).then(() => refusedBy(owner, refusal));
 }
 
 function refusedBy({ facts }: Pick<ChannelOwner, 'facts'>, { message }: Refusal): Verdict {

@@ -4,7 +4,9 @@ import type { Refusal } from '#core/event';
 import { createLockRegister, type LockFacts, lockRefusal } from '#core/lock';
 
 /** Why somebody who is there has to go. */
-export type EndOrder = { readonly kind: 'locked'; readonly lock: Lock } | { readonly kind: 'control-unreadable' };
+export type EndOrder =
+  | { readonly kind: 'locked'; readonly lock: Lock }
+  | { readonly kind: 'control-unreadable' };
 
 /** Somebody whom a lock can end: a session, or a connection that carries others. */
 export type Lockable = { end(order: EndOrder): void };

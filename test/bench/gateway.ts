@@ -82,12 +82,7 @@ export async function startGatewayProcess(
   writeSecret(data.policy, judgesCommands ? `${policy}${commandPolicy}` : policy);
   writeSecret(
     data.configuration,
-    configurationText(
-      premises,
-      target.port,
-      formatPublicKeyLine(target.hostKey.publicKey),
-      workers,
-    ),
+    configurationText(premises, target.port, formatPublicKeyLine(target.hostKey.publicKey), workers),
   );
   const { nodeFlags, progress } = workbench;
   const child = await startChild(

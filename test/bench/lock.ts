@@ -26,7 +26,7 @@ export async function lockOne(
   const guest = await startChild('load-process.ts', [premises.guestKeyFile]);
   workbench.defer(() => guest.stop());
   const user = `${userInfo().username}@${targetName}`;
-  const order = { kind: 'open', count: count.locked, inFlight, ports: [gateway.port], user } as const;
+  const order = { kind: 'open' as const, count: count.locked, inFlight, ports: [gateway.port], user };
   await guest.ask(order, 'opened', openDeadlineMs);
   const control = await openSqliteControlStore(premises.data.control, { now: Date.now });
   workbench.defer(() => control.close());
@@ -55,7 +55,10 @@ async function secondsToEnd(
   const timer = setTimeout(
     () =>
       all.reject(
-        new BenchError('failed', `${endedAtMs.length} of ${locked} sessions ended within ${deadlineMs} ms of the lock`),
+        new BenchError(
+          'failed',
+          `${endedAtMs.length} of ${locked} sessions ended within ${deadlineMs} ms of the lock`,
+        ),
       ),
     deadlineMs,
   );

@@ -26,7 +26,10 @@ export const revocation: Family = {
     workbench.progress(`revocation: ${sessions} sessions open, ${revoked} get revoked`);
     const seconds = await revokeSome(control, client);
     await load.close();
-    const locked = await lockOne(subfolder(workbench, 'two'), { locked: revoked, others: sessions - revoked });
+    const locked = await lockOne(subfolder(workbench, 'two'), {
+      locked: revoked,
+      others: sessions - revoked,
+    });
     return [
       {
         name: 'lock-to-closed',

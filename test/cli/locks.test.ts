@@ -41,7 +41,16 @@ describe('lock', () => {
     const closed = once(child, 'close');
     await expect.poll(() => output.join(''), { timeout: 10_000 }).toContain('open');
 
-    const locked = await onData('lock', '--identity', 'engineer', '--message', 'stolen laptop', '--for', '8h', '--json');
+    const locked = await onData(
+      'lock',
+      '--identity',
+      'engineer',
+      '--message',
+      'stolen laptop',
+      '--for',
+      '8h',
+      '--json',
+    );
     await closed;
     const refused = await stack.ssh(['true']);
     const { lockId, endedSessions, expiresAtMs, createdAtMs } = JSON.parse(locked.stdout.toString());
@@ -53,7 +62,9 @@ describe('lock', () => {
     expect([endedSessions, expiresAtMs - createdAtMs]).toEqual([1, 8 * 3_600_000]);
     expect(output.join('')).toContain(`stolen laptop (lock ${lockId})`);
     expect(refused.stderr).toContain(`stolen laptop (lock ${lockId})`);
-    expect(listed.stdout.toString()).toMatch(new RegExp(`^${lockId} +identity engineer +stolen laptop +`, 'm'));
+    expect(listed.stdout.toString()).toMatch(
+      new RegExp(`^${lockId} +identity engineer +stolen laptop +`, 'm'),
+    );
     expect(lifted.stdout.toString()).toBe(`lifted ${lockId} (identity engineer)\n`);
     expect(again.stdout.toString()).toBe('in\n');
     const events = await stack.eventually(
@@ -71,7 +82,9 @@ describe('lock', () => {
     const { stdout, stderr } = await onData('lock', '--identity', 'bbo', '--target', 'web-1', '--for', '1m');
 
     expect(stderr).toMatch(/^the configuration has no identity bbo;/);
-    expect(stdout.toString()).toMatch(/^l-[0-9a-f]{32} locks identity bbo, target web-1 until .*; 0 sessions ended\n$/);
+    expect(stdout.toString()).toMatch(
+      /^l-[0-9a-f]{32} locks identity bbo, target web-1 until .*; 0 sessions ended\n$/,
+    );
   });
 
   test.each([

@@ -203,7 +203,11 @@ export function controlStoreConformance(name: string, create: () => Promise<Cont
         createdAtMs: 1,
         expiresAtMs: 2000,
       };
-      const everybody: ControlData['lock'] = { ...lock, lockId: `l-${'2'.repeat(32)}`, selector: { all: true } };
+      const everybody: ControlData['lock'] = {
+        ...lock,
+        lockId: `l-${'2'.repeat(32)}`,
+        selector: { all: true },
+      };
       stores.setNow(1000);
 
       await store.put('lock', lock.lockId, lock, absent, lock.expiresAtMs);

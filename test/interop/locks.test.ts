@@ -57,7 +57,8 @@ beforeAll(async () => {
 
 afterEach(async () => {
   state.fails = false;
-  for (const { id } of await stack.running.control.list('lock')) await stack.running.control.delete('lock', id);
+  for (const { id } of await stack.running.control.list('lock'))
+    await stack.running.control.delete('lock', id);
   for (const child of running) await ended(child);
   running.clear();
 });
@@ -178,7 +179,18 @@ describe('a lock', () => {
     const asCertified = async (serial: string) => {
       const file = join(folder, `id_${serial}`);
       await run('ssh-keygen', ['-q', '-t', 'ecdsa', '-N', '', '-f', file]);
-      await run('ssh-keygen', ['-q', '-s', authorityFile, '-I', 'x', '-n', 'carol', '-z', serial, `${file}.pub`]);
+      await run('ssh-keygen', [
+        '-q',
+        '-s',
+        authorityFile,
+        '-I',
+        'x',
+        '-n',
+        'carol',
+        '-z',
+        serial,
+        `${file}.pub`,
+      ]);
       return [...optionsAs(file), '-o', `CertificateFile=${file}-cert.pub`, stack.destination()];
     };
     const [seventh, eighth] = [await asCertified('7'), await asCertified('8')];

@@ -182,7 +182,12 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     seconds: 0.2,
   }),
   CreateLock: event.createLock({ kind: 'person', name: 'carol' }, atMs, lock),
-  DeleteLock: event.deleteLock({ kind: 'runbook', runbookId: 'SSH-005' }, atMs, lock, 'it could not be stored'),
+  DeleteLock: event.deleteLock(
+    { kind: 'runbook', runbookId: 'SSH-005' },
+    atMs,
+    lock,
+    'it could not be stored',
+  ),
   PutPolicy: event.putPolicy(proxy, atMs, { by: 'carol', policyId: 'prod-ops', sha256: 'b'.repeat(64) }),
   UpdateConfiguration: event.updateConfiguration(proxy, atMs, {
     by: 'carol',

@@ -60,7 +60,9 @@ describe('a lock that is placed', () => {
     const { control, tools, wish, names, journal } = openPlace();
     const failing = { ...control, put: () => Promise.reject(new Error('the table is gone')) };
 
-    await expect(placeLock(wish, author, { ...tools, control: failing })).rejects.toThrow('the table is gone');
+    await expect(placeLock(wish, author, { ...tools, control: failing })).rejects.toThrow(
+      'the table is gone',
+    );
 
     expect(names()).toEqual(['CreateLock', 'DeleteLock']);
     expect(journal.drafts[1]?.responseElements).toEqual({ detail: 'it could not be stored' });
@@ -91,11 +93,10 @@ describe('a lock that is placed', () => {
     const item = { kind: 'lock', id: 'l-other', version: 1, data: one.lock } as const;
     const full = { ...control, list: async () => Array.from({ length: 10_000 }, () => item) };
 
-    const placed = await placeLock(
-      { ...wish, lockId: lockIdFor('b') },
-      author,
-      { ...tools, control: { ...control, ...full } as typeof control },
-    );
+    const placed = await placeLock({ ...wish, lockId: lockIdFor('b') }, author, {
+      ...tools,
+      control: { ...control, ...full } as typeof control,
+    });
 
     expect(placed).toEqual({ kind: 'too-many-locks' });
     expect(names()).toEqual(['CreateLock']);

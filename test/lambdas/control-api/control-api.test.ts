@@ -286,7 +286,9 @@ describe('a lock', () => {
     expect([first.status, first.json]).toEqual([200, { lockId, state: 'lifted' }]);
     expect([second.status, second.json]).toEqual([200, { lockId, state: 'not-there' }]);
     expect((await place.locks()).json).toEqual({ locks: [], truncated: false });
-    expect(place.journal.drafts.map(({ eventName, userIdentity }) => [eventName, userIdentity.userName])).toEqual([
+    expect(
+      place.journal.drafts.map(({ eventName, userIdentity }) => [eventName, userIdentity.userName]),
+    ).toEqual([
       ['CreateLock', 'Engineer+alice'],
       ['DeleteLock', 'carol'],
     ]);

@@ -9,7 +9,12 @@ import { lockOf } from '../../core/lock/sample-locks.ts';
 const lock = lockOf({ identity: 'alice@example.com' });
 
 function ownerWith(locked: ChannelOwner['locked'], drafts: AuditDraft[]) {
-  return { facts: sessionFacts, now: () => atMs, locked, record: async (draft: AuditDraft) => void drafts.push(draft) };
+  return {
+    facts: sessionFacts,
+    now: () => atMs,
+    locked,
+    record: async (draft: AuditDraft) => void drafts.push(draft),
+  };
 }
 
 test('what begins in a session that is locked is refused with the message, on record with the lock', async () => {
