@@ -81,7 +81,7 @@ async function serve(jump: Jump, { parts, transport, user, attempt }: JumpOption
     closeJump(attempt, now(), {
       sessions: jump.connections,
       seconds: (now() - openedAtMs) / 1000,
-      reason: end.description,
+      reason: jump.orderedToEnd ?? end.description,
     }),
   );
 }
@@ -89,6 +89,8 @@ async function serve(jump: Jump, { parts, transport, user, attempt }: JumpOption
 class Jump implements Lockable {
   /** Inner connections, those that never became sessions too. */
   connections = 0;
+  /** Why, once a lock or the like has ended it: the client may be quicker to leave than it is to be cut. */
+  orderedToEnd: string | undefined;
   readonly #options: JumpOptions;
   readonly #inner = new Set<Promise<void>>();
   /** Channels that were not refused and are not accepted yet. */
@@ -145,6 +147,7 @@ class Jump implements Lockable {
   end(order: EndOrder): void {
     const { transport, attempt } = this.#options;
     const why = order.kind === 'locked' ? lockRefusal(order.lock).message : controlUnreadable;
+    this.orderedToEnd ??= why;
     void Promise.race([this.settled(), delay(innerGraceMs, undefined, { ref: false })]).then(() =>
       transport.cut(DisconnectReason.byApplication, wordsTo(attempt, why)),
     );

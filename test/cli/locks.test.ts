@@ -99,7 +99,7 @@ describe('lock', () => {
   test('for no time is refused', async () => {
     const { code, stderr } = await onData('lock', '--all', '--for', '8 hours');
 
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('such as 8h');
   });
 });
