@@ -51,7 +51,7 @@ export function lockCommand(context: CommandContext): Command {
 
 export function unlockCommand(context: CommandContext): Command {
   const command = new Command('unlock')
-    .description('lift a lock')
+    .description('lift a lock, so that whoever it fits may come back')
     .argument('<lock>', 'the id of the lock, or enough of its start to be the only one')
     .action(async (id: string, options: DataOption & JsonOption) =>
       (await import('../locks.ts')).unlock(id, options, context),
