@@ -5,6 +5,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { extractCommand } from './commands/extract.ts';
 import { deniedCommand, lastCommand } from './commands/history.ts';
+import { lockCommand, locksCommand, unlockCommand } from './commands/locks.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
 import { queryCommand } from './commands/query.ts';
@@ -38,6 +39,9 @@ export function buildProgram(context: CommandContext): Command {
     exportCommand,
     openOriginalCommand,
     killCommand,
+    lockCommand,
+    unlockCommand,
+    locksCommand,
     verifyCommand,
     runbookCommand,
     totpCommand,

@@ -127,7 +127,7 @@ function writer(on: Resources, folders: Folders): readonly Permission[] {
     },
     {
       sid: 'KeepState',
-      reason: 'sessions, revocations, findings and who writes which stream',
+      reason: 'sessions, revocations, locks, findings and who writes which stream',
       actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
       resources: [on.controlTable, `${on.controlTable}/index/by-change`],
     },

@@ -92,6 +92,7 @@ export function attemptOf(
     identity: identityFacts(engineer),
     authMethod: engineer.authMethod,
     keyFingerprint: engineer.keyFingerprint,
+    certificateSerial: engineer.certificateSerial,
     mfa: engineer.mfa,
     ...(name.kind === 'login-at-target' ? { requestedLogin: name.login, requestedTarget: name.target } : {}),
   };

@@ -28,6 +28,7 @@ import { engineerTransportLimits, targetTransportLimits } from './gateway-limits
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
+import { type LockGuard, lockableSession, lockFactsOf } from './locks/index.ts';
 import {
   createEngineerAuthenticator,
   type EngineerAuthenticator,
@@ -49,6 +50,7 @@ export type SessionRegistry = Map<string, Session>;
 export type ConnectionContext = {
   readonly parts: GatewayParts;
   readonly sessions: SessionRegistry;
+  readonly locks: LockGuard;
   readonly secondFactor: SecondFactor;
   readonly securityKeyCounters: SecurityKeyCounters;
   readonly link: ByteLink;
@@ -116,9 +118,9 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');
     return undefined;
   }
-  const full = context.takeSession();
-  if (full !== undefined)
-    return denySession(parts, transport, attemptOf(engineer, connection(), context.passage), engineer, full);
+  const attempt = attemptOf(engineer, connection(), context.passage);
+  const refusal = (await context.locks.refusalOf(lockFactsOf(attempt))) ?? context.takeSession();
+  if (refusal !== undefined) return denySession(parts, transport, attempt, engineer, refusal);
   if (context.passage === undefined && parseLoginName(engineer.user).kind === 'jump') {
     await openJumpFor(context, transport, user, engineer, connection());
     return undefined;
@@ -133,11 +135,11 @@ async function openJumpFor(
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
 ): Promise<void> {
-  const { parts, hostCertificates, serveInner, onJump } = context;
+  const { parts, hostCertificates, locks, serveInner, onJump } = context;
   const attempt = attemptOf(engineer, connection);
   onJump(transport);
   await parts.journal.record(authenticateUser(attempt, parts.now(), successOf(engineer)));
-  await serveJump({ parts, hostCertificates, transport, user, engineer, attempt, serve: serveInner });
+  await serveJump({ parts, hostCertificates, locks, transport, user, engineer, attempt, serve: serveInner });
 }
 
 /** Refuses an engineer who is proven; both facts are on record. */
@@ -177,7 +179,10 @@ async function openForEngineer(
     parts,
     policyId === undefined ? facts : { ...facts, policyId },
     admitted.access,
+    () => context.locks.lockOn(lockFactsOf(facts)),
   );
+  const locked = context.locks.enter(lockFactsOf(facts), lockableSession(session, parts.report));
+  if (locked !== undefined) return denySession(parts, transport, facts, engineer, locked);
   context.sessions.set(facts.sessionId, session);
   try {
     await bothOrThrow(
@@ -189,6 +194,7 @@ async function openForEngineer(
     // Whatever failed, a session that is on record as started gets its end; only the journal's own failure can prevent it.
     await session.close({ endReason: 'Error', message: 'the gateway could not go on with this session' });
     context.sessions.delete(facts.sessionId);
+    context.locks.leave(facts.sessionId);
     throw error;
   }
 }
@@ -259,7 +265,7 @@ function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
 ): EngineerAuthenticator {
-  const { parts, secondFactor, securityKeyCounters, source, passage } = context;
+  const { parts, locks, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
   const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
   return createEngineerAuthenticator({
@@ -278,6 +284,7 @@ function authenticatorFor(
           securityKey: engineer.assertion,
         }),
       ),
+    isRefused: async (engineer) => (await locks.refusalOf(lockFactsOf(attempt(engineer)))) !== undefined,
     questions: [
       verificationCode({
         secondFactor,

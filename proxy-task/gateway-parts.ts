@@ -44,8 +44,10 @@ export type GatewaySettings = {
   readonly banner?: string;
   /** What a session does when its recording cannot be written. */
   readonly onRecordingFailure: 'close' | 'continue';
-  /** How soon after a revocation was written its session is cut, at most. */
+  /** How soon after a revocation or a lock was written its sessions are cut, at most. */
   readonly revocationLatencyMs: number;
+  /** For how long the control store may be unreadable until no new session is taken, and whether the running ones go on then. */
+  readonly controlUnreadable: { readonly afterMs: number; readonly sessions: 'keep' | 'end' };
 };
 
 /** Everything the gateway works with; made by a composition root, never here. */

@@ -21,6 +21,7 @@ import type { GatewayParts } from './gateway-parts.ts';
 import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
 import type { JumpOptions, JumpPassage } from './jump.ts';
 import { listen } from './listen.ts';
+import { createLockGuard, type LockGuard } from './locks/index.ts';
 import { createTotpFactor, type SecondFactor } from './login/second-factor.ts';
 import { createSecurityKeyCounters, type SecurityKeyCounters } from './login/security-key-counters.ts';
 import { isFaultOfPeer } from './peer-refusal.ts';
@@ -90,6 +91,7 @@ class GatewayServer {
   readonly #parts: GatewayParts;
   readonly #server: Server;
   readonly #sessions: SessionRegistry = new Map();
+  readonly #locks: LockGuard;
   /** Engineers' connections that are no session yet. */
   readonly #unjoined = new Set<Transport>();
   /** Connections that carry others. */
@@ -117,6 +119,14 @@ class GatewayServer {
       randomBytes: parts.randomBytes,
     });
     this.#securityKeyCounters = createSecurityKeyCounters(control, now);
+    this.#locks = createLockGuard({
+      control,
+      latencyMs: settings.revocationLatencyMs,
+      unreadable: settings.controlUnreadable,
+      now,
+      report: parts.report,
+      signal: this.#stopping.signal,
+    });
     this.#admission = createAdmission(settings, now);
     this.#isBalancer = addressMatcher(settings.proxiedFrom);
     // Not Math.random: whose connection goes must not be for a peer to foresee.
@@ -143,6 +153,7 @@ class GatewayServer {
   }
 
   async listen(): Promise<Gateway['address']> {
+    await this.#locks.start();
     const address = await listen(this.#server, this.#parts.settings.listen);
     // Accepting can fail while running, such as when files run out: those who wait are served when some are free again.
     this.#server.on('error', (error) =>
@@ -269,7 +280,10 @@ class GatewayServer {
     try {
       const session = await this.#open(link, source, place, passage);
       if (session === undefined) return;
-      await session.finish().finally(() => this.#sessions.delete(session.facts.sessionId));
+      await session.finish().finally(() => {
+        this.#sessions.delete(session.facts.sessionId);
+        this.#locks.leave(session.facts.sessionId);
+      });
     } catch (error) {
       this.#parts.report(`a connection from ${source.ip} ended with a fault: ${reasonOf(error)}`);
       link.destroy();
@@ -293,6 +307,7 @@ class GatewayServer {
       return await openConnection({
         parts: this.#parts,
         sessions: this.#sessions,
+        locks: this.#locks,
         secondFactor: this.#secondFactor,
         securityKeyCounters: this.#securityKeyCounters,
         link,

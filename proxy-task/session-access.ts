@@ -113,6 +113,7 @@ export function factsOf(
     target: { name: target.name, host: target.host, port: target.port, labels: target.labels },
     authMethod: engineer.authMethod,
     keyFingerprint: engineer.keyFingerprint,
+    certificateSerial: engineer.certificateSerial,
     mfa: engineer.mfa,
     authenticatedAtMs,
   };

@@ -1,8 +1,9 @@
-import { type AuditDraft, type LiveSession, type Revocation, sessionId } from '#core/contract';
+import { type AuditDraft, type LiveSession, type Lock, type Revocation, sessionId } from '#core/contract';
 import {
   denyAccess,
   type EndReason,
   endSession,
+  type Refusal,
   reportAuditLoss,
   reportSessionUsage,
   revokeSession,
@@ -10,6 +11,7 @@ import {
   startSession,
   storeRecording,
 } from '#core/event';
+import { lockRefusal } from '#core/lock';
 import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
 import { type ChannelOwner, createSessionChannels } from './channels/index.ts';
@@ -30,7 +32,11 @@ const gateReserveBytes = 131_072;
 const hashing = createContentHashing();
 
 /** Why a session was told to stop, and what its engineer reads. */
-export type StopOrder = { readonly endReason: EndReason; readonly message: string };
+export type StopOrder = {
+  readonly endReason: EndReason;
+  readonly message: string;
+  readonly lockId?: string;
+};
 
 const limitRefusals = {
   channels: {
@@ -51,6 +57,8 @@ export class Session {
   readonly facts: SessionFacts;
   readonly #parts: GatewayParts;
   readonly #access: SessionAccess;
+  /** Whether a lock is on the session, by what is known now. */
+  readonly #locked: () => Refusal | undefined;
   readonly #owed = new Set<Promise<void>>();
   readonly #usage: UsageMeter;
   readonly #startedAtMs: number;
@@ -66,10 +74,16 @@ export class Session {
   #recordingLost = false;
   readonly #limitsReached = new Set<keyof typeof limitRefusals>();
 
-  constructor(parts: GatewayParts, facts: SessionFacts, access: SessionAccess) {
+  constructor(
+    parts: GatewayParts,
+    facts: SessionFacts,
+    access: SessionAccess,
+    locked: () => Refusal | undefined,
+  ) {
     this.#parts = parts;
     this.facts = facts;
     this.#access = access;
+    this.#locked = locked;
     this.#startedAtMs = parts.now();
     this.#usage = createUsageMeter({
       now: parts.now,
@@ -160,6 +174,17 @@ export class Session {
     this.stop({ endReason: 'Revoked', message: revocation.message });
   }
 
+  /** Nothing more happens in it while that is put on record, and then it ends. */
+  async lockOut(lock: Lock): Promise<void> {
+    if (this.#order !== undefined) return;
+    const { journal, now } = this.#parts;
+    this.freeze();
+    await journal.record(
+      revokeSession(this.facts, now(), { by: lock.author, why: lock.message, lockId: lock.lockId }),
+    );
+    this.stop({ endReason: 'Locked', message: lockRefusal(lock).message, lockId: lock.lockId });
+  }
+
   /** Puts the end on record. `failure` is why there was never a relay. */
   async close(failure?: StopOrder): Promise<void> {
     if (!this.#recorded || this.#closed) return;
@@ -180,6 +205,7 @@ export class Session {
         channels: this.#channels,
         recordings: this.#recordings,
         detail: order.message,
+        lockId: order.lockId,
       }),
     );
     await control.delete('session', this.facts.sessionId);
@@ -191,6 +217,7 @@ export class Session {
     return {
       facts: this.facts,
       access: this.#access,
+      locked: this.#locked,
       now,
       record: async (draft: AuditDraft) => {
         await journal.record(draft);
@@ -298,6 +325,8 @@ export class Session {
       startedAtMs: this.#startedAtMs,
       proxyId: facts.proxyId,
       state: 'open',
+      keyFingerprint: facts.keyFingerprint,
+      ...(facts.certificateSerial === undefined ? {} : { certificateSerial: facts.certificateSerial }),
     };
   }
 }

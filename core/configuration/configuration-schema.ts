@@ -171,6 +171,21 @@ const gateway = z
       })
       .prefault({})
       .describe('Of engineers and of targets, once a session stands.'),
+    control: z
+      .strictObject({
+        unreadableSeconds: z
+          .int()
+          .min(5)
+          .max(3600)
+          .default(30)
+          .describe('After this time without a look at the locks no new session is taken,'),
+        onUnreadable: z
+          .enum(['keep', 'end'])
+          .default('keep')
+          .describe('and those that are open go on, or end.'),
+      })
+      .prefault({})
+      .describe('When the control store, which has the locks, cannot be read.'),
     drainSeconds: z
       .int()
       .min(0)

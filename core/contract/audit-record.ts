@@ -49,6 +49,8 @@ export const eventNames = [
   'ReportSessionUsage',
   'JoinSession',
   'RevokeSession',
+  'CreateLock',
+  'DeleteLock',
   'DetectCondition',
   'SuppressFinding',
   'StartRunbook',

@@ -99,6 +99,8 @@ export const apiRoutes = {
   certificate: '/v1/certificates',
   sessions: '/v1/sessions',
   revokeSession: '/v1/sessions/{sessionId}/revoke',
+  locks: '/v1/locks',
+  lock: '/v1/locks/{lockId}',
 } as const;
 
 /** Source of the gateways' and functions' events on the bus; the detail-type is the eventName, the detail the record. */

@@ -42,7 +42,7 @@ export function issueEngineerCertificate(
     readonly authorityFingerprint: string;
   },
 ): AuditDraft {
-  return draft('IssueCertificate', atMs, actorOf(caller, atMs), {
+  return draft('IssueCertificate', atMs, apiActor(caller, atMs), {
     request: {
       principals: caller.identity.name,
       keyFingerprint: what.keyFingerprint,
@@ -65,7 +65,7 @@ export function refuseEngineerCertificate(
   refusal: Refusal,
 ): AuditDraft {
   return 'identity' in caller
-    ? draft('IssueCertificate', atMs, actorOf(caller, atMs), {
+    ? draft('IssueCertificate', atMs, apiActor(caller, atMs), {
         request: { principals: caller.identity.name },
         refusal,
       })
@@ -75,7 +75,11 @@ export function refuseEngineerCertificate(
       });
 }
 
-function actorOf({ identity, mfa, ...call }: ApiCaller, atMs: number): Actor {
+/** Without `mfa`, of a route that tells nothing of it, the event says nothing of it either. */
+export function apiActor(
+  { identity, mfa, ...call }: Omit<ApiCaller, 'mfa'> & Partial<Pick<ApiCaller, 'mfa'>>,
+  atMs: number,
+): Actor {
   const accountId = identity.arn.split(':')[4];
   return {
     userIdentity: {
@@ -84,15 +88,19 @@ function actorOf({ identity, mfa, ...call }: ApiCaller, atMs: number): Actor {
       userName: identity.name,
       arn: identity.arn,
       ...(accountId === undefined ? {} : { accountId }),
-      sessionContext: {
-        attributes: {
-          mfaAuthenticated: mfa.verified ? 'true' : 'false',
-          creationDate: new Date(atMs).toISOString(),
-        },
-      },
+      ...(mfa === undefined
+        ? {}
+        : {
+            sessionContext: {
+              attributes: {
+                mfaAuthenticated: mfa.verified ? 'true' : 'false',
+                creationDate: new Date(atMs).toISOString(),
+              },
+            },
+          }),
     },
     ...callOf(call),
-    additional: { requestId: call.requestId, mfaAuthenticated: mfa.verified, mfaMethod: mfa.source },
+    additional: { requestId: call.requestId, mfaAuthenticated: mfa?.verified, mfaMethod: mfa?.source },
   };
 }
 

@@ -44,6 +44,8 @@ export type SessionFacts = ConnectionFacts & {
   };
   readonly authMethod: AuthMethod;
   readonly keyFingerprint: string;
+  /** Of the certificate that identified; decimal. */
+  readonly certificateSerial?: string | undefined;
   readonly mfa: MfaFacts;
   /** When the identity was proven; the creationDate of the session context. */
   readonly authenticatedAtMs?: number | undefined;
@@ -60,6 +62,7 @@ export type LoginAttempt = ConnectionFacts & {
   readonly identity?: IdentityFacts | undefined;
   readonly authMethod?: AuthMethod | undefined;
   readonly keyFingerprint?: string | undefined;
+  readonly certificateSerial?: string | undefined;
   readonly mfa?: MfaFacts | undefined;
   readonly requestedLogin?: string | undefined;
   readonly requestedTarget?: string | undefined;
@@ -93,6 +96,7 @@ export function sessionFields(facts: SessionFacts, atMs: number): Fields {
     ...mfaFields(facts.mfa, atMs),
     authMethod: facts.authMethod,
     keyFingerprint: facts.keyFingerprint,
+    certificateSerial: facts.certificateSerial,
     policyId: facts.policyId,
     targetIdentification: facts.targetIdentification,
   };
@@ -147,6 +151,7 @@ function attemptActor(attempt: LoginAttempt, atMs: number): Actor {
       ...mfaFields(mfa, atMs),
       authMethod: attempt.authMethod,
       keyFingerprint: attempt.keyFingerprint,
+      certificateSerial: attempt.certificateSerial,
       policyId: attempt.policyId,
       claimedUser: { text: attempt.claimedUser, maxBytes: maxUserNameBytes },
     },

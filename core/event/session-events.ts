@@ -14,6 +14,8 @@ export const endReasons = [
   'ClientDisconnect',
   'TargetClosed',
   'Revoked',
+  'Locked',
+  'ControlUnavailable',
   'PolicyWithdrawn',
   'ProxyShutdown',
   'ProxyLost',
@@ -44,6 +46,8 @@ export function endSession(
     /** How many StoreRecording events the session has. */
     readonly recordings: number;
     readonly detail?: string | undefined;
+    /** The lock that ended it. */
+    readonly lockId?: string | undefined;
   },
 ): AuditDraft {
   return draft('EndSession', atMs, actorOf(facts, atMs), {
@@ -65,7 +69,7 @@ export function denyAccess(who: SessionFacts | LoginAttempt, atMs: number, refus
 export function revokeSession(
   facts: SessionFacts,
   atMs: number,
-  what: { readonly by: string; readonly why: string },
+  what: { readonly by: string; readonly why: string; readonly lockId?: string },
 ): AuditDraft {
   const actor = {
     userIdentity: authorIdentity(what.by),
@@ -80,6 +84,7 @@ export function revokeSession(
       subjectPrincipalId: facts.identity.principalId,
       subjectSourceIp: facts.sourceIp,
       reason: what.why,
+      lockId: what.lockId,
     },
   });
 }

@@ -1,18 +1,11 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
-import {
-  apiRoutes,
-  type ControlStore,
-  type LiveSession,
-  type SessionId,
-  sessionId as toSessionId,
-} from '#core/contract';
+import { apiRoutes, type LiveSession, type SessionId, sessionId as toSessionId } from '#core/contract';
 import { printable } from '#core/wording';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
+import { addLock, type LockApiParts, type LockCaller, listLocks, removeLock } from './locks.ts';
 
-export type ControlApiParts = {
-  readonly control: ControlStore;
-  readonly now: () => number;
+export type ControlApiParts = LockApiParts & {
   readonly sleep: (ms: number) => Promise<void>;
 };
 
@@ -28,29 +21,34 @@ const revocationLifetimeMs = 86_400_000;
 const endedWithinMs = 5_000;
 const lookEveryMs = 200;
 
-const methods: Readonly<Record<string, string>> = {
-  [apiRoutes.sessions]: 'GET',
-  [apiRoutes.revokeSession]: 'POST',
+type Answer = (
+  event: APIGatewayProxyEvent,
+  caller: LockCaller,
+  parts: ControlApiParts,
+) => Promise<APIGatewayProxyResult>;
+
+const routes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
+  [apiRoutes.sessions]: { GET: (_event, _caller, parts) => sessions(parts) },
+  [apiRoutes.revokeSession]: { POST: (event, { caller }, parts) => revoke(event, caller.name, parts) },
+  [apiRoutes.locks]: { GET: (_event, _caller, parts) => listLocks(parts), POST: addLock },
+  [apiRoutes.lock]: { DELETE: removeLock },
 };
 const revokeRequest = z.strictObject({ message: z.string().max(maxMessage).optional() });
 
-/** Who is connected, and the end of one session. IAM has decided who may call. */
+/** Who is connected, the end of one session, and locks. IAM has decided who may call. */
 export async function controlApi(
   event: APIGatewayProxyEvent,
   parts: ControlApiParts,
 ): Promise<APIGatewayProxyResult> {
-  const method = methods[event.resource];
-  if (method === undefined)
-    return errorResponse(
-      404,
-      'no-such-route',
-      `there is GET ${apiRoutes.sessions} and POST ${apiRoutes.revokeSession}`,
-    );
-  if (event.httpMethod !== method)
-    return errorResponse(405, 'wrong-method', `this route takes ${method}`, { allow: method });
+  const methods = Object.hasOwn(routes, event.resource) ? routes[event.resource] : undefined;
+  if (methods === undefined)
+    return errorResponse(404, 'no-such-route', `there is ${Object.keys(routes).join(', ')}`);
+  const answer = Object.hasOwn(methods, event.httpMethod) ? methods[event.httpMethod] : undefined;
+  const allow = Object.keys(methods).join(', ');
+  if (answer === undefined) return errorResponse(405, 'wrong-method', `this route takes ${allow}`, { allow });
   const identity = apiIdentity(event);
   if (!identity.ok) return errorResponse(403, identity.reason, identity.message);
-  return method === 'GET' ? sessions(parts) : revoke(event, identity.caller.name, parts);
+  return answer(event, identity, parts);
 }
 
 /** Oldest first. */

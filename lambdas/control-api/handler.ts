@@ -44,6 +44,12 @@ export const handler: APIGatewayProxyHandler = async (event, { awsRequestId: req
     fetch,
   });
   return answering(invocation, { log, count, requestId }, () =>
-    controlApi(event, { control: invocation.control, now, sleep: delay }),
+    controlApi(event, {
+      control: invocation.control,
+      journal: invocation.journal,
+      now,
+      randomBytes,
+      sleep: delay,
+    }),
   );
 };

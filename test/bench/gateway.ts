@@ -33,6 +33,9 @@ export type Premises = {
   readonly gatewayKey: PrivateKey;
   readonly engineerKey: PrivateKey;
   readonly engineerKeyFile: string;
+  /** Of another identity, `guest`. */
+  readonly guestKey: PrivateKey;
+  readonly guestKeyFile: string;
 };
 
 export type GatewayProcess = ReadyChild & {
@@ -52,9 +55,12 @@ export async function preparePremises(
   const gatewayKey = beside?.like.gatewayKey ?? generatePrivateKey('ed25519');
   const engineerKey = beside?.like.engineerKey ?? generatePrivateKey('ed25519');
   const engineerKeyFile = join(folder, 'id_engineer');
+  const guestKey = beside?.like.guestKey ?? generatePrivateKey('ed25519');
+  const guestKeyFile = join(folder, 'id_guest');
   writeSecret(data.hostKey, formatPrivateKey(gatewayKey, 'gateway'));
   writeSecret(engineerKeyFile, formatPrivateKey(engineerKey, 'engineer'));
-  return { data, authority, gatewayKey, engineerKey, engineerKeyFile };
+  writeSecret(guestKeyFile, formatPrivateKey(guestKey, 'guest'));
+  return { data, authority, gatewayKey, engineerKey, engineerKeyFile, guestKey, guestKeyFile };
 }
 
 export type GatewayChoices = {
@@ -79,7 +85,7 @@ export async function startGatewayProcess(
   writeSecret(
     data.configuration,
     configurationText(
-      formatPublicKeyLine(premises.engineerKey.publicKey),
+      premises,
       target.port,
       formatPublicKeyLine(target.hostKey.publicKey),
       `${limitsSources ? '' : unlimitedSources}  workers: ${workers}`,
@@ -135,7 +141,7 @@ const unlimitedSources = `  maxSessions: 20000
 `;
 
 function configurationText(
-  engineerKey: string,
+  { engineerKey, guestKey }: Premises,
   targetPort: number,
   targetKey: string,
   settings: string,
@@ -148,7 +154,10 @@ ${settings}
 identities:
   - name: engineer
     groups: [engineers]
-    keys: [${JSON.stringify(engineerKey)}]
+    keys: [${JSON.stringify(formatPublicKeyLine(engineerKey.publicKey))}]
+  - name: guest
+    groups: [engineers]
+    keys: [${JSON.stringify(formatPublicKeyLine(guestKey.publicKey))}]
 targets:
   - name: ${targetName}
     host: 127.0.0.1
