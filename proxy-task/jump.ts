@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Target } from '#core/contract';
 import { closeJump, denyAccess, type LoginAttempt, openJump } from '#core/event';
+import { InventoryError } from '#core/inventory';
 import {
   type AuthenticatedUser,
   type ChannelOpen,
@@ -82,7 +83,13 @@ class Jump {
     const { detail } = open;
     if (detail.kind !== 'direct-tcpip') return this.#refuse(prohibited, howTo);
     const { parts, hostCertificates, engineer, attempt } = this.#options;
-    const target = await targetAt(parts, detail.host, detail.port);
+    let target: Target | undefined;
+    try {
+      target = await targetAt(parts, detail.host, detail.port);
+    } catch (error) {
+      if (!(error instanceof InventoryError)) throw error;
+      return this.#refuse(connectFailed, 'which targets there are cannot be told now; try again later');
+    }
     if (target === undefined)
       return this.#refuse(
         prohibited,
