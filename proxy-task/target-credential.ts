@@ -46,8 +46,6 @@ export type ReadiedCredentials =
   | { readonly ok: true; readonly credentials: readonly ClientCredential[] }
   | { readonly ok: false; readonly message: string };
 
-const maxPasswordBytes = 1024;
-
 export function loginMethod(target: Target, credential: TargetCredential | undefined): LoginMethod {
   if (credential !== undefined) return credential.kind === 'key' ? 'publickey' : 'password';
   return target.instance?.auth ?? 'certificate';
@@ -88,15 +86,6 @@ export async function readyCredentials(
       `your certificate permits one command only, and ${target.name} takes no certificates, so it could not be held to that`,
     );
   return credential === undefined ? pushedKey(options) : readCredential(credential, options);
-}
-
-/**
- * The password in a text: one line, whose line end is no part of it. Undefined where it is none that a person could have typed.
- */
-export function passwordIn(text: string): string | undefined {
-  const password = text.replace(/\r?\n$/, '');
-  const bytes = Buffer.byteLength(password);
-  return bytes === 0 || bytes > maxPasswordBytes || /\p{Cc}/u.test(password) ? undefined : password;
 }
 
 async function readCredential(
