@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { addTarget, formatProblems, type NewTarget, parseConfiguration, targetLines } from '#core/configuration';
 import { updateConfiguration } from '#core/event';
@@ -120,7 +130,7 @@ function replace(path: string, expected: string, text: string): void {
   const descriptor = openSync(fresh, 'wx', statSync(file).mode & 0o777);
   try {
     try {
-      writeSync(descriptor, text);
+      writeFileSync(descriptor, text);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type Configuration, type NewTarget, targetLines } from '#core/configuration';
 import type { HostTrust } from '#core/contract';
-import { formatPublicKeyLine, parsePublicKeyLine, TransportError } from '#ssh';
+import { formatPublicKeyLine, TransportError } from '#ssh';
 import { CliError } from './cli-error.ts';
 import { type CommandContext, chosenData, type DataOption, type JsonOption } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
@@ -27,22 +28,22 @@ export async function listHosts(options: DataOption & JsonOption, context: Comma
     login: credential?.kind ?? 'certificate',
   }));
   if (options.json === true) return output.line(jsonText(listed));
-  const rows = listed.map(({ host, port, labels, logins, hostTrust, fingerprints, ...rest }) => ({
-    name: rest.name,
-    address: addressText({ host, port }),
-    labels: Object.entries(labels)
-      .map(([name, value]) => `${name}=${value}`)
+  const rows = listed.map((target) => ({
+    name: target.name,
+    address: addressText(target),
+    labels: Object.entries(target.labels)
+      .map(([label, value]) => `${label}=${value}`)
       .join(' '),
-    logins: logins === null ? 'any' : logins.join(' '),
-    host_keys: `${hostTrust} ${fingerprints.join(' ')}`,
-    login_by: rest.login,
+    logins: target.logins === null ? 'any' : target.logins.join(' '),
+    login_by: target.login,
+    host_keys: `${target.hostTrust} ${target.fingerprints.join(' ')}`,
   }));
   for (const line of table(listColumns, rows, output.colour)) output.line(line);
   if (targets.length === 0)
     output.note('there is no target in sshtrail.yaml; add one with "sshtrail hosts add"');
 }
 
-const listColumns = ['name', 'address', 'labels', 'logins', 'host_keys', 'login_by'];
+const listColumns = ['name', 'address', 'labels', 'logins', 'login_by', 'host_keys'];
 
 export async function scanServer(
   text: string,
@@ -128,8 +129,13 @@ export function addressText({ host, port }: Server): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** As ssh-keygen -l prints them. */
 function fingerprintsOf({ keys }: HostTrust): readonly string[] {
-  return keys.map((line) => parsePublicKeyLine(line).publicKey.fingerprint);
+  return keys.map((line) => {
+    const [, base64 = ''] = line.split(' ');
+    const digest = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('base64');
+    return `SHA256:${digest.replace(/=+$/, '')}`;
+  });
 }
 
 /** A server may be looked at before there is any configuration. */

@@ -1,6 +1,7 @@
 import {
   type AlgorithmPreferences,
   type Certificate,
+  CertificateError,
   connectSocket,
   createTransport,
   isCertificateType,
@@ -98,8 +99,7 @@ function readable<Value>(parse: () => Value): Value | undefined {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof KeyError || (error instanceof Error && error.name === 'CertificateError'))
-      return undefined;
+    if (error instanceof KeyError || error instanceof CertificateError) return undefined;
     throw error;
   }
 }
