@@ -14,7 +14,7 @@ import { addTarget, formatProblems, type NewTarget, parseConfiguration, targetLi
 import { updateConfiguration } from '#core/event';
 import { formatPublicKeyLine, KeyError, type PublicKey, parsePublicKeyLine } from '#ssh';
 import { CliError } from './cli-error.ts';
-import { type CommandContext, chosenData } from './command-context.ts';
+import { type CommandContext, chosenData, type JsonOption } from './command-context.ts';
 import type { AddHostOptions } from './commands/hosts.ts';
 import { addressText, scan } from './hosts.ts';
 import { readConfiguration } from './installation.ts';
@@ -49,7 +49,7 @@ export async function addHost(name: string, options: AddHostOptions, context: Co
       'bad-input',
       `that is no target, and nothing was written:\n${formatProblems(parsed.problems)}`,
     );
-  if (options.scan === true && options.yes !== true) return tellScanned(target, keys, context);
+  if (options.scan === true && options.yes !== true) return tellScanned(target, keys, options, context);
 
   await recordByHand(
     data,
@@ -113,10 +113,19 @@ function labelIn(text: string): readonly [string, string] {
 function tellScanned(
   target: NewTarget,
   keys: readonly PublicKey[],
+  options: JsonOption,
   { output }: CommandContext,
 ): never {
-  for (const { type, fingerprint } of keys) output.line(`${type} ${fingerprint}`);
-  for (const line of ['', 'targets:', ...targetLines(target, '  ')]) output.line(line);
+  const found = keys.map((key) => ({
+    type: key.type,
+    fingerprint: key.fingerprint,
+    key: formatPublicKeyLine(key),
+  }));
+  if (options.json === true) output.line(jsonText({ added: null, keys: found }));
+  else {
+    for (const { type, fingerprint } of found) output.line(`${type} ${fingerprint}`);
+    for (const line of ['', 'targets:', ...targetLines(target, '  ')]) output.line(line);
+  }
   throw new CliError(
     'not-verified',
     `nothing was written: compare a fingerprint with one on the console of ${addressText(target)} (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and then give that key with --key, or all of them with --scan --yes`,
