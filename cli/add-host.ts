@@ -10,7 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { addTarget, formatProblems, type NewTarget, parseConfiguration, targetLines } from '#core/configuration';
+import {
+  addTarget,
+  formatProblems,
+  type NewTarget,
+  parseConfiguration,
+  targetLines,
+} from '#core/configuration';
 import { updateConfiguration } from '#core/event';
 import { formatPublicKeyLine, KeyError, type PublicKey, parsePublicKeyLine } from '#ssh';
 import { CliError } from './cli-error.ts';

@@ -87,7 +87,10 @@ export async function scanServer(
       `host certificate of the authority ${certificate.signatureKey.fingerprint} for ${printable(certificate.principals.slice(0, 16).join(', '))}`,
     );
   for (const line of ['', 'targets:', ...targetLines(entry, '  ')]) output.line(line);
-  tellTrust(context, server, { known: known !== undefined, matches: vouched || found.some((key) => key.on_record) });
+  tellTrust(context, server, {
+    known: known !== undefined,
+    matches: vouched || found.some((key) => key.on_record),
+  });
 }
 
 function tellTrust(

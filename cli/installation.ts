@@ -117,10 +117,7 @@ function readKey({ keyFile, passphraseFile }: KeyFile, inFolder: (path: string) 
 }
 
 /** Both are read now, so that a start fails where they are not good; a password again at each login, for it changes more often. */
-function targetCredential(
-  credential: CredentialFile,
-  inFolder: (path: string) => string,
-): TargetCredential {
+function targetCredential(credential: CredentialFile, inFolder: (path: string) => string): TargetCredential {
   if (credential.kind === 'key') {
     const key = readKey(credential, inFolder);
     return { kind: 'key', read: async () => key };

@@ -67,7 +67,12 @@ function addCommand(context: CommandContext): Command {
     .requiredOption('--host <host>', 'name or address the gateway connects to')
     .option('--port <port>', 'its port', portNumber, 22)
     .option('--label <name=value>', 'a label for policies; may be given again', repeated, [])
-    .option('--login <account>', 'an account that may be asked for; any if absent; may be given again', repeated, [])
+    .option(
+      '--login <account>',
+      'an account that may be asked for; any if absent; may be given again',
+      repeated,
+      [],
+    )
     .option('--key <line>', 'a host key, as in a .pub file; may be given again', repeated, [])
     .option('--authority <line>', 'instead: the key of its host authority; may be given again', repeated, [])
     .option('--scan', 'instead: the keys that the server shows now')

@@ -43,7 +43,9 @@ const credential = z
         /^[A-Za-z0-9_.-]+$/,
         say('is not the name of a secret', 'use letters, digits and . _ -, without the path before it'),
       )
-      .describe('What follows /sshtrail/DEPLOYMENT/targets/ in Parameter Store, sshtrail/DEPLOYMENT/targets/ in Secrets Manager.'),
+      .describe(
+        'What follows /sshtrail/DEPLOYMENT/targets/ in Parameter Store, sshtrail/DEPLOYMENT/targets/ in Secrets Manager.',
+      ),
   })
   .describe('For a server that takes no certificates: logs in with this instead.');
 

@@ -43,7 +43,9 @@ function toConfiguration(written: Written): Configuration {
     gateway: written.gateway,
     identities: written.identities.map(toIdentity),
     trustedUserAuthorities: written.trustedUserAuthorities.map(plainKey),
-    targets: written.targets.map(({ credential, ...target }) => toTarget(target, toCredentialFile(credential))),
+    targets: written.targets.map(({ credential, ...target }) =>
+      toTarget(target, toCredentialFile(credential)),
+    ),
     policies: written.policies,
     userAuthority: written.userAuthority,
     ...(written.hostAuthority === undefined ? {} : { hostAuthority: written.hostAuthority }),

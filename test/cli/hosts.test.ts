@@ -1,6 +1,9 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
+import { addHost } from '../../cli/add-host.ts';
+import type { CommandContext } from '../../cli/command-context.ts';
+import { scanServer } from '../../cli/hosts.ts';
 import { sshtrail } from '../support/command-line.ts';
 import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
 import { run } from '../support/run.ts';
@@ -30,6 +33,15 @@ afterAll(async () => {
 function hosts(...args: readonly string[]) {
   return sshtrail(['hosts', ...args, '--data', prepared.data.root]);
 }
+
+/** In this process: what is refused needs no other. */
+const context: CommandContext = {
+  output: { line: () => undefined, note: () => undefined, colour: false },
+  environment: {},
+  now: Date.now,
+  signal: new AbortController().signal,
+  hurry: new AbortController().signal,
+};
 
 const address = () => `127.0.0.1:${prepared.target.port}`;
 
@@ -71,7 +83,9 @@ describe('sshtrail hosts scan', () => {
     const text = stdout.toString();
     expect(code).toBe(0);
     expect(text).toMatch(/^ssh-ed25519 +SHA256:\S{43} +false$/m);
-    expect(text).toContain(`targets:\n  - name: NAME\n    host: 127.0.0.1\n    port: ${prepared.target.port}\n`);
+    expect(text).toContain(
+      `targets:\n  - name: NAME\n    host: 127.0.0.1\n    port: ${prepared.target.port}\n`,
+    );
     expect(text).toContain(`      - ${expected}\n`);
     expect(stderr).toContain('nothing is trusted by this');
     expect(readFileSync(prepared.data.configuration, 'utf8')).toBe(original);
@@ -98,23 +112,19 @@ describe('sshtrail hosts scan', () => {
     expect(stderr).toMatch(/^NONE of these is what sshtrail.yaml has for this target/);
   });
 
-  test.each([['changed', 'cannot be asked for its keys'], ['127.0.0.1:1', 'cannot be asked for its keys']])(
-    'says that %s does not answer',
-    async (server, why) => {
-      const { code, stderr } = await hosts('scan', server);
+  test.each(['changed', '127.0.0.1:1'])('says that %s does not answer', async (server) => {
+    const scanning = scanServer(server, { data: prepared.data.root }, context);
 
-      expect(code).toBe(1);
-      expect(stderr).toContain(why);
-    },
-  );
+    await expect(scanning).rejects.toMatchObject({ name: 'CliError', code: 'unreachable' });
+    await expect(scanning).rejects.toThrow('127.0.0.1:1 cannot be asked for its keys');
+  });
 
-  test.each([['a b'], ['host:0'], ['host:65536'], ['[::1'], ['a@b'], ['x\u001b[2J']])(
+  test.each(['a b', 'host:0', 'host:65536', '[::1', 'a@b', '-oProxyCommand=x', 'x\u001b[2J'])(
     'refuses %j',
     async (server) => {
-      const { code, stderr } = await hosts('scan', server);
-
-      expect(code).toBe(1);
-      expect(stderr).toContain('say which server');
+      await expect(scanServer(server, { data: prepared.data.root }, context)).rejects.toThrow(
+        /^say which server/,
+      );
     },
   );
 });
@@ -175,23 +185,30 @@ describe('sshtrail hosts add', () => {
     writeFileSync(prepared.data.configuration, original);
   });
 
+  const key = [formatPublicKeyLine(spare)];
   test.each([
-    ['a name that is taken', ['web-1', '--host', 'a', '--key', 'KEY'], 'there is a target web-1 already'],
-    ['a name that is none', ['Web_2', '--host', 'a', '--key', 'KEY'], 'that is no target'],
-    ['a name that would be another setting', ['x\ngateway: {}', '--host', 'a', '--key', 'KEY'], 'no target'],
-    ['a host that is none', ['web-2', '--host', 'a b', '--key', 'KEY'], 'is not a host name'],
-    ['no way to know it', ['web-2', '--host', 'a'], 'say by what the server is known'],
-    ['two ways to know it', ['web-2', '--host', 'a', '--scan', '--key', 'KEY'], 'one of the three'],
-    ['a key that is none', ['web-2', '--host', 'a', '--key', 'ssh-ed25519 AAAA'], 'no line of a .pub file'],
-    ['a label without a value', ['web-2', '--host', 'a', '--label', 'env', '--key', 'KEY'], 'NAME=VALUE'],
-  ])('refuses %s and leaves the file alone', async (_name, args, why) => {
-    const { code, stderr } = await hosts(
-      'add',
-      ...args.map((each) => (each === 'KEY' ? formatPublicKeyLine(spare) : each)),
-    );
+    ['a name that is taken', 'web-1', { key }, 'there is a target web-1 already'],
+    ['a name that is none', 'Web_2', { key }, 'that is no target'],
+    ['a name that would be another setting', 'x\ngateway: {}', { key }, 'that is no target'],
+    ['a host that is none', 'web-2', { key, host: 'a b' }, 'is not a host name'],
+    ['an account that is none', 'web-2', { key, login: ['a b'] }, 'is not a login'],
+    ['no way to know it', 'web-2', {}, 'say by what the server is known'],
+    ['two ways to know it', 'web-2', { key, scan: true }, 'one of the three'],
+    ['a key that is none', 'web-2', { key: ['ssh-ed25519 AAAA'] }, 'that is no line of a .pub file'],
+    ['a label without a value', 'web-2', { key, label: ['env'] }, 'NAME=VALUE'],
+  ])('refuses %s and leaves the file alone', async (_name, name, changes, why) => {
+    const options = {
+      data: prepared.data.root,
+      host: 'a',
+      port: 22,
+      label: [],
+      login: [],
+      key: [],
+      authority: [],
+    };
 
-    expect(stderr).toContain(why);
-    expect(code).toBe(1);
+    await expect(addHost(name, { ...options, ...changes }, context)).rejects.toThrow(why);
+
     expect(readFileSync(prepared.data.configuration, 'utf8')).toBe(original);
   });
 });

@@ -58,8 +58,16 @@ beforeAll(async () => {
       )
       .join('\n'),
     extraTargets: ({ target }) => [
-      { ...target, name: 'instance-1', instance: { id: instanceId, dial: 'direct', auth: 'instance-connect' } },
-      { ...target, name: 'gone-1', instance: { id: 'i-0fedcba9876543210', dial: 'direct', auth: 'instance-connect' } },
+      {
+        ...target,
+        name: 'instance-1',
+        instance: { id: instanceId, dial: 'direct', auth: 'instance-connect' },
+      },
+      {
+        ...target,
+        name: 'gone-1',
+        instance: { id: 'i-0fedcba9876543210', dial: 'direct', auth: 'instance-connect' },
+      },
       { ...target, name: 'by-key' },
     ],
     parts,
@@ -84,7 +92,9 @@ function parts(made: GatewayParts): GatewayParts {
     ...made,
     inventory,
     targetCredential: (target) =>
-      target.name === 'by-key' ? { kind: 'key', read: async () => targetKey } : made.targetCredential?.(target),
+      target.name === 'by-key'
+        ? { kind: 'key', read: async () => targetKey }
+        : made.targetCredential?.(target),
     reach: {
       open: () => Promise.reject(new Error('not dialled in this test')),
       async pushKey(id, login, publicKeyLine) {
@@ -170,7 +180,9 @@ describe('a target that takes a password', () => {
     chmodSync(passwordFile, 0o600);
     writeFileSync(passwordFile, `${password}\n`);
 
-    expect(finished.stderr).toContain('the gateway cannot read what logs it in to plain; tell whoever runs sshtrail');
+    expect(finished.stderr).toContain(
+      'the gateway cannot read what logs it in to plain; tell whoever runs sshtrail',
+    );
     expect(finished.stderr).not.toContain(passwordFile);
     expect(stack.reports.at(-1)).toContain(`the credential for plain cannot be read: ${passwordFile}`);
   });

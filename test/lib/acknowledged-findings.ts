@@ -29,7 +29,8 @@ export const acknowledged: readonly Acknowledged[] = [
   {
     rule: /^AwsSolutions-IAM5\[Resource::.*(:parameter\/sshtrail|:parameter\/aws\/reference\/secretsmanager\/sshtrail|:secret:sshtrail)\/.*\/targets\/\*\]$/,
     where: /TaskRole/,
-    reason: 'what logs in to targets that take no certificates; as many as somebody puts there, of this deployment alone',
+    reason:
+      'what logs in to targets that take no certificates; as many as somebody puts there, of this deployment alone',
   },
   {
     rule: /^AwsSolutions-IAM5\[Resource::.*:cloudtrail:.*:channel\/\*\]$/,

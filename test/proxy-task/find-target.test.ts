@@ -37,7 +37,9 @@ describe('findTarget', () => {
 
     const found = await findTarget({ ...inventory, find }, 'web-1');
 
-    expect(found).toMatchObject({ refusal: { errorCode: 'AccessDenied', denyReason: 'inventory-unreadable' } });
+    expect(found).toMatchObject({
+      refusal: { errorCode: 'AccessDenied', denyReason: 'inventory-unreadable' },
+    });
     expect(JSON.stringify(found)).not.toContain('role');
   });
 

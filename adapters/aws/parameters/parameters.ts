@@ -76,7 +76,10 @@ export async function readParameter(client: SSMClient, name: string): Promise<st
 export async function readSecret(client: SSMClient, name: string): Promise<string> {
   const found = await getParameter(client, name);
   if (found?.Value === undefined)
-    throw new ParametersError('refused', `there is no parameter ${JSON.stringify(name)}; put the secret there`);
+    throw new ParametersError(
+      'refused',
+      `there is no parameter ${JSON.stringify(name)}; put the secret there`,
+    );
   if (found.Type !== 'SecureString')
     throw new ParametersError(
       'unsafe',

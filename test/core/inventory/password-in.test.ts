@@ -19,11 +19,12 @@ describe('passwordIn', () => {
 
   it('makes nothing but passwords of whatever the text is', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 2000 }), (text) => {
+      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
         const password = passwordIn(text);
 
         if (password !== undefined) expect(password).toMatch(/^[^\p{Cc}]{1,1024}$/u);
       }),
+      { numRuns: 40 },
     );
   });
 });

@@ -23,17 +23,19 @@ async function credentialOf(written: string, secrets: Readonly<Record<string, st
   onTestFinished(() => aws.close());
   const client = new SSMClient(clientOptions(aws.endpoint));
   onTestFinished(() => client.destroy());
-  const text = hostedSample.replace(
-    /(\n {4}host: web-1\.example\.com\n)/,
-    `$1    credential: ${written}\n`,
-  );
+  const text = hostedSample.replace(/(\n {4}host: web-1\.example\.com\n)/, `$1    credential: ${written}\n`);
   const parsed = parseHostedConfiguration(text, 'sshtrail.yaml');
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const credentials = taskCredentials(parsed.configuration, client, path);
   return { client, credentials, credential: credentials(target) };
 }
 
-function put(client: SSMClient, value: string, Type: 'String' | 'SecureString', name = `${path}/targets/web`) {
+function put(
+  client: SSMClient,
+  value: string,
+  Type: 'String' | 'SecureString',
+  name = `${path}/targets/web`,
+) {
   return client.send(new PutParameterCommand({ Name: name, Value: value, Type, Overwrite: true }));
 }
 
@@ -68,7 +70,12 @@ describe('the credential of a configured target', () => {
   });
 
   it.each([
-    ['that is not there', undefined, 'SecureString', /there is no parameter .*targets\/web"; put the secret there/],
+    [
+      'that is not there',
+      undefined,
+      'SecureString',
+      /there is no parameter .*targets\/web"; put the secret there/,
+    ],
     ['that lies there in the clear', 'open', 'String', /holds a secret in the clear/],
     ['that is no password', 'a\nb', 'SecureString', /holds no password/],
   ] as const)('is refused %s, without repeating it', async (_name, value, type, why) => {
