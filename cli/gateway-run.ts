@@ -115,7 +115,7 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
     journal,
     control,
     userAuthority: installation.userAuthority,
-    targetKey: (target) => installation.targetKeys.get(target.name),
+    targetCredential: (target) => installation.targetCredentials.get(target.name),
     ...(installation.hostAuthority === undefined ? {} : { hostAuthority: installation.hostAuthority }),
     hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
     recorder: createRecorder({

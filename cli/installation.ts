@@ -3,13 +3,16 @@ import { dirname, resolve } from 'node:path';
 import { openFileSigner } from '#adapters/local';
 import {
   type Configuration,
+  type CredentialFile,
   formatProblems,
   type Identity,
   type KeyFile,
   parseConfiguration,
 } from '#core/configuration';
+import { passwordIn } from '#core/inventory';
 import { loadPolicy, type PolicySet } from '#core/policy';
 import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
+import type { TargetCredential } from '../proxy-task/index.ts';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { systemErrorCode } from './system-error.ts';
@@ -22,8 +25,8 @@ export type Installation = {
   readonly hostKeys: readonly PrivateKey[];
   readonly userAuthority: RemoteSigner;
   readonly hostAuthority?: RemoteSigner;
-  /** By target name: keys for those that take no certificates. */
-  readonly targetKeys: ReadonlyMap<string, PrivateKey>;
+  /** By target name: what logs in to those that take no certificates. */
+  readonly targetCredentials: ReadonlyMap<string, TargetCredential>;
 };
 
 /** Reads sshtrail.yaml and the files it names. @throws CliError that lists every problem. */
@@ -44,9 +47,9 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
     hostKeys: configuration.hostKeys.files.map((keyFile) =>
       readKey({ keyFile, passphraseFile: configuration.hostKeys.passphraseFile }, inFolder),
     ),
-    targetKeys: new Map(
-      configuration.targets.flatMap(({ name, credential }): [string, PrivateKey][] =>
-        credential === undefined ? [] : [[name, readKey(credential, inFolder)]],
+    targetCredentials: new Map(
+      configuration.targets.flatMap(({ name, credential }): [string, TargetCredential][] =>
+        credential === undefined ? [] : [[name, targetCredential(credential, inFolder)]],
       ),
     ),
     userAuthority: remoteSigner(signer),
@@ -111,6 +114,27 @@ function readKey({ keyFile, passphraseFile }: KeyFile, inFolder: (path: string) 
     if (!(cause instanceof KeyError)) throw cause;
     throw new CliError('unusable-data', `${keyFile}: ${cause.message}`, { cause });
   }
+}
+
+/** Both are read now, so that a start fails where they are not good; a password again at each login, for it changes more often. */
+function targetCredential(credential: CredentialFile, inFolder: (path: string) => string): TargetCredential {
+  if (credential.kind === 'key') {
+    const key = readKey(credential, inFolder);
+    return { kind: 'key', read: async () => key };
+  }
+  const read = () => readPassword(inFolder(credential.passwordFile));
+  read();
+  return { kind: 'password', read: async () => read() };
+}
+
+function readPassword(path: string): string {
+  const password = passwordIn(readSecret(path));
+  if (password === undefined)
+    throw new CliError(
+      'unusable-data',
+      `${path} holds no password; write it there on one line, and nothing else`,
+    );
+  return password;
 }
 
 /** Reads a private key or secret, and refuses one that others can read: whoever can read it can use it. */

@@ -5,6 +5,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { extractCommand } from './commands/extract.ts';
 import { deniedCommand, lastCommand } from './commands/history.ts';
+import { hostsCommand } from './commands/hosts.ts';
 import { lockCommand, locksCommand, unlockCommand } from './commands/locks.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
@@ -44,6 +45,7 @@ export function buildProgram(context: CommandContext): Command {
     locksCommand,
     verifyCommand,
     runbookCommand,
+    hostsCommand,
     totpCommand,
     sshConfigCommand,
     doctorCommand,

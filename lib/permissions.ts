@@ -204,6 +204,23 @@ function gateway(on: Resources): readonly Permission[] {
       actions: ['ssm:GetParameter', 'ssm:PutParameter'],
       resources: [parameterArn(on, 'host-key'), parameterArn(on, 'host-authority')],
     },
+    {
+      sid: 'ReadTargetSecrets',
+      reason: 'keys and passwords of targets that take no certificates, of this deployment only',
+      actions: ['ssm:GetParameter'],
+      resources: [
+        parameterArn(on, 'targets/*'),
+        `arn:${on.partition}:ssm:${on.region}:${on.account}:parameter/aws/reference/secretsmanager/sshtrail/${on.name}/targets/*`,
+      ],
+    },
+    {
+      sid: 'ReadTargetSecretsThere',
+      reason: 'Parameter Store hands out secrets of Secrets Manager to those who may read them there',
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: [
+        `arn:${on.partition}:secretsmanager:${on.region}:${on.account}:secret:sshtrail/${on.name}/targets/*`,
+      ],
+    },
     signs(on, 'SignForTargets', 'signs the certificate that each session shows to its target', {
       authority: on.targetAuthority,
     }),

@@ -1,5 +1,6 @@
 import type { Target } from '#core/contract';
 import type { ConnectionFacts, LoginAttempt, Refusal, SessionFacts } from '#core/event';
+import { findTarget } from './find-target.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { JumpPassage } from './jump.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
@@ -35,16 +36,9 @@ export async function admit(
             : 'say which server you want: ssh LOGIN@TARGET@GATEWAY, or ssh -J GATEWAY LOGIN@TARGET',
       },
     };
-  const target = await parts.inventory.find(name.target);
-  if (target === undefined) {
-    return {
-      refusal: {
-        errorCode: 'AccessDenied',
-        denyReason: 'unknown-target',
-        message: `there is no target ${name.target}; check the name, or ask who runs the inventory`,
-      },
-    };
-  }
+  const found = await findTarget(parts.inventory, name.target);
+  if ('refusal' in found) return found;
+  const { target } = found;
   if (target.logins !== undefined && !target.logins.includes(name.login)) {
     return {
       refusal: {

@@ -43,6 +43,7 @@ import { refusalOfPeer } from './peer-refusal.ts';
 import { Session } from './session.ts';
 import { factsOf } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
+import { type LoginMethod, loginMethod } from './target-credential.ts';
 
 /** Sessions that may be told to stop, by id. */
 export type SessionRegistry = Map<string, Session>;
@@ -220,13 +221,13 @@ async function dialAndJoin(
   });
   session.onStop = () => dialling.abort();
   if (session.stopMessage !== undefined) dialling.abort();
-  const privateKey = parts.targetKey?.(admitted.target);
+  const credential = parts.targetCredential?.(admitted.target);
   const dialled = await connectTarget({
     target: admitted.target,
     login: admitted.login,
     keyId: `sshtrail:${session.facts.sessionId}:${admitted.engineer.identity.name}`,
     ...(admitted.engineer.forceCommand === undefined ? {} : { forceCommand: admitted.engineer.forceCommand }),
-    ...(privateKey === undefined ? {} : { privateKey }),
+    ...(credential === undefined ? {} : { credential }),
     authority: parts.userAuthority,
     certificateSeconds: parts.settings.certificateSeconds,
     certificateBackdateSeconds: parts.settings.certificateBackdateSeconds,
@@ -236,8 +237,9 @@ async function dialAndJoin(
     now: parts.now,
     randomBytes: parts.randomBytes,
     ...(parts.reach === undefined ? {} : { reach: parts.reach }),
-    witness: targetWitness(parts, session.facts, admitted.target),
+    witness: targetWitness(parts, session.facts, admitted.target, loginMethod(admitted.target, credential)),
     onBanner: (text) => user.banner(text),
+    report: parts.report,
     signal: dialling.signal,
   });
   stopListening();
@@ -248,7 +250,7 @@ async function dialAndJoin(
         targetRefused(
           session.facts,
           parts.now(),
-          methodFor(parts, admitted.target),
+          loginMethod(admitted.target, credential),
           dialled.errorCode,
           dialled.message,
         ),
@@ -312,7 +314,12 @@ function successOf({ assertion }: ProvenEngineer): AuthenticationOutcome {
   return { kind: 'success', securityKey: assertion };
 }
 
-function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target): TargetWitness {
+function targetWitness(
+  parts: GatewayParts,
+  facts: SessionFacts,
+  target: Target,
+  method: LoginMethod,
+): TargetWitness {
   const { journal, now, userAuthority } = parts;
   return {
     async hostKeyJudged(verdict) {
@@ -321,7 +328,7 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
           keyType: verdict.type,
           fingerprint: verdict.fingerprint,
           trust: target.hostTrust.kind,
-          outcome: verdict.trusted ? 'ok' : 'mismatch',
+          ...(verdict.trusted ? { outcome: 'ok' } : { outcome: 'mismatch', expected: verdict.expected }),
         }),
       );
     },
@@ -342,17 +349,12 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
         authenticateTarget(facts, now(), {
           egressIp: egress.address,
           egressPort: egress.port,
-          method: methodFor(parts, target),
+          method,
           outcome: { kind: 'ok' },
         }),
       );
     },
   };
-}
-
-/** How the gateway proves itself to a target. */
-function methodFor(parts: GatewayParts, target: Target): string {
-  return parts.targetKey?.(target) === undefined ? (target.instance?.auth ?? 'certificate') : 'publickey';
 }
 
 function targetRefused(

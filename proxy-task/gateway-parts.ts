@@ -1,10 +1,11 @@
 import type { ControlStore, Inventory, Journal, Target } from '#core/contract';
 import type { PolicySet } from '#core/policy';
-import type { HostKey, PrivateKey, ProfileName, RemoteSigner } from '#ssh';
+import type { HostKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './login/identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
 import type { StartupLimits } from './startups.ts';
 import type { InstanceReach } from './target-connection.ts';
+import type { TargetCredential } from './target-credential.ts';
 
 export type GatewaySettings = {
   readonly proxyId: string;
@@ -60,8 +61,8 @@ export type GatewayParts = {
   readonly journal: Journal;
   readonly control: ControlStore;
   readonly userAuthority: RemoteSigner;
-  /** A key of its own for a target that takes no certificates. */
-  readonly targetKey?: (target: Target) => PrivateKey | undefined;
+  /** What logs in to a target that takes no certificates. */
+  readonly targetCredential?: (target: Target) => TargetCredential | undefined;
   readonly hostKeys: readonly HostKey[];
   /** Certifies the host keys for the names of targets, where connections to them end inside a jump. */
   readonly hostAuthority?: RemoteSigner;

@@ -5,4 +5,5 @@ export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { onUncaughtFault } from './last-resort.ts';
 export { createIdentityDirectory } from './login/identity-directory.ts';
 export { createRecorder, indexRecordings, openSpool, recoverRecordings } from './recording/index.ts';
+export type { TargetCredential } from './target-credential.ts';
 export { serveAsWorker, superviseWorkers, tellSupervisor } from './workers/index.ts';

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from '#core/contract';
 import { closeJump, denyAccess, type LoginAttempt, openJump, type Refusal } from '#core/event';
+import { InventoryError } from '#core/inventory';
 import { lockRefusal } from '#core/lock';
 import {
   type AuthenticatedUser,
@@ -105,7 +106,13 @@ class Jump implements Lockable {
     const { detail } = open;
     if (detail.kind !== 'direct-tcpip') return this.#refuse(prohibited, howTo);
     const { parts, hostCertificates, engineer, attempt } = this.#options;
-    const target = await targetAt(parts, detail.host, detail.port);
+    let target: Target | undefined;
+    try {
+      target = await targetAt(parts, detail.host, detail.port);
+    } catch (error) {
+      if (!(error instanceof InventoryError)) throw error;
+      return this.#refuse(connectFailed, 'which targets there are cannot be told now; try again later');
+    }
     if (target === undefined)
       return this.#refuse(
         prohibited,

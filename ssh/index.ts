@@ -10,6 +10,7 @@ export {
   AuthenticationError,
   authenticateToTarget,
   authenticateUser,
+  type ClientCredential,
   type InfoRequest,
   type KeyboardInteractiveStep,
   type MethodVerdict,

@@ -28,7 +28,7 @@ import { createTaskClients, type TaskClients } from './task-clients.ts';
 import { readTaskIdentity, type TaskIdentity } from './task-identity.ts';
 import { loadTaskInstallation, type TaskInstallation } from './task-installation.ts';
 import { createTaskSinks } from './task-sinks.ts';
-import { instanceReach, taskInventory } from './task-targets.ts';
+import { instanceReach, taskCredentials, taskInventory } from './task-targets.ts';
 
 export type TaskOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -253,6 +253,11 @@ function partsOf(
     journal,
     control,
     userAuthority: installation.targetAuthority,
+    targetCredential: taskCredentials(
+      installation.configuration,
+      clients.ssm,
+      variables.SSHTRAIL_PARAMETER_PATH,
+    ),
     hostKeys: [{ privateKey: installation.hostKey }],
     hostAuthority: installation.hostAuthority,
     reach: instanceReach(clients, targetTimeoutMs),

@@ -70,6 +70,33 @@ export async function readParameter(client: SSMClient, name: string): Promise<st
 }
 
 /**
+ * A secret that somebody put there: a SecureString, or what `secretReference` names.
+ * @throws ParametersError `refused` where there is none, `unsafe` where it is there in the clear
+ */
+export async function readSecret(client: SSMClient, name: string): Promise<string> {
+  const found = await getParameter(client, name);
+  if (found?.Value === undefined)
+    throw new ParametersError(
+      'refused',
+      `there is no parameter ${JSON.stringify(name)}; put the secret there`,
+    );
+  if (found.Type !== 'SecureString')
+    throw new ParametersError(
+      'unsafe',
+      `the parameter ${JSON.stringify(name)} holds a secret in the clear; put another one there, as a SecureString`,
+    );
+  return found.Value;
+}
+
+/**
+ * The name by which Parameter Store hands out a secret of Secrets Manager
+ * (https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html).
+ */
+export function secretReference(secretName: string): string {
+  return `/aws/reference/secretsmanager/${secretName}`;
+}
+
+/**
  * The secret under the name, which is made where there is none. Whoever else makes it at the same time gets the same one.
  * @throws ParametersError `unsafe` where the parameter is there in the clear
  */
