@@ -23,11 +23,12 @@ import {
   type Transport,
   whenEnded,
 } from '#ssh';
-import { type Admitted, admit, attemptOf, nameOf } from './admit.ts';
+import { type Admitted, admit, attemptOf, lacks, nameOf } from './admit.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
+import { accessReason } from './login/access-reason.ts';
 import {
   createEngineerAuthenticator,
   type EngineerAuthenticator,
@@ -178,11 +179,14 @@ async function openForEngineer(
     policyId === undefined ? facts : { ...facts, policyId },
     admitted.access,
   );
+  const { maxSessions } = admitted.rules;
+  if (maxSessions !== undefined && !(await session.takePlace(maxSessions)))
+    return denySession(parts, transport, facts, engineer, tooManySessions(maxSessions));
   context.sessions.set(facts.sessionId, session);
   try {
     await bothOrThrow(
       parts.journal.record(authenticateUser(session.facts, parts.now(), successOf(engineer))),
-      session.open(),
+      session.open(admitted.rules),
     );
     return await dialAndJoin(parts, session, transport, user, admitted);
   } catch (error) {
@@ -191,6 +195,14 @@ async function openForEngineer(
     context.sessions.delete(facts.sessionId);
     throw error;
   }
+}
+
+function tooManySessions(atMost: number): Refusal {
+  return {
+    errorCode: 'SessionLimitExceeded',
+    denyReason: 'too-many-sessions-of-identity',
+    message: `policy allows you ${atMost === 1 ? 'one session' : `${atMost} sessions`} at once; end another one first`,
+  };
 }
 
 /** Waits for both also where the first fails, so that what the second began can be ended. */
@@ -286,7 +298,7 @@ function authenticatorFor(
           // What the connections inside will need is not known yet.
           if (nameOf(engineer, passage).kind === 'jump') return true;
           const admitted = await admit(parts, engineer, connection(), passage);
-          return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
+          return !('refusal' in admitted) || lacks(admitted, 'second-factor') || lacks(admitted, 'reason');
         },
         witness: {
           challenged: (engineer) =>
@@ -296,6 +308,12 @@ function authenticatorFor(
               challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'failed', reason }),
             ),
         },
+      }),
+      accessReason({
+        redact: parts.redact,
+        wanted: async (engineer) =>
+          nameOf(engineer, passage).kind !== 'jump' &&
+          lacks(await admit(parts, engineer, connection(), passage), 'reason'),
       }),
     ],
   });

@@ -15,6 +15,8 @@ export const endReasons = [
   'TargetClosed',
   'Revoked',
   'PolicyWithdrawn',
+  'IdleTimeout',
+  'DurationExceeded',
   'ProxyShutdown',
   'ProxyLost',
   'AuditUnavailable',
@@ -26,7 +28,7 @@ export type EndReason = (typeof endReasons)[number];
 /** Durable before the target sees a byte. */
 export function startSession(facts: SessionFacts, atMs: number): AuditDraft {
   return draft('StartSession', atMs, actorOf(facts, atMs), {
-    request: targetFields(facts),
+    request: { ...targetFields(facts), accessReason: facts.accessReason },
     response: { sessionId: facts.sessionId },
   });
 }
@@ -58,7 +60,11 @@ export function endSession(
 
 /** The session itself is refused. */
 export function denyAccess(who: SessionFacts | LoginAttempt, atMs: number, refusal: Refusal): AuditDraft {
-  return draft('DenyAccess', atMs, actorOf(who, atMs), { request: targetFields(who), refusal });
+  const accessReason = 'claimedUser' in who ? undefined : who.accessReason;
+  return draft('DenyAccess', atMs, actorOf(who, atMs), {
+    request: { ...targetFields(who), accessReason },
+    refusal,
+  });
 }
 
 /** The one who acts is the author of the revocation; the session and its engineer stand in the parameters. */

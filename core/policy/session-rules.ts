@@ -58,12 +58,18 @@ export function readSessionRules(
 
 /** The rules of the policies that allowed something, of each kind the strictest. */
 export function rulesOf(policy: PolicySet | undefined, policyIds: readonly string[]): SessionRules {
-  if (policyIds.length === 0) return {};
-  const determining = new Set(policyIds);
-  return strictestRules(
-    (policy?.policies ?? []).filter(({ id }) => determining.has(id)).map(({ rules }) => rules),
-  );
+  if (policy === undefined) return {};
+  let ruled = withRules.get(policy);
+  if (ruled === undefined) {
+    ruled = new Map(
+      policy.policies.flatMap(({ id, rules }) => (Object.keys(rules).length === 0 ? [] : [[id, rules]])),
+    );
+    withRules.set(policy, ruled);
+  }
+  return ruled.size === 0 ? {} : strictestRules(policyIds.flatMap((id) => ruled.get(id) ?? []));
 }
+
+const withRules = new WeakMap<PolicySet, ReadonlyMap<string, SessionRules>>();
 
 /** What all of them ask for: of each kind the strictest. */
 export function strictestRules(all: readonly SessionRules[]): SessionRules {

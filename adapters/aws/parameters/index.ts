@@ -1,3 +1,9 @@
-export { ensureSecret, readParameter, readParameters, type StoredParameter } from './parameters.ts';
+export {
+  ensureSecret,
+  readParameter,
+  readParameterAuthor,
+  readParameters,
+  type StoredParameter,
+} from './parameters.ts';
 export { ParametersError, type ParametersErrorCode } from './parameters-error.ts';
 export { deleteParameter, putParameter } from './write-parameter.ts';

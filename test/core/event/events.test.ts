@@ -165,7 +165,15 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     actionsFailed: 0,
     seconds: 0.2,
   }),
-  PutPolicy: event.putPolicy(proxy, atMs, { by: 'carol', policyId: 'prod-ops', sha256: 'b'.repeat(64) }),
+  PutPolicy: event.putPolicy(proxy, atMs, {
+    by: 'carol',
+    files: ['policy.cedar'],
+    sha256: 'b'.repeat(64),
+    previousSha256: 'a'.repeat(64),
+    added: ['prod-ops'],
+    removed: [],
+    changed: ['no-root', 'staging'],
+  }),
   UpdateConfiguration: event.updateConfiguration(proxy, atMs, {
     by: 'carol',
     key: 'mfa.graceSeconds',
