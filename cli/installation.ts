@@ -8,9 +8,8 @@ import {
   type KeyFile,
   parseConfiguration,
 } from '#core/configuration';
-import { loadPolicy, type PolicySet } from '#core/policy';
+import { loadPolicy, type PolicySet, problemLines } from '#core/policy';
 import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
-import { problemLines } from '../proxy-task/index.ts';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { type PolicyFile, readPolicyFiles } from './policy-files.ts';

@@ -58,6 +58,21 @@ async function signatureOf(files: readonly PolicyFile[]): Promise<string> {
 }
 
 async function readPolicyFile({ file, path }: PolicyFile): Promise<StoredPolicy> {
+  const { text, mode, ownerId, changedAtMs } = await readBounded(path);
+  if ((mode & 0o002) !== 0)
+    throw new CliError(
+      'unusable-data',
+      `${path} can be written by anybody, so anybody could permit themselves everything; run: chmod o-w ${path}`,
+    );
+  return { file, text, ownerId, changedAtMs };
+}
+
+/** The text of a file of at most 1 MiB. @throws CliError */
+export async function readBoundedText(path: string): Promise<string> {
+  return (await readBounded(path)).text;
+}
+
+async function readBounded(path: string) {
   let handle: FileHandle;
   try {
     // Without waiting for a writer, should somebody have put a pipe there.
@@ -65,22 +80,17 @@ async function readPolicyFile({ file, path }: PolicyFile): Promise<StoredPolicy>
   } catch (error) {
     throw new CliError(
       'unusable-data',
-      `cannot read ${path} (${systemErrorCode(error) ?? 'unknown'}); name an existing file under policies.files`,
+      `cannot read ${path} (${systemErrorCode(error) ?? 'unknown'}); name an existing file`,
       { cause: error },
     );
   }
   try {
     const { mode, uid, size, ctimeMs } = await handle.stat();
     if ((mode & constants.S_IFMT) !== constants.S_IFREG)
-      throw new CliError('unusable-data', `${path} is no file; name a file under policies.files`);
-    if ((mode & 0o002) !== 0)
-      throw new CliError(
-        'unusable-data',
-        `${path} can be written by anybody, so anybody could permit themselves everything; run: chmod o-w ${path}`,
-      );
+      throw new CliError('unusable-data', `${path} is no file; name a file`);
     if (size > maxBytes)
       throw new CliError('unusable-data', `${path} is larger than 1 MiB; split it into several files`);
-    return { file, text: await handle.readFile('utf8'), ownerId: uid, changedAtMs: ctimeMs };
+    return { text: await handle.readFile('utf8'), mode, ownerId: uid, changedAtMs: ctimeMs };
   } finally {
     await handle.close();
   }

@@ -7,6 +7,7 @@ import { extractCommand } from './commands/extract.ts';
 import { deniedCommand, lastCommand } from './commands/history.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
+import { policyCommand } from './commands/policy.ts';
 import { queryCommand } from './commands/query.ts';
 import { runbookCommand } from './commands/runbook.ts';
 import { searchCommand } from './commands/search.ts';
@@ -40,6 +41,7 @@ export function buildProgram(context: CommandContext): Command {
     killCommand,
     verifyCommand,
     runbookCommand,
+    policyCommand,
     totpCommand,
     sshConfigCommand,
     doctorCommand,

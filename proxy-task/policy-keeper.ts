@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Journal } from '#core/contract';
 import { type ProxyFacts, putPolicy } from '#core/event';
-import {
-  comparePolicies,
-  loadPolicy,
-  type PolicyProblem,
-  type PolicySet,
-  type PolicySource,
-} from '#core/policy';
+import { comparePolicies, loadPolicy, type PolicySet, type PolicySource, problemLines } from '#core/policy';
 
 /** Where policies are kept, looked at again and again. */
 export type PolicySources = {
@@ -93,11 +87,4 @@ export function keepPolicy(options: PolicyKeeperOptions): PolicyKeeper {
       await keeping;
     },
   };
-}
-
-/** One line a problem, its place first. */
-export function problemLines(problems: readonly PolicyProblem[]): string {
-  return problems
-    .map(({ file, line, column, message, fix }) => `${file}:${line}:${column} ${message}; ${fix}`)
-    .join('\n');
 }

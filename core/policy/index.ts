@@ -13,6 +13,7 @@ export {
   parsePolicyTable,
   runPolicyTable,
 } from './policy-table.ts';
+export { problemLines } from './problem-lines.ts';
 export { answer } from './questions.ts';
 export { policySchema } from './schema-text.ts';
 export { rulesOf, type SessionRules, strictestRules } from './session-rules.ts';
