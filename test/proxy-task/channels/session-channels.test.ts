@@ -40,6 +40,9 @@ describe('a channel whose events cannot be made durable any more', () => {
         readsFiles: () => false,
         judgesCommands: () => false,
         mfaWouldHelp: () => false,
+        reasonMayHelp: () => false,
+        readsSessionCount: () => false,
+        rulesOf: () => ({}),
       },
       now: () => atMs,
       record: async () => {
