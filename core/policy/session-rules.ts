@@ -11,7 +11,7 @@ export type SessionRules = {
   readonly requiresReason?: true;
 };
 
-export type RuleProblem = { readonly message: string; readonly fix: string; readonly annotation: string };
+type RuleProblem = { readonly message: string; readonly fix: string; readonly annotation: string };
 
 /** Annotations beside `@id`; Cedar itself takes any, and a misspelt one would be a rule that nobody keeps. */
 const ruleAnnotations = ['idle_timeout', 'max_duration', 'max_sessions', 'require_reason'] as const;

@@ -49,7 +49,7 @@ describe.each(await awsEndpoints(fakeSsmParameters()))('over $name', ({ endpoint
       const { client, path, front } = await opened(endpoint);
       await expect(readParameterAuthor(client, `${path}/a`)).rejects.toMatchObject({ code: 'refused' });
 
-      front.intercept(() => jsonError(400, 'AccessDeniedException', 'no'));
+      front.inject(() => ({ kind: 'answer', ...jsonError(400, 'AccessDeniedException', 'no') }));
       await expect(readParameterAuthor(client, `${path}/a`)).rejects.toMatchObject({
         code: 'denied',
         message: expect.stringContaining('ssm:GetParameterHistory'),
