@@ -54,7 +54,8 @@ export async function checkPolicies(
       }),
     );
   else {
-    for (const line of formatProblems([...problems, ...warnings]).split('\n')) if (line !== '') output.line(line);
+    for (const line of formatProblems([...problems, ...warnings]).split('\n'))
+      if (line !== '') output.line(line);
     if (loaded.ok)
       output.line(
         `${counted(loaded.policy.policies.length, 'policy', 'policies')} can be used, version ${loaded.policy.version.slice(0, 12)}; ${counted(warnings.length, 'warning', 'warnings')}`,
@@ -75,7 +76,9 @@ export async function explainPolicy(options: ExplainOptions, context: CommandCon
   if (!written.success)
     throw new CliError(
       'bad-input',
-      written.error.issues.map(({ path, message }) => `--${path.map(String).join('.')}: ${message}`).join('\n'),
+      written.error.issues
+        .map(({ path, message }) => `--${path.map(String).join('.')}: ${message}`)
+        .join('\n'),
     );
   const read = readRequest(written.data, namesOf(configuration), context.now());
   if (read.kind === 'unusable') throw new CliError('bad-input', read.message);
@@ -99,7 +102,8 @@ export async function testPolicies(
   const { output, now } = context;
   const data = chosenData(options, context);
   const parsed = parsePolicyTable(await readBoundedText(resolve(file)), file);
-  if (!parsed.ok) throw new CliError('bad-input', `the table cannot be used:\n${formatProblems(parsed.problems)}`);
+  if (!parsed.ok)
+    throw new CliError('bad-input', `the table cannot be used:\n${formatProblems(parsed.problems)}`);
   const { table } = parsed;
   const configuration =
     table.policies === undefined || existsSync(data.configuration) ? readConfiguration(data) : undefined;
@@ -124,7 +128,8 @@ export async function testPolicies(
     for (const result of results) for (const line of resultLines(file, result)) output.line(line);
     output.line(summary);
   }
-  if (failed.length > 0) throw new CliError('not-verified', `the policies do not say what was meant: ${summary}`);
+  if (failed.length > 0)
+    throw new CliError('not-verified', `the policies do not say what was meant: ${summary}`);
 }
 
 function testedFiles(
@@ -195,4 +200,3 @@ function namedFile(file: string): PolicyFile {
 function counted(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`;
 }
-

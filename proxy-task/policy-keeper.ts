@@ -47,7 +47,9 @@ export function keepPolicy(options: PolicyKeeperOptions): PolicyKeeper {
     if (read === undefined) return;
     const loaded = loadPolicy(read.sources);
     if (!loaded.ok) {
-      report(`the policies have changed and cannot be used, so the ones before stay:\n${problemLines(loaded.problems)}`);
+      report(
+        `the policies have changed and cannot be used, so the ones before stay:\n${problemLines(loaded.problems)}`,
+      );
       return;
     }
     if (loaded.policy.version === current.version) return;

@@ -64,7 +64,9 @@ export function createSessionLimits({ startedAtMs, now, notice, stop }: SessionL
     // A session of a few minutes needs nobody to say that it is short.
     if (!warned && maxDurationMs > warningMs && leftMs <= warningMs) {
       warned = true;
-      notice(`this session ends in ${durationText(Math.ceil(leftMs / 60_000) * 60_000)}: policy allows ${durationText(maxDurationMs)}`);
+      notice(
+        `this session ends in ${durationText(Math.ceil(leftMs / 60_000) * 60_000)}: policy allows ${durationText(maxDurationMs)}`,
+      );
     }
     durationTimer = timer(judgeDuration, leftMs > warningMs ? endsAtMs - warningMs : endsAtMs);
   }

@@ -72,7 +72,7 @@ function explainCommand(context: CommandContext): Command {
     .option('--command <text>', 'of exec and command')
     .option('--subsystem <name>', 'of subsystem')
     .option('--path <path>', 'of upload and download')
-    .option('--bytes <count>', 'of upload and download', notNegative)
+    .option('--bytes <count>', 'of upload and download', wholeNumber)
     .option('--program <name>', 'of upload and download: sftp, scp, rsync or git')
     .option('--destination <host:port>', 'of forwards; or the path of a Unix socket')
     .option('--mfa [method]', 'as if a second factor was proved: totp (default), fido2 or certificate')

@@ -111,7 +111,9 @@ export function serviceActor(name: string, additional: Fields): Actor {
 /** The identity of whoever AWS says did something: an ARN is all that is known of them. Undefined where it is none. */
 export function arnIdentity(arn: string): UserIdentity | undefined {
   const [, accountId, kind, path] =
-    /^arn:aws(?:-[a-z]{1,12}){0,3}:(?:iam|sts)::(\d{12}):(user|assumed-role)\/([\w+=,.@/-]{1,640})$/.exec(arn) ?? [];
+    /^arn:aws(?:-[a-z]{1,12}){0,3}:(?:iam|sts)::(\d{12}):(user|assumed-role)\/([\w+=,.@/-]{1,640})$/.exec(
+      arn,
+    ) ?? [];
   if (accountId === undefined || path === undefined) return undefined;
   const userName = path.slice(path.lastIndexOf('/') + 1);
   return { type: kind === 'user' ? 'IAMUser' : 'AssumedRole', principalId: arn, userName, arn, accountId };

@@ -32,13 +32,18 @@ export type Explanation = {
 export function explain(policy: PolicySet | undefined, request: PolicyRequest): Explanation {
   const answered = firstDenied(policy, request);
   const { decision } = answered;
+  const step = stepUp(policy, answered.request);
+  const approvals =
+    step === 'approval'
+      ? approvalsNeeded(policy, answered.request)
+      : approvalsNeeded(policy, { ...answered.request, mfa: { method: 'totp', ageSeconds: 0 } });
   return {
     ...answered,
     policies: (policy?.policies ?? [])
       .filter(({ id }) => decision.policyIds.includes(id))
       .map(({ id, effect, file, line, text }) => ({ id, effect, file, line, text })),
-    stepUp: stepUp(policy, answered.request),
-    approvalsNeeded: approvalsNeeded(policy, answered.request),
+    stepUp: step,
+    approvalsNeeded: step === 'approval' || step === 'mfa-and-approval' ? (approvals ?? 0) : 0,
     reasonMayHelp: reasonMayHelp(policy, answered.request),
     rules: decision.allowed ? rulesOf(policy, decision.policyIds) : {},
     version: policy?.version,

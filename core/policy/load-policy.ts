@@ -9,9 +9,9 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { printable } from '../wording/index.ts';
 import { entityKey, type ReadNames } from './policy-request.ts';
-import { type NamedEntity, namesIn } from './read-names.ts';
-import { coversAction } from './scope.ts';
+import { type NamedEntity, namesIn, testsContextFor } from './read-names.ts';
 import { policySchema } from './schema-text.ts';
+import { coversAction } from './scope.ts';
 import { readSessionRules, type SessionRules } from './session-rules.ts';
 
 export type PolicySource = { readonly file: string; readonly text: string };
@@ -156,6 +156,16 @@ function readPolicy(
         message,
         fix,
       })),
+    };
+  if (testsContextFor(cedar, 'reason'))
+    return {
+      problems: [
+        {
+          ...place,
+          message: 'context has reason always holds: where none was given, the reason is ""',
+          fix: 'write context.reason != ""',
+        },
+      ],
     };
   const advice = annotations['advice'];
   return {

@@ -167,7 +167,7 @@ export function entityKey(type: string, id: string): string {
 /** The user, the host and the action as Cedar entities. */
 export function entitiesOf(request: PolicyRequest, group: string, read: ReadNames): EntityJson[] {
   const { identity, target } = request;
-  return [
+  const entities: EntityJson[] = [
     {
       uid: { type: 'User', id: identity.name },
       attrs: onlyRead({ name: identity.name, kind: identity.kind }, read.attributes),
@@ -184,7 +184,8 @@ export function entitiesOf(request: PolicyRequest, group: string, read: ReadName
       attrs: {},
       parents: parentsOf('Action', [group], read),
     },
-  ].filter(
+  ];
+  return entities.filter(
     ({ attrs, parents, tags }) => Object.keys(attrs).length > 0 || parents.length > 0 || tags !== undefined,
   );
 }

@@ -25,7 +25,10 @@ const tableFile = z.strictObject({
   users: z
     .record(
       name,
-      z.strictObject({ groups: z.array(name).max(1000).default([]), kind: z.enum(['person', 'service']).default('person') }),
+      z.strictObject({
+        groups: z.array(name).max(1000).default([]),
+        kind: z.enum(['person', 'service']).default('person'),
+      }),
     )
     .default({}),
   targets: z
@@ -69,9 +72,16 @@ export function parsePolicyTable(
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] } {
   const whole = { file, line: 1, column: 1 };
   if (text.length > maxCharacters)
-    return refused([{ ...whole, message: 'the file is larger than 1 MiB', fix: 'split it into several files' }]);
+    return refused([
+      { ...whole, message: 'the file is larger than 1 MiB', fix: 'split it into several files' },
+    ]);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, merge: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    stringKeys: true,
+    merge: false,
+  });
   const placeOf = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
@@ -79,7 +89,11 @@ export function parsePolicyTable(
   const [broken] = [...document.errors, ...document.warnings];
   if (broken !== undefined)
     return refused([
-      { ...placeOf(broken.pos[0]), message: `is not YAML (${broken.code})`, fix: 'compare it with docs/policy.md' },
+      {
+        ...placeOf(broken.pos[0]),
+        message: `is not YAML (${broken.code})`,
+        fix: 'compare it with docs/policy.md',
+      },
     ]);
   let data: unknown;
   try {
@@ -102,14 +116,21 @@ export function parsePolicyTable(
     table: {
       policies,
       known: {
-        identities: Object.entries(users).map(([user, { groups, kind }]) => ({ name: user, type: kind, groups })),
+        identities: Object.entries(users).map(([user, { groups, kind }]) => ({
+          name: user,
+          type: kind,
+          groups,
+        })),
         targets: Object.entries(targets).map(([target, { logins, ...rest }]) => ({
           name: target,
           ...rest,
           ...(logins === undefined ? {} : { logins }),
         })),
       },
-      tests: tests.map((test, index) => ({ ...test, line: placeOf(offsetOf(document, ['tests', index])).line })),
+      tests: tests.map((test, index) => ({
+        ...test,
+        line: placeOf(offsetOf(document, ['tests', index])).line,
+      })),
     },
   };
 }
@@ -149,7 +170,9 @@ function runTest(
   const got = decision.allowed ? 'allow' : 'deny';
   const reasons = [...decision.policyIds, ...(decision.allowed ? [] : [decision.reason])];
   if (got !== expect)
-    misses.push(`expected ${expect}, got ${got}${decision.allowed ? '' : ` (${decision.reason}): ${decision.message}`}`);
+    misses.push(
+      `expected ${expect}, got ${got}${decision.allowed ? '' : ` (${decision.reason}): ${decision.message}`}`,
+    );
   if (because !== undefined && !reasons.includes(because))
     misses.push(`expected because of ${printable(because)}, got ${reasons.join(', ')}`);
   if (stepUp !== undefined && stepUp !== explanation.stepUp)

@@ -74,7 +74,10 @@ const withRules = new WeakMap<PolicySet, ReadonlyMap<string, SessionRules>>();
 /** What all of them ask for: of each kind the strictest. */
 export function strictestRules(all: readonly SessionRules[]): SessionRules {
   const least = (values: readonly (number | undefined)[]) =>
-    values.reduce((one, other) => (one === undefined || (other !== undefined && other < one) ? other : one), undefined);
+    values.reduce(
+      (one, other) => (one === undefined || (other !== undefined && other < one) ? other : one),
+      undefined,
+    );
   const idleTimeoutMs = least(all.map((rules) => rules.idleTimeoutMs));
   const longestMs = least(all.map((rules) => rules.maxDurationMs));
   const maxSessions = least(all.map((rules) => rules.maxSessions));

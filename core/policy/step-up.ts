@@ -5,8 +5,8 @@ import type { PolicyRequest } from './policy-request.ts';
 /** What to ask the engineer, or others, for; a closed list. */
 export type StepUp = 'none' | 'mfa' | 'approval' | 'mfa-and-approval';
 
-/** More people than anybody is asked to wait for. */
-const maxApprovals = 8;
+/** More people than these are not looked for. */
+const maxApprovals = 5;
 
 /**
  * The least that would turn a no into a yes: a second factor proved now, the approval of others, or both. `method` is the factor the engineer
@@ -15,31 +15,20 @@ const maxApprovals = 8;
 export function stepUp(policy: PolicySet | undefined, request: PolicyRequest, method = 'totp'): StepUp {
   if (decide(policy, request).allowed) return 'none';
   const hoped = withReason(policy, request);
-  const allows = (changes: Partial<PolicyRequest>) =>
-    decide(hoped.policy, { ...hoped.request, ...changes }).allowed;
-  const mfa = { method, ageSeconds: 0 };
-  const approval = approvedBy(request, maxApprovals);
-  if (allows({})) return 'none';
-  if (allows({ mfa })) return 'mfa';
-  if (allows({ approval })) return 'approval';
-  return allows({ mfa, approval }) ? 'mfa-and-approval' : 'none';
+  if (decide(hoped.policy, hoped.request).allowed) return 'none';
+  const proved = { ...request, mfa: { method, ageSeconds: 0 } };
+  if (decide(hoped.policy, { ...hoped.request, mfa: proved.mfa }).allowed) return 'mfa';
+  if (approvalsNeeded(policy, request) !== undefined) return 'approval';
+  return approvalsNeeded(policy, proved) === undefined ? 'none' : 'mfa-and-approval';
 }
 
-/** How many approvals in all the request needs where `stepUp` says that approval would help; 0 elsewhere. */
-export function approvalsNeeded(
-  policy: PolicySet | undefined,
-  request: PolicyRequest,
-  method = 'totp',
-): number {
-  const step = stepUp(policy, request, method);
-  if (step !== 'approval' && step !== 'mfa-and-approval') return 0;
+/** By how many people in all the request would have to be approved; undefined where no number of them would help. */
+export function approvalsNeeded(policy: PolicySet | undefined, request: PolicyRequest): number | undefined {
   const hoped = withReason(policy, request);
-  const mfa = step === 'approval' ? request.mfa : { method, ageSeconds: 0 };
-  for (let count = 1; count < maxApprovals; count += 1) {
-    const asked = { ...hoped.request, approval: approvedBy(request, count), ...(mfa === undefined ? {} : { mfa }) };
-    if (decide(hoped.policy, asked).allowed) return count;
-  }
-  return maxApprovals;
+  const { count: given = 0, breakGlass = false } = request.approval ?? {};
+  for (let count = Math.max(1, given); count <= maxApprovals; count += 1)
+    if (decide(hoped.policy, { ...hoped.request, approval: { count, breakGlass } }).allowed) return count;
+  return undefined;
 }
 
 /**
@@ -50,10 +39,6 @@ export function reasonMayHelp(policy: PolicySet | undefined, request: PolicyRequ
   if (hasReason(request) || decide(policy, request).allowed) return false;
   const hoped = withReason(policy, request);
   return decide(hoped.policy, hoped.request).allowed;
-}
-
-function approvedBy({ approval }: PolicyRequest, count: number): PolicyRequest['approval'] {
-  return { count: Math.max(count, approval?.count ?? 0), breakGlass: approval?.breakGlass ?? false };
 }
 
 function hasReason({ reason = '' }: PolicyRequest): boolean {

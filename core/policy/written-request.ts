@@ -52,14 +52,17 @@ export type KnownNames = {
 export type ReadRequest =
   | { readonly kind: 'request'; readonly request: PolicyRequest }
   /** The gateway refuses it before it asks any policy. */
-  | { readonly kind: 'refused'; readonly reason: 'unknown-target' | 'login-not-listed'; readonly message: string }
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'unknown-target' | 'login-not-listed';
+      readonly message: string;
+    }
   | { readonly kind: 'unusable'; readonly message: string };
 
 /** Puts what is known beside what was written. */
 export function readRequest(written: WrittenRequest, known: KnownNames, nowMs: number): ReadRequest {
   const identity = known.identities.find((candidate) => candidate.name === written.user);
-  if (identity === undefined)
-    return unusable(`there is no user ${quoted(written.user, known.identities)}`);
+  if (identity === undefined) return unusable(`there is no user ${quoted(written.user, known.identities)}`);
   const action = readAction(written);
   if (typeof action === 'string') return unusable(action);
   const place = readPlace(written, known);
@@ -75,7 +78,9 @@ export function readRequest(written: WrittenRequest, known: KnownNames, nowMs: n
       action,
       sourceIp: source ?? '192.0.2.1',
       nowMs: at === undefined ? nowMs : Date.parse(at),
-      ...(mfa === undefined || mfa === 'none' ? {} : { mfa: { method: mfa, ageSeconds: mfaAgeSeconds ?? 0 } }),
+      ...(mfa === undefined || mfa === 'none'
+        ? {}
+        : { mfa: { method: mfa, ageSeconds: mfaAgeSeconds ?? 0 } }),
       ...(reason === undefined ? {} : { reason }),
       ...(sessions === undefined ? {} : { sessionCount: sessions }),
       ...(approvals === undefined && breakGlass === undefined
@@ -93,7 +98,8 @@ function readPlace(
     return targetName === undefined && login === undefined
       ? auditTrail
       : unusable(`${action} is about the audit trail as a whole; leave target and login out`);
-  if (targetName === undefined || login === undefined) return unusable(`${action} needs a target and a login`);
+  if (targetName === undefined || login === undefined)
+    return unusable(`${action} needs a target and a login`);
   const target = known.targets.find((candidate) => candidate.name === targetName);
   if (target === undefined)
     return {
@@ -112,7 +118,14 @@ function readPlace(
 }
 
 type ActionWords = 'command' | 'subsystem' | 'path' | 'bytes' | 'program' | 'destination';
-const actionWords: readonly ActionWords[] = ['command', 'subsystem', 'path', 'bytes', 'program', 'destination'];
+const actionWords: readonly ActionWords[] = [
+  'command',
+  'subsystem',
+  'path',
+  'bytes',
+  'program',
+  'destination',
+];
 
 /** The action, or what is wrong with it. */
 function readAction(written: WrittenRequest): PolicyAction | string {
@@ -166,7 +179,8 @@ function wordsOf(action: PolicyAction['kind']): readonly ActionWords[] {
 
 function readDestination(written: string): ForwardDestination | undefined {
   if (written.startsWith('/')) return { kind: 'unix', path: written };
-  const [, bracketed, plain, port = ''] = /^(?:\[([^\]]{1,255})\]|([^:[\]]{1,255})):(\d{1,5})$/.exec(written) ?? [];
+  const [, bracketed, plain, port = ''] =
+    /^(?:\[([^\]]{1,255})\]|([^:[\]]{1,255})):(\d{1,5})$/.exec(written) ?? [];
   const host = bracketed ?? plain;
   return host === undefined || Number(port) > 65_535 ? undefined : { kind: 'tcp', host, port: Number(port) };
 }

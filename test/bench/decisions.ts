@@ -42,7 +42,8 @@ function manyPolicies(): PolicySet {
   const loaded = loadPolicy([
     { file: 'bench.cedar', text: texts.map((text, number) => `@id("p${number}") ${text}`).join('\n') },
   ]);
-  if (!loaded.ok) throw new BenchError('failed', `the policies cannot be used: ${loaded.problems[0]?.message}`);
+  if (!loaded.ok)
+    throw new BenchError('failed', `the policies cannot be used: ${loaded.problems[0]?.message}`);
   return loaded.policy;
 }
 

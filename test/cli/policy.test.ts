@@ -32,13 +32,17 @@ describe('sshtrail policy check', () => {
 
     expect(text.code).toBe(0);
     expect(text.stdout.toString()).toContain('3 policies can be used');
-    expect(text.stdout.toString()).toMatch(/policy\.cedar:4:1: policy "prd" names HostGroup::"env=tset"[^]*did you mean "env=test"/);
+    expect(text.stdout.toString()).toMatch(
+      /policy\.cedar:4:1: policy "prd" names HostGroup::"env=tset"[^]*did you mean "env=test"/,
+    );
     expect(json).toMatchObject({ ok: true, policies: 3, problems: [], warnings: [{ line: 4 }] });
   });
 
   test('tells of a file that cannot be used what is wrong and where, without any data directory', async () => {
     const file = join(temporaryFolder(), 'new.cedar');
-    writeFileSync(file, '@id("a")\n@idle_timeout("never") permit (principal, action, resource);', { mode: 0o600 });
+    writeFileSync(file, '@id("a")\n@idle_timeout("never") permit (principal, action, resource);', {
+      mode: 0o600,
+    });
     const nowhere = join(temporaryFolder(), 'none');
 
     const text = await sshtrail(['policy', 'check', file, '--data', nowhere]);
@@ -47,7 +51,10 @@ describe('sshtrail policy check', () => {
     expect([text.code, json.code]).toEqual([1, 1]);
     expect(text.stdout.toString()).toContain(`${file}:2:1: @idle_timeout is not a time from 1s to 14d`);
     expect(text.stderr).toContain('the policies cannot be used: 1 problem in 1 file');
-    expect(JSON.parse(json.stdout.toString())).toMatchObject({ ok: false, problems: [{ file, line: 2, column: 1 }] });
+    expect(JSON.parse(json.stdout.toString())).toMatchObject({
+      ok: false,
+      problems: [{ file, line: 2, column: 1 }],
+    });
   });
 });
 
@@ -91,9 +98,22 @@ describe('sshtrail policy explain', () => {
   });
 
   test('knows what the gateway refuses by itself', async () => {
-    const { stdout, code } = await ask('explain', '--user', 'engineer', '--target', 'wbe-1', '--login', 'x', '--action', 'shell');
+    const { stdout, code } = await ask(
+      'explain',
+      '--user',
+      'engineer',
+      '--target',
+      'wbe-1',
+      '--login',
+      'x',
+      '--action',
+      'shell',
+    );
 
-    expect([code, stdout.toString()]).toEqual([0, 'denied (unknown-target): there is no target "wbe-1"; did you mean "web-1"?\n']);
+    expect([code, stdout.toString()]).toEqual([
+      0,
+      'denied (unknown-target): there is no target "wbe-1"; did you mean "web-1"?\n',
+    ]);
   });
 });
 
@@ -103,7 +123,8 @@ describe('sshtrail policy test', () => {
     writeFileSync(file, `tests:\n${tests.map((test) => `  - ${test}\n`).join('')}`);
     return file;
   }
-  const met = '{ name: "a <factor>", user: engineer, target: web-1, login: deploy, action: shell, expect: deny, because: test-needs-factor }';
+  const met =
+    '{ name: "a <factor>", user: engineer, target: web-1, login: deploy, action: shell, expect: deny, because: test-needs-factor }';
   const missed = '{ user: engineer, target: web-1, login: deploy, action: shell, mfa: totp, expect: deny }';
 
   test('asks each question of the table, and is content where the answers are the expected ones', async () => {
@@ -119,7 +140,9 @@ describe('sshtrail policy test', () => {
     const json = await ask('test', table, '--json');
 
     expect([text.code, junit.code, json.code]).toEqual([1, 1, 1]);
-    expect(text.stdout.toString()).toContain(`FAIL  engineer shell deploy@web-1: deny (${table}:3)\n      expected deny, got allow\n`);
+    expect(text.stdout.toString()).toContain(
+      `FAIL  engineer shell deploy@web-1: deny (${table}:3)\n      expected deny, got allow\n`,
+    );
     expect(junit.stdout.toString()).toContain('tests="2" failures="1"');
     expect(junit.stdout.toString()).toContain('name="a &#60;factor&#62;"');
     expect(JSON.parse(json.stdout.toString())).toMatchObject({ tests: 2, failures: 1 });
@@ -133,7 +156,13 @@ describe('sshtrail policy test', () => {
       'policies: [p.cedar]\nusers: { dora: {} }\ntests: [{ user: dora, action: query, expect: allow, because: p }]\n',
     );
 
-    const { code, stderr } = await sshtrail(['policy', 'test', join(folder, 't.yaml'), '--data', join(folder, 'none')]);
+    const { code, stderr } = await sshtrail([
+      'policy',
+      'test',
+      join(folder, 't.yaml'),
+      '--data',
+      join(folder, 'none'),
+    ]);
 
     expect([code, stderr]).toEqual([0, '']);
   });

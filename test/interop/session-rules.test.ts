@@ -22,7 +22,11 @@ beforeAll(async () => {
   stack = await startStack({
     policy,
     extraTargets: ({ target }) =>
-      ['idle', 'short', 'few', 'why', 'ticket'].map((env) => ({ ...target, name: `${env}-1`, labels: { env } })),
+      ['idle', 'short', 'few', 'why', 'ticket'].map((env) => ({
+        ...target,
+        name: `${env}-1`,
+        labels: { env },
+      })),
   });
   askpass = join(stack.folder, 'askpass');
   writeFileSync(askpass, '#!/bin/sh\nprintf "%s\\n" "$REASON"\n');
@@ -53,9 +57,9 @@ describe('the rules of a session', () => {
     child.stdout?.resume();
 
     expect(await child.said).toContain('nothing came from you for 2 seconds');
-    expect(await stack.eventually("SELECT target_name FROM events WHERE end_reason = 'IdleTimeout'")).toEqual([
-      { target_name: 'idle-1' },
-    ]);
+    expect(await stack.eventually("SELECT target_name FROM events WHERE end_reason = 'IdleTimeout'")).toEqual(
+      [{ target_name: 'idle-1' }],
+    );
   });
 
   test('end one that has lasted as long as it may, however busy the engineer is', async () => {
@@ -66,9 +70,9 @@ describe('the rules of a session', () => {
     child.stdin?.on('error', () => undefined);
 
     expect(await child.said).toContain('the session has lasted 2 seconds');
-    expect(await stack.eventually("SELECT target_name FROM events WHERE end_reason = 'DurationExceeded'")).toEqual([
-      { target_name: 'short-1' },
-    ]);
+    expect(
+      await stack.eventually("SELECT target_name FROM events WHERE end_reason = 'DurationExceeded'"),
+    ).toEqual([{ target_name: 'short-1' }]);
   });
 
   test('let an identity have no more at once than they say, and one again when another has ended', async () => {
@@ -151,18 +155,28 @@ describe('policies that change', () => {
     const again = () => stack.ssh(['-S', control, 'echo again']);
     expect((await again()).stdout.toString()).toBe('again\n');
 
-    writeFileSync(stack.data.policy, `${policy}\n@id("broken") forbid (principal, action, resource) when { context.nonsense };`);
+    writeFileSync(
+      stack.data.policy,
+      `${policy}\n@id("broken") forbid (principal, action, resource) when { context.nonsense };`,
+    );
     await reported('cannot be used');
     const afterBad = await again();
-    writeFileSync(stack.data.policy, `${policy}\n@id("no-exec") forbid (principal, action == Action::"exec", resource);`);
+    writeFileSync(
+      stack.data.policy,
+      `${policy}\n@id("no-exec") forbid (principal, action == Action::"exec", resource);`,
+    );
     await reported('new policies are in force');
     const afterGood = await again();
 
     expect(afterBad.stdout.toString()).toBe('again\n');
     expect(afterGood.stdout.toString()).toBe('');
     expect(afterGood.code).not.toBe(0);
-    expect(stack.reports.find((line) => line.includes('cannot be used'))).toMatch(/policy\.cedar:10:\d+ .*nonsense/);
-    const [put] = await stack.eventually("SELECT request, response FROM events WHERE event_name = 'PutPolicy'");
+    expect(stack.reports.find((line) => line.includes('cannot be used'))).toMatch(
+      /policy\.cedar:10:\d+ .*nonsense/,
+    );
+    const [put] = await stack.eventually(
+      "SELECT request, response FROM events WHERE event_name = 'PutPolicy'",
+    );
     expect(String(put?.['request'])).toContain('"added":"no-exec"');
     expect(String(put?.['response'])).toContain('previousSha256');
   });

@@ -40,7 +40,7 @@ function keeper(answers: readonly (ReadPolicies | Error | undefined)[]) {
       async record(draft) {
         drafts.push(draft);
         inForce.push(kept.current().version);
-        return draft as AuditRecord;
+        return draft as unknown as AuditRecord;
       },
     },
   });
@@ -60,7 +60,8 @@ function keeper(answers: readonly (ReadPolicies | Error | undefined)[]) {
 }
 
 test('policies that changed count once that is on record, with what changed and by whom', async () => {
-  const after = '@id("all") permit (principal, action, resource);\n@id("no-root") forbid (principal, action, resource) when { context.login == "root" };';
+  const after =
+    '@id("all") permit (principal, action, resource);\n@id("no-root") forbid (principal, action, resource) when { context.login == "root" };';
   const { kept, initial, drafts, inForce, reports, done } = keeper([undefined, read(after)]);
 
   await done();
@@ -80,7 +81,9 @@ test('policies that changed count once that is on record, with what changed and 
 
 test('policies that cannot be used are reported with their place, and the good ones stay', async () => {
   const { kept, initial, drafts, reports, done } = keeper([
-    read('@id("all") permit (principal, action, resource);\n@id("b") forbid (principal, action, resource) when { context.mfaa };'),
+    read(
+      '@id("all") permit (principal, action, resource);\n@id("b") forbid (principal, action, resource) when { context.mfaa };',
+    ),
     read(''),
     read('@id("all") @idle_timeout("soon") permit (principal, action, resource);'),
   ]);
@@ -97,7 +100,12 @@ test('policies that cannot be used are reported with their place, and the good o
 
 test('what cannot be read is reported once, and the policies stay until it can', async () => {
   const gone = new Error('cannot read policy.cedar (ENOENT)');
-  const { kept, drafts, reports, done } = keeper([gone, gone, gone, read(`${all}\n@id("x") forbid (principal, action, resource);`)]);
+  const { kept, drafts, reports, done } = keeper([
+    gone,
+    gone,
+    gone,
+    read(`${all}\n@id("x") forbid (principal, action, resource);`),
+  ]);
 
   await done();
 
@@ -117,7 +125,15 @@ test('the same policies in other words of a file are no change', async () => {
 test('an author whom AWS names is one of AWS', async () => {
   const arn = 'arn:aws:sts::123456789012:assumed-role/Admin/carol';
   const { drafts, done } = keeper([
-    { sources: [{ file: '/sshtrail/x/config/policies/a.cedar', text: `${all}\n@id("x") forbid (principal, action, resource);` }], writtenBy: async () => arn },
+    {
+      sources: [
+        {
+          file: '/sshtrail/x/config/policies/a.cedar',
+          text: `${all}\n@id("x") forbid (principal, action, resource);`,
+        },
+      ],
+      writtenBy: async () => arn,
+    },
   ]);
 
   await done();

@@ -81,10 +81,9 @@ export async function readParameterAuthor(client: SSMClient, name: string): Prom
   // There are a hundred versions at most, which is two pages.
   for (let page = 0; page < 10; page += 1) {
     const answer: GetParameterHistoryCommandOutput = await told('GetParameterHistory', name, (abortSignal) =>
-      client.send(
-        new GetParameterHistoryCommand({ Name: name, MaxResults: 50, NextToken: token }),
-        { abortSignal },
-      ),
+      client.send(new GetParameterHistoryCommand({ Name: name, MaxResults: 50, NextToken: token }), {
+        abortSignal,
+      }),
     );
     for (const { Version: version = 0, LastModifiedUser: author } of answer.Parameters ?? [])
       if (version > newest.version) newest = { version, author };

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { decide, explain, explanationText, type PolicyRequest, policyActionNames, stepUp } from '#core/policy';
+import {
+  decide,
+  explain,
+  explanationText,
+  type PolicyRequest,
+  policyActionNames,
+  stepUp,
+} from '#core/policy';
 import { auditTrail } from '../../../core/policy/policy-request.ts';
 import { policyOf, production, request } from './requests.ts';
 
@@ -136,7 +143,12 @@ describe('a decision', () => {
       true,
     ],
     ['ok/sessions', 'context has sessionCount && context.sessionCount < 4', { sessionCount: 3 }, true],
-    ['fail/sessions that were not counted', 'context has sessionCount && context.sessionCount < 4', {}, false],
+    [
+      'fail/sessions that were not counted',
+      'context has sessionCount && context.sessionCount < 4',
+      {},
+      false,
+    ],
     [
       'ok/fresh factor',
       'context.mfa && context.mfaAgeSeconds < 60',
@@ -201,12 +213,17 @@ describe('a decision', () => {
       { kind: 'forwardRemote', destination: { kind: 'tcp', host: 'x', port: 1 } },
       { kind: 'forwardAgent' },
       { kind: 'forwardX11' },
+      { kind: 'approve' },
+      { kind: 'revoke' },
+      { kind: 'viewRecording' },
+      { kind: 'query' },
+      { kind: 'export' },
     ];
 
     expect(actions.map((action) => action.kind)).toEqual(policyActionNames);
     expect(
       actions.filter((action) => decide(policy, request({ action })).allowed).map(({ kind }) => kind),
-    ).toEqual(policyActionNames.slice(5));
+    ).toEqual(policyActionNames.slice(5, 11));
   });
 
   it('stays right when more different questions are asked than answers are kept ready', () => {

@@ -23,7 +23,12 @@ targets:
 function misses(test: string): readonly string[] {
   const parsed = parsePolicyTable(`${names}tests:\n  - ${test}\n`, 'tests.yaml');
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const [result] = runPolicyTable(policy, parsed.table, { identities: [], targets: [] }, Date.UTC(2026, 10, 20, 12));
+  const [result] = runPolicyTable(
+    policy,
+    parsed.table,
+    { identities: [], targets: [] },
+    Date.UTC(2026, 10, 20, 12),
+  );
   return result?.misses ?? ['there was no result'];
 }
 
@@ -46,31 +51,59 @@ describe('a table of tests', () => {
 
   it.each([
     ['{ user: dora, target: web, login: deploy, action: shell, expect: deny }', /expected deny, got allow/],
-    ['{ user: dora, target: db, login: deploy, action: shell, expect: allow }', /expected allow, got deny \(forbidden-by-policy\)/],
-    ['{ user: dora, target: web, login: deploy, action: shell, expect: allow, because: other }', /because of other, got work/],
-    ['{ user: dora, target: db, login: deploy, action: shell, expect: deny, stepUp: mfa }', /step-up mfa, got mfa-and-approval/],
-    ['{ user: dora, target: wbe, login: deploy, action: shell, expect: allow }', /unknown-target.*did you mean "web"/],
-    ['{ user: doar, target: web, login: deploy, action: shell, expect: deny }', /no user "doar"; did you mean "dora"/],
+    [
+      '{ user: dora, target: db, login: deploy, action: shell, expect: allow }',
+      /expected allow, got deny \(forbidden-by-policy\)/,
+    ],
+    [
+      '{ user: dora, target: web, login: deploy, action: shell, expect: allow, because: other }',
+      /because of other, got work/,
+    ],
+    [
+      '{ user: dora, target: db, login: deploy, action: shell, expect: deny, stepUp: mfa }',
+      /step-up mfa, got mfa-and-approval/,
+    ],
+    [
+      '{ user: dora, target: wbe, login: deploy, action: shell, expect: allow }',
+      /unknown-target.*did you mean "web"/,
+    ],
+    [
+      '{ user: doar, target: web, login: deploy, action: shell, expect: deny }',
+      /no user "doar"; did you mean "dora"/,
+    ],
     ['{ user: dora, action: shell, expect: deny }', /needs a target and a login/],
     ['{ user: omar, target: web, login: deploy, action: query, expect: allow }', /audit trail as a whole/],
     ['{ user: dora, target: web, login: deploy, action: exec, expect: allow }', /needs a command/],
-    ['{ user: dora, target: web, login: deploy, action: shell, command: ls, expect: allow }', /command does not belong to shell/],
-    ['{ user: dora, target: web, login: deploy, action: shell, mfaAgeSeconds: 5, expect: allow }', /age of a factor/],
+    [
+      '{ user: dora, target: web, login: deploy, action: shell, command: ls, expect: allow }',
+      /command does not belong to shell/,
+    ],
+    [
+      '{ user: dora, target: web, login: deploy, action: shell, mfaAgeSeconds: 5, expect: allow }',
+      /age of a factor/,
+    ],
   ])('is missed: %s', (test, miss) => {
     expect(misses(test).join('\n')).toMatch(miss);
   });
 
   it.each([
-    ['a word that is none', `${names}tests:\n  - { user: dora, actoin: shell, expect: deny }\n`, 8],
-    ['an expectation that is none', `${names}tests:\n  - { user: dora, action: shell, expect: perhaps }\n`, 8],
-    ['no test', `${names}tests: []\n`, 7],
+    ['a word that is none', `${names}tests:\n  - { user: dora, actoin: shell, expect: deny }\n`, 9],
+    [
+      'an expectation that is none',
+      `${names}tests:\n  - { user: dora, action: shell, expect: perhaps }\n`,
+      9,
+    ],
+    ['no test', `${names}tests: []\n`, 8],
     ['an alias', 'users: &a {}\ntargets: *a\ntests: []\n', 1],
     ['no YAML', 'tests: [', 1],
     ['nothing', '', 1],
   ])('is refused with its place: %s', (_, text, line) => {
     const parsed = parsePolicyTable(text, 'tests.yaml');
 
-    expect(parsed).toMatchObject({ ok: false, problems: [{ file: 'tests.yaml', line }, ...(parsed.ok ? [] : parsed.problems.slice(1))] });
+    expect(parsed).toMatchObject({
+      ok: false,
+      problems: [{ file: 'tests.yaml', line }, ...(parsed.ok ? [] : parsed.problems.slice(1))],
+    });
   });
 
   it('that is any bytes is refused without a fault', () => {

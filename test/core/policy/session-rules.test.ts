@@ -38,7 +38,9 @@ describe('the rules of a session', () => {
     ['a misspelt name', '@idle_timout("15m")', /no annotation @idle_timout/],
     ['a name of nobody', '@owner("ops")', /no annotation @owner/],
   ])('are refused where they stand: %s', (_, annotation, message) => {
-    const problem = firstProblem(`// @idle_timeout("x")\n${annotated(`@advice("@max_sessions(0)")  ${annotation}`)}`);
+    const problem = firstProblem(
+      `// @idle_timeout("x")\n${annotated(`@advice("@max_sessions(0)")  ${annotation}`)}`,
+    );
 
     expect(problem).toMatchObject({ file: 'policy.cedar', line: 3, column: 30 });
     expect(problem?.message).toMatch(message);

@@ -59,7 +59,12 @@ describe('a reason', () => {
     expect(reasonMayHelp(policy, request())).toBe(true);
     expect(reasonMayHelp(policy, request({ reason: 'INC-7' }))).toBe(false);
     expect(reasonMayHelp(policy, request({ reason: 'because' }))).toBe(false);
-    expect(reasonMayHelp(policyOf('@id("p") permit (principal, action, resource) when { context.reason != "" };'), request())).toBe(true);
+    expect(
+      reasonMayHelp(
+        policyOf('@id("p") permit (principal, action, resource) when { context.reason != "" };'),
+        request(),
+      ),
+    ).toBe(true);
   });
 
   it('does not help against a forbid that does not read it, or without a permit', () => {
@@ -68,7 +73,9 @@ describe('a reason', () => {
       '@id("r") forbid (principal, action, resource) unless { context.reason like "INC-*" };',
       '@id("f") forbid (principal, action, resource);',
     );
-    const noPermit = policyOf('@id("r") forbid (principal, action, resource) unless { context.reason != "" };');
+    const noPermit = policyOf(
+      '@id("r") forbid (principal, action, resource) unless { context.reason != "" };',
+    );
 
     expect(reasonMayHelp(never, request())).toBe(false);
     expect(reasonMayHelp(noPermit, request())).toBe(false);

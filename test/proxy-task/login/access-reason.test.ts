@@ -36,9 +36,10 @@ test('what is answered is known from then on, without secrets and without contro
   });
 });
 
-test.each([['nothing', ''], ['blanks', '  \t '], ['a book', 'x'.repeat(501)]])(
-  '%s is no reason',
-  async (_, text) => {
-    expect(await answered(text)).toEqual({ kind: 'refused' });
-  },
-);
+test.each([
+  ['nothing', ''],
+  ['blanks', '  \t '],
+  ['a book', 'x'.repeat(501)],
+])('%s is no reason', async (_, text) => {
+  expect(await answered(text)).toEqual({ kind: 'refused' });
+});

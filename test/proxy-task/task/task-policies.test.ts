@@ -12,7 +12,12 @@ async function opened() {
   onTestFinished(() => ssm.destroy());
   const put = (name: string, value: string) =>
     ssm.send(
-      new PutParameterCommand({ Name: `/sshtrail/x/config/${name}`, Value: value, Type: 'String', Overwrite: true }),
+      new PutParameterCommand({
+        Name: `/sshtrail/x/config/${name}`,
+        Value: value,
+        Type: 'String',
+        Overwrite: true,
+      }),
     );
   await put('sshtrail.yaml', 'whatever');
   await put('policies/a.cedar', 'one');
