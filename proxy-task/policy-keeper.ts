@@ -17,7 +17,7 @@ export type ReadPolicies = {
 
 export type PolicyKeeper = {
   /** Those in force. */
-  current(): PolicySet;
+  readonly current: () => PolicySet;
   close(): Promise<void>;
 };
 

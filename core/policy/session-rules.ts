@@ -73,20 +73,21 @@ const withRules = new WeakMap<PolicySet, ReadonlyMap<string, SessionRules>>();
 
 /** What all of them ask for: of each kind the strictest. */
 export function strictestRules(all: readonly SessionRules[]): SessionRules {
-  const least = (values: readonly (number | undefined)[]) =>
-    values.reduce(
-      (one, other) => (one === undefined || (other !== undefined && other < one) ? other : one),
-      undefined,
-    );
-  const idleTimeoutMs = least(all.map((rules) => rules.idleTimeoutMs));
-  const longestMs = least(all.map((rules) => rules.maxDurationMs));
-  const maxSessions = least(all.map((rules) => rules.maxSessions));
+  const idleTimeoutMs = least([undefined, ...all.map((rules) => rules.idleTimeoutMs)]);
+  const longestMs = least([undefined, ...all.map((rules) => rules.maxDurationMs)]);
+  const maxSessions = least([undefined, ...all.map((rules) => rules.maxSessions)]);
   return {
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     ...(longestMs === undefined ? {} : { maxDurationMs: longestMs }),
     ...(maxSessions === undefined ? {} : { maxSessions }),
     ...(all.some((rules) => rules.requiresReason === true) ? { requiresReason: true } : {}),
   };
+}
+
+function least(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce((one, other) =>
+    one === undefined || (other !== undefined && other < one) ? other : one,
+  );
 }
 
 const examples: Readonly<Record<(typeof ruleAnnotations)[number], string>> = {
