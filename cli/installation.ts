@@ -10,11 +10,12 @@ import {
   parseConfiguration,
 } from '#core/configuration';
 import { passwordIn } from '#core/inventory';
-import { loadPolicy, type PolicySet } from '#core/policy';
+import { loadPolicy, type PolicySet, problemLines } from '#core/policy';
 import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
 import type { TargetCredential } from '../proxy-task/index.ts';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { type PolicyFile, readPolicyFiles } from './policy-files.ts';
 import { systemErrorCode } from './system-error.ts';
 
 /** A configuration with everything it names read: what a gateway needs before it opens anything. */
@@ -43,7 +44,7 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
         ? {}
         : { totpSecret: totp.kind === 'secret' ? totp.secret : readSecret(inFolder(totp.path)).trim() }),
     })),
-    policy: readPolicy(configuration.policies.files.map((file) => ({ file, path: inFolder(file) }))),
+    policy: await readPolicy(policyFiles(data, configuration)),
     hostKeys: configuration.hostKeys.files.map((keyFile) =>
       readKey({ keyFile, passphraseFile: configuration.hostKeys.passphraseFile }, inFolder),
     ),
@@ -72,23 +73,22 @@ export function readConfiguration(data: DataDirectory): Configuration {
   return parsed.configuration;
 }
 
-function readPolicy(files: readonly { readonly file: string; readonly path: string }[]): PolicySet {
-  const loaded = loadPolicy(
-    files.map(({ file, path }) => ({
-      file,
-      text: readText(path, 'name an existing file under policies.files'),
-    })),
+/** The files of policies that the configuration names. */
+export function policyFiles(
+  data: DataDirectory,
+  { policies }: Pick<Configuration, 'policies'>,
+): readonly PolicyFile[] {
+  return policies.files.map((file) => ({ file, path: resolve(dirname(data.configuration), file) }));
+}
+
+/** @throws CliError with every problem */
+export async function readPolicy(files: readonly PolicyFile[]): Promise<PolicySet> {
+  const loaded = loadPolicy(await readPolicyFiles(files));
+  if (loaded.ok) return loaded.policy;
+  throw new CliError(
+    'unusable-data',
+    `the policies cannot be used, so nothing would be allowed:\n${problemLines(loaded.problems)}`,
   );
-  if (!loaded.ok) {
-    const problems = loaded.problems.map(
-      ({ file, line, column, message, fix }) => `${file}:${line}:${column} ${message}; ${fix}`,
-    );
-    throw new CliError(
-      'unusable-data',
-      `the policies cannot be used, so nothing would be allowed:\n${problems.join('\n')}`,
-    );
-  }
-  return loaded.policy;
 }
 
 function readText(path: string, advice: string): string {

@@ -27,3 +27,8 @@ export function notNegative(text: string): number {
     throw new InvalidArgumentError('expected a number from 0');
   return value;
 }
+
+export function wholeNumber(text: string): number {
+  if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new InvalidArgumentError('expected a whole number from 0');
+  return Number(text);
+}

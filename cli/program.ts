@@ -9,6 +9,7 @@ import { hostsCommand } from './commands/hosts.ts';
 import { lockCommand, locksCommand, unlockCommand } from './commands/locks.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
+import { policyCommand } from './commands/policy.ts';
 import { queryCommand } from './commands/query.ts';
 import { runbookCommand } from './commands/runbook.ts';
 import { searchCommand } from './commands/search.ts';
@@ -46,6 +47,7 @@ export function buildProgram(context: CommandContext): Command {
     verifyCommand,
     runbookCommand,
     hostsCommand,
+    policyCommand,
     totpCommand,
     sshConfigCommand,
     doctorCommand,

@@ -198,6 +198,12 @@ function gateway(on: Resources): readonly Permission[] {
   return [
     configuration(on),
     {
+      sid: 'KnowAuthors',
+      reason: 'says in the audit trail who changed a policy',
+      actions: ['ssm:GetParameterHistory'],
+      resources: [parameterArn(on, 'config/policies/*')],
+    },
+    {
       sid: 'MakeHostKey',
       reason:
         'the first task makes the key by which engineers know the gateway, and the authority that vouches for it as a target',

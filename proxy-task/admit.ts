@@ -1,11 +1,19 @@
 import type { Target } from '#core/contract';
 import type { ConnectionFacts, LoginAttempt, Refusal, SessionFacts } from '#core/event';
+import type { SessionRules } from '#core/policy';
 import { findTarget } from './find-target.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { countSessions } from './identity-sessions.ts';
 import type { JumpPassage } from './jump.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 import { type LoginName, parseInnerName, parseLoginName } from './login/login-name.ts';
-import { createSessionAccess, factsOf, identityFacts, type SessionAccess } from './session-access.ts';
+import {
+  createSessionAccess,
+  factsOf,
+  identityFacts,
+  type SessionAccess,
+  type SessionAccessOptions,
+} from './session-access.ts';
 
 /** A login that was proved and can name what it wants. */
 export type Admitted = {
@@ -15,6 +23,8 @@ export type Admitted = {
   readonly access: SessionAccess;
   /** Those that permit it. */
   readonly policyIds: readonly string[];
+  /** What those ask of the session. */
+  readonly rules: SessionRules;
 };
 
 /** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
@@ -48,25 +58,51 @@ export async function admit(
       },
     };
   }
-  const access = createSessionAccess({
-    policy: parts.policy,
-    engineer,
-    target,
-    login: name.login,
-    sourceIp: connection.sourceIp,
-    now: parts.now,
-  });
+  const { login } = name;
+  const access = await accessOf(parts, { engineer, target, login, sourceIp: connection.sourceIp });
   const decision = access.decide({ kind: 'connect' });
-  if (decision.allowed) return { engineer, target, login: name.login, access, policyIds: decision.policyIds };
-
-  const facts = factsOf(engineer, connection, target, name.login, parts.now());
+  const facts = factsOf(engineer, connection, target, login, parts.now());
+  if (decision.allowed) {
+    const { policyIds } = decision;
+    const rules = access.rulesOf(policyIds);
+    return rules.requiresReason === true && engineer.reason === undefined
+      ? { facts, refusal: reasonRequired(login, target) }
+      : { engineer, target, login, access, policyIds, rules };
+  }
   if (!engineer.mfa.verified && access.mfaWouldHelp()) {
-    const message = `${name.login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
+    const message = `${login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
     return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
   }
+  if (access.reasonMayHelp()) return { facts, refusal: reasonRequired(login, target) };
   return {
     facts,
     refusal: { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message },
+  };
+}
+
+/** Whether this is refused for what the engineer could still be asked for. */
+export function lacks(
+  admitted: Awaited<ReturnType<typeof admit>>,
+  what: 'second-factor' | 'reason',
+): boolean {
+  return 'refusal' in admitted && admitted.refusal.denyReason === `${what}-required`;
+}
+
+async function accessOf(
+  { policy, control, now }: GatewayParts,
+  who: Pick<SessionAccessOptions, 'engineer' | 'target' | 'login' | 'sourceIp'>,
+): Promise<SessionAccess> {
+  const access = createSessionAccess({ ...who, policy, now });
+  if (!access.readsSessionCount()) return access;
+  const sessionCount = await countSessions(control, who.engineer.identity.name);
+  return createSessionAccess({ ...who, policy, now, sessionCount });
+}
+
+function reasonRequired(login: string, target: Target): Refusal {
+  return {
+    errorCode: 'AccessDenied',
+    denyReason: 'reason-required',
+    message: `${login} on ${target.name} needs a reason; use a client that can ask you for one (ssh without BatchMode)`,
   };
 }
 

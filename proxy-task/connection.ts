@@ -23,12 +23,13 @@ import {
   type Transport,
   whenEnded,
 } from '#ssh';
-import { type Admitted, admit, attemptOf, nameOf } from './admit.ts';
+import { type Admitted, admit, attemptOf, lacks, nameOf } from './admit.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import { type LockGuard, lockableSession, lockFactsOf } from './locks/index.ts';
+import { accessReason } from './login/access-reason.ts';
 import {
   createEngineerAuthenticator,
   type EngineerAuthenticator,
@@ -182,13 +183,19 @@ async function openForEngineer(
     admitted.access,
     () => context.locks.lockOn(lockFactsOf(facts)),
   );
+  const { maxSessions } = admitted.rules;
+  if (maxSessions !== undefined && !(await session.takePlace(maxSessions)))
+    return denySession(parts, transport, facts, engineer, tooManySessions(maxSessions));
   const locked = context.locks.enter(lockFactsOf(facts), lockableSession(session, parts.report));
-  if (locked !== undefined) return denySession(parts, transport, facts, engineer, locked);
+  if (locked !== undefined) {
+    await session.close();
+    return denySession(parts, transport, facts, engineer, locked);
+  }
   context.sessions.set(facts.sessionId, session);
   try {
     await bothOrThrow(
       parts.journal.record(authenticateUser(session.facts, parts.now(), successOf(engineer))),
-      session.open(),
+      session.open(admitted.rules),
     );
     return await dialAndJoin(parts, session, transport, user, admitted);
   } catch (error) {
@@ -198,6 +205,14 @@ async function openForEngineer(
     context.locks.leave(facts.sessionId);
     throw error;
   }
+}
+
+function tooManySessions(atMost: number): Refusal {
+  return {
+    errorCode: 'SessionLimitExceeded',
+    denyReason: 'too-many-sessions-of-identity',
+    message: `policy allows you ${atMost === 1 ? 'one session' : `${atMost} sessions`} at once; end another one first`,
+  };
 }
 
 /** Waits for both also where the first fails, so that what the second began can be ended. */
@@ -295,7 +310,7 @@ function authenticatorFor(
           // What the connections inside will need is not known yet.
           if (nameOf(engineer, passage).kind === 'jump') return true;
           const admitted = await admit(parts, engineer, connection(), passage);
-          return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
+          return !('refusal' in admitted) || lacks(admitted, 'second-factor') || lacks(admitted, 'reason');
         },
         witness: {
           challenged: (engineer) =>
@@ -305,6 +320,12 @@ function authenticatorFor(
               challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'failed', reason }),
             ),
         },
+      }),
+      accessReason({
+        redact: parts.redact,
+        wanted: async (engineer) =>
+          nameOf(engineer, passage).kind !== 'jump' &&
+          lacks(await admit(parts, engineer, connection(), passage), 'reason'),
       }),
     ],
   });

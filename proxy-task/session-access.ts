@@ -1,14 +1,17 @@
 import type { Target } from '#core/contract';
 import type { IdentityFacts, Refusal, SessionFacts } from '#core/event';
 import {
+  answer,
   type Decision,
-  decide,
-  decideCommand,
   judgesCommands,
   type PolicyAction,
   type PolicyRequest,
   type PolicySet,
   readsFiles,
+  readsSessionCount,
+  reasonMayHelp,
+  rulesOf,
+  type SessionRules,
   stepUp,
 } from '#core/policy';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
@@ -22,6 +25,12 @@ export type SessionAccess = {
   judgesCommands(): boolean;
   /** Would a second factor, proved now, allow the connection? */
   mfaWouldHelp(): boolean;
+  /** Might a reason allow the connection? */
+  reasonMayHelp(): boolean;
+  /** Whether policy has to be told how many sessions the identity has. */
+  readsSessionCount(): boolean;
+  /** What the policies that allowed something ask of the session. */
+  rulesOf(policyIds: readonly string[]): SessionRules;
 };
 
 export type SessionAccessOptions = {
@@ -30,11 +39,13 @@ export type SessionAccessOptions = {
   readonly target: Target;
   readonly login: string;
   readonly sourceIp: string;
+  /** Sessions the identity has, where they were counted for this connection. */
+  readonly sessionCount?: number;
   readonly now: () => number;
 };
 
 export function createSessionAccess(options: SessionAccessOptions): SessionAccess {
-  const { policy, engineer, target, login, sourceIp, now } = options;
+  const { policy, engineer, target, login, sourceIp, sessionCount, now } = options;
 
   function request(action: PolicyAction): PolicyRequest {
     const { mfa, identity } = engineer;
@@ -46,6 +57,9 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
       action,
       sourceIp,
       nowMs,
+      ...(engineer.reason === undefined ? {} : { reason: engineer.reason }),
+      // Later it would be old.
+      ...(sessionCount === undefined || action.kind !== 'connect' ? {} : { sessionCount }),
       ...(mfa.verified
         ? { mfa: { method: mfa.method, ageSeconds: (nowMs - (mfa.atMs ?? nowMs)) / 1000 } }
         : {}),
@@ -77,11 +91,11 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
   return {
     readsFiles: (direction) => lookedUp()[direction],
     judgesCommands: () => lookedUp().commands,
-    decide: (action) =>
-      action.kind === 'command'
-        ? decideCommand(policy(), { ...request(action), action })
-        : decide(policy(), request(action)),
-    mfaWouldHelp: () => stepUp(policy(), request({ kind: 'connect' })) === 'mfa',
+    decide: (action) => answer(policy(), request(action)),
+    mfaWouldHelp: () => ['mfa', 'mfa-and-approval'].includes(stepUp(policy(), request({ kind: 'connect' }))),
+    reasonMayHelp: () => reasonMayHelp(policy(), request({ kind: 'connect' })),
+    readsSessionCount: () => readsSessionCount(policy(), request({ kind: 'connect' })),
+    rulesOf: (policyIds) => rulesOf(policy(), policyIds),
   };
 }
 
@@ -115,6 +129,7 @@ export function factsOf(
     keyFingerprint: engineer.keyFingerprint,
     certificateSerial: engineer.certificateSerial,
     mfa: engineer.mfa,
+    accessReason: engineer.reason,
     authenticatedAtMs,
   };
 }

@@ -12,13 +12,16 @@ import {
   storeRecording,
 } from '#core/event';
 import { lockRefusal } from '#core/lock';
+import type { Decision, PolicyAction, SessionRules } from '#core/policy';
 import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
 import { type ChannelOwner, createSessionChannels } from './channels/index.ts';
 import { keepaliveOf, relayLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { takeIdentityPlace } from './identity-sessions.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
+import { createSessionLimits, type SessionLimits } from './session-limits.ts';
 import { createUsageMeter, type UsageMeter } from './session-usage.ts';
 import { createContentHashing } from './transfer/index.ts';
 
@@ -61,6 +64,7 @@ export class Session {
   readonly #locked: () => Refusal | undefined;
   readonly #owed = new Set<Promise<void>>();
   readonly #usage: UsageMeter;
+  readonly #limits: SessionLimits;
   readonly #startedAtMs: number;
   /** Told when the session must stop while its target is still being dialled. */
   onStop: (() => void) | undefined;
@@ -69,6 +73,7 @@ export class Session {
   #legs: { readonly client: Transport; readonly target: Transport } | undefined;
   #recordings = 0;
   #channels = 0;
+  #placed = false;
   #recorded = false;
   #closed = false;
   #recordingLost = false;
@@ -85,6 +90,12 @@ export class Session {
     this.#access = access;
     this.#locked = locked;
     this.#startedAtMs = parts.now();
+    this.#limits = createSessionLimits({
+      startedAtMs: this.#startedAtMs,
+      now: parts.now,
+      notice: (text) => this.notice(text),
+      stop: (order) => this.stop(order),
+    });
     this.#usage = createUsageMeter({
       now: parts.now,
       report: (usage) =>
@@ -97,12 +108,19 @@ export class Session {
     return this.#order?.message;
   }
 
-  /** Puts the session on record. Nothing may reach the target before this has resolved. */
-  async open(): Promise<void> {
+  /** False where the identity has `atMost` sessions already; this one is none then. */
+  async takePlace(atMost: number): Promise<boolean> {
+    this.#placed = await takeIdentityPlace(this.#parts.control, this.#liveSession(), atMost);
+    return this.#placed;
+  }
+
+  /** Puts the session on record. Nothing may reach the target before this has resolved. `rules`: what let it in asks of it. */
+  async open(rules: SessionRules): Promise<void> {
     const { journal, control } = this.#parts;
     await journal.record(startSession(this.facts, this.#startedAtMs));
     this.#recorded = true;
     await control.put('session', this.facts.sessionId, this.#liveSession(), { kind: 'any' });
+    this.#limits.heed(rules);
   }
 
   /** Joins the legs; `accept` lets the engineer in. Nothing is joined where the session was told to stop meanwhile. */
@@ -116,6 +134,10 @@ export class Session {
       gates,
       taps: {
         ...taps,
+        channelData: (channel, from, stream, data) => {
+          if (from === 'client') this.#limits.touch();
+          taps.channelData?.(channel, from, stream, data);
+        },
         channelOpened: (channel) => {
           this.#channels += 1;
           taps.channelOpened?.(channel);
@@ -187,10 +209,12 @@ export class Session {
 
   /** Puts the end on record. `failure` is why there was never a relay. */
   async close(failure?: StopOrder): Promise<void> {
+    const { journal, control, now } = this.#parts;
+    this.#limits.end();
+    if (this.#placed && !this.#recorded) await control.delete('session', this.facts.sessionId);
     if (!this.#recorded || this.#closed) return;
     this.#closed = true;
     this.#usage.end();
-    const { journal, control, now } = this.#parts;
     await this.#settleOwed();
     const order = this.#order ??
       failure ?? { endReason: 'Error', message: 'the session ended before it began' };
@@ -216,7 +240,7 @@ export class Session {
     const { journal, recorder, now, redact } = this.#parts;
     return {
       facts: this.facts,
-      access: this.#access,
+      access: { ...this.#access, decide: (action) => this.#decide(action) },
       locked: this.#locked,
       now,
       record: async (draft: AuditDraft) => {
@@ -239,6 +263,14 @@ export class Session {
         }),
       storeRecording: async (channelRecorder, exit) => this.#storeRecording(channelRecorder, exit),
     };
+  }
+
+  /** Whatever else is allowed may bring rules of its own; and who asks is there. */
+  #decide(action: PolicyAction): Decision {
+    const decision = this.#access.decide(action);
+    this.#limits.touch();
+    if (decision.allowed) this.#limits.heed(this.#access.rulesOf(decision.policyIds));
+    return decision;
   }
 
   #holdUntil(work: Promise<void>): void {

@@ -9,7 +9,7 @@ export {
   type StoredCredential,
 } from './hosted-configuration.ts';
 export { configurationJsonSchema, hostedConfigurationJsonSchema, schemaModeline } from './json-schema.ts';
-export { type HostedParameter, type LoadedHosted, loadHosted } from './load-hosted.ts';
+export { type HostedParameter, hostedPolicies, type LoadedHosted, loadHosted } from './load-hosted.ts';
 export { parseConfiguration } from './parse-configuration.ts';
 export { parseHostedConfiguration } from './parse-hosted-configuration.ts';
 export type { Problem } from './problem.ts';

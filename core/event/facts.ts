@@ -47,6 +47,8 @@ export type SessionFacts = ConnectionFacts & {
   /** Of the certificate that identified; decimal. */
   readonly certificateSerial?: string | undefined;
   readonly mfa: MfaFacts;
+  /** Why they connect, in the engineer's words, where policy wants to know. */
+  readonly accessReason?: string | undefined;
   /** When the identity was proven; the creationDate of the session context. */
   readonly authenticatedAtMs?: number | undefined;
   readonly policyId?: string | undefined;
@@ -108,6 +110,17 @@ export function serviceActor(name: string, additional: Fields): Actor {
     userAgent: 'sshtrail',
     additional,
   };
+}
+
+/** The identity of whoever AWS says did something: an ARN is all that is known of them. Undefined where it is none. */
+export function arnIdentity(arn: string): UserIdentity | undefined {
+  const [, accountId, kind, path] =
+    /^arn:aws(?:-[a-z]{1,12}){0,3}:(?:iam|sts)::(\d{12}):(user|assumed-role)\/([\w+=,.@/-]{1,640})$/.exec(
+      arn,
+    ) ?? [];
+  if (accountId === undefined || path === undefined) return undefined;
+  const userName = path.slice(path.lastIndexOf('/') + 1);
+  return { type: kind === 'user' ? 'IAMUser' : 'AssumedRole', principalId: arn, userName, arn, accountId };
 }
 
 /** The identity of who is named as the author of a wish: `runbook/SSH-002`, or an operating system user. */

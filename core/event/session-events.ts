@@ -17,6 +17,8 @@ export const endReasons = [
   'Locked',
   'ControlUnavailable',
   'PolicyWithdrawn',
+  'IdleTimeout',
+  'DurationExceeded',
   'ProxyShutdown',
   'ProxyLost',
   'AuditUnavailable',
@@ -28,7 +30,7 @@ export type EndReason = (typeof endReasons)[number];
 /** Durable before the target sees a byte. */
 export function startSession(facts: SessionFacts, atMs: number): AuditDraft {
   return draft('StartSession', atMs, actorOf(facts, atMs), {
-    request: targetFields(facts),
+    request: { ...targetFields(facts), accessReason: facts.accessReason },
     response: { sessionId: facts.sessionId },
   });
 }
@@ -62,7 +64,11 @@ export function endSession(
 
 /** The session itself is refused. */
 export function denyAccess(who: SessionFacts | LoginAttempt, atMs: number, refusal: Refusal): AuditDraft {
-  return draft('DenyAccess', atMs, actorOf(who, atMs), { request: targetFields(who), refusal });
+  const accessReason = 'claimedUser' in who ? undefined : who.accessReason;
+  return draft('DenyAccess', atMs, actorOf(who, atMs), {
+    request: { ...targetFields(who), accessReason },
+    refusal,
+  });
 }
 
 /** The one who acts is the author of the revocation; the session and its engineer stand in the parameters. */

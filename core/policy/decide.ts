@@ -2,7 +2,7 @@ import { type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-pol
 import { printable } from '../wording/index.ts';
 import { type Evaluation, knownEvaluation } from './evaluation-memory.ts';
 import type { PolicySet } from './load-policy.ts';
-import { actionGroup, contextOf, entitiesOf, type PolicyRequest } from './policy-request.ts';
+import { actionGroup, contextOf, entitiesOf, type PolicyRequest, resourceType } from './policy-request.ts';
 import { sliceFor } from './policy-slice.ts';
 
 /** Why the answer is no; a closed list. */
@@ -19,9 +19,6 @@ export type Decision =
       /** One sentence for the engineer, fit for a terminal. */
       readonly message: string;
     };
-
-/** What to ask the engineer for. */
-type StepUp = 'mfa' | 'none';
 
 /**
  * Allowed only when a policy permits it, none forbids it, and none that covers it failed. No policy (undefined), a request
@@ -42,13 +39,6 @@ export function decide(policy: PolicySet | undefined, request: PolicyRequest): D
   return toDecision(policy, request, answer);
 }
 
-/** Whether a second factor, proved now, would turn a no into a yes. `method` is the one the engineer can be asked for. */
-export function stepUp(policy: PolicySet | undefined, request: PolicyRequest, method = 'totp'): StepUp {
-  const present = decide(policy, request);
-  if (present.allowed) return 'none';
-  return decide(policy, { ...request, mfa: { method, ageSeconds: 0 } }).allowed ? 'mfa' : 'none';
-}
-
 /** Undefined when Cedar refuses the request as such, e.g. because the source address is none. */
 function evaluate(
   slice: NonNullable<ReturnType<typeof sliceFor>>,
@@ -59,7 +49,7 @@ function evaluate(
   const question = {
     principal: { type: 'User', id: request.identity.name },
     action: { type: 'Action', id: request.action.kind },
-    resource: { type: 'Host', id: request.target.name },
+    resource: { type: resourceType(request.action.kind), id: request.target.name },
     context: contextOf(request, slice.read),
     entities: entitiesOf(request, group, slice.read),
   };
@@ -112,9 +102,8 @@ function denied(reason: DenyReason, policyIds: readonly string[], message: strin
 export function wish(request: PolicyRequest, verb: string): string {
   const { identity, login, target } = request;
   const [does, infinitive] = deeds[request.action.kind];
-  return printable(
-    `${identity.name} ${verb === '' ? does : `${verb} ${infinitive}`} as ${login} on ${target.name}`,
-  );
+  const place = resourceType(request.action.kind) === 'System' ? '' : ` as ${login} on ${target.name}`;
+  return printable(`${identity.name} ${verb === '' ? does : `${verb} ${infinitive}`}${place}`);
 }
 
 const deeds: Readonly<Record<PolicyRequest['action']['kind'], readonly [does: string, infinitive: string]>> =
@@ -130,4 +119,9 @@ const deeds: Readonly<Record<PolicyRequest['action']['kind'], readonly [does: st
     forwardRemote: ['listens for forwards there', 'listen for forwards there'],
     forwardAgent: ['forwards an agent', 'forward an agent'],
     forwardX11: ['forwards X11', 'forward X11'],
+    approve: ['approves access', 'approve access'],
+    revoke: ['ends the session of somebody', 'end the session of somebody'],
+    viewRecording: ['plays recordings', 'play recordings'],
+    query: ['queries the audit trail', 'query the audit trail'],
+    export: ['exports evidence', 'export evidence'],
   };

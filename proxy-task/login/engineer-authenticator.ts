@@ -23,6 +23,8 @@ export type ProvenEngineer = {
   readonly assertion?: SecurityKeyAssertion;
   readonly forceCommand?: string;
   readonly mfa: { readonly verified: boolean; readonly method: string; readonly atMs?: number };
+  /** Why they connect, in their words, where they were asked. */
+  readonly reason?: string;
 };
 
 export type EngineerAuthenticator = ServerAuthenticator & {

@@ -22,11 +22,13 @@ import { type Gateway, startGateway } from '../gateway.ts';
 import { limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
+import { keepPolicy } from '../policy-keeper.ts';
 import { createRecorder } from '../recording/index.ts';
 import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
 import { createTaskClients, type TaskClients } from './task-clients.ts';
 import { readTaskIdentity, type TaskIdentity } from './task-identity.ts';
 import { loadTaskInstallation, type TaskInstallation } from './task-installation.ts';
+import { watchTaskPolicies } from './task-policies.ts';
 import { createTaskSinks } from './task-sinks.ts';
 import { instanceReach, taskCredentials, taskInventory } from './task-targets.ts';
 
@@ -44,6 +46,7 @@ export type TaskOptions = {
 
 const revocationLatencyMs = 1_000;
 const targetTimeoutMs = 10_000;
+const policyLookMs = 15_000;
 
 type Variables = ReturnType<typeof readEnvironment<'gateway'>>;
 
@@ -116,16 +119,23 @@ export async function serveTask(
     onFailure: (error) => failure.resolve(error),
   });
   journal.subscribe((record) => meter.count(record));
-  const parts = partsOf(
-    options,
-    variables,
-    clients,
-    installation,
-    stores,
+  const policies = keepPolicy({
+    initial: installation.policy,
+    sources: watchTaskPolicies({
+      ssm: clients.ssm,
+      parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
+      report,
+    }),
+    everyMs: policyLookMs,
+    proxy,
     journal,
-    { proxyId, port },
+    now,
     report,
-  );
+  });
+  const parts: GatewayParts = {
+    ...partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
+    policy: policies.current,
+  };
   const gateway = await startGateway(parts, failure.promise);
   await journal.record(
     startProxy(proxy, now(), {
@@ -142,6 +152,7 @@ export async function serveTask(
     meter,
     failed: failure.promise,
     async close(reason) {
+      await policies.close();
       await gateway.close(reason);
       if (!failed)
         await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
@@ -242,13 +253,12 @@ function partsOf(
   journal: Journal,
   process: { readonly proxyId: string; readonly port: number },
   report: (line: string) => void,
-): GatewayParts {
+): Omit<GatewayParts, 'policy'> {
   const { now, randomBytes } = options;
   const rules = compileRules(installation.configuration.redaction);
   return {
     settings: settingsOf(installation, variables, process, options.version),
     identities: identitiesOf(installation),
-    policy: () => installation.policy,
     inventory: taskInventory(installation.configuration, clients, now, report),
     journal,
     control,

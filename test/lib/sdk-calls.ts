@@ -63,6 +63,7 @@ export const actionsOfCall: Readonly<Record<string, readonly string[]>> = {
   GetPublicKey: ['kms:GetPublicKey'],
   Sign: ['kms:Sign'],
   GetParameter: ['ssm:GetParameter'],
+  GetParameterHistory: ['ssm:GetParameterHistory'],
   GetParametersByPath: ['ssm:GetParametersByPath'],
   PutParameter: ['ssm:PutParameter'],
   DeleteParameter: ['ssm:DeleteParameter'],

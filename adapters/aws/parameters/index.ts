@@ -1,6 +1,7 @@
 export {
   ensureSecret,
   readParameter,
+  readParameterAuthor,
   readParameters,
   readSecret,
   type StoredParameter,

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   GetParameterCommand,
+  GetParameterHistoryCommand,
+  type GetParameterHistoryCommandOutput,
   GetParametersByPathCommand,
   type GetParametersByPathCommandOutput,
   type Parameter,
@@ -94,6 +96,28 @@ export async function readSecret(client: SSMClient, name: string): Promise<strin
  */
 export function secretReference(secretName: string): string {
   return `/aws/reference/secretsmanager/${secretName}`;
+}
+
+/**
+ * The ARN of who wrote the present version; undefined where that is not known. Values are not asked for.
+ * @throws ParametersError
+ */
+export async function readParameterAuthor(client: SSMClient, name: string): Promise<string | undefined> {
+  let newest = { version: 0, author: undefined as string | undefined };
+  let token: string | undefined;
+  // There are a hundred versions at most, which is two pages.
+  for (let page = 0; page < 10; page += 1) {
+    const answer: GetParameterHistoryCommandOutput = await told('GetParameterHistory', name, (abortSignal) =>
+      client.send(new GetParameterHistoryCommand({ Name: name, MaxResults: 50, NextToken: token }), {
+        abortSignal,
+      }),
+    );
+    for (const { Version: version = 0, LastModifiedUser: author } of answer.Parameters ?? [])
+      if (version > newest.version) newest = { version, author };
+    token = answer.NextToken === '' ? undefined : answer.NextToken;
+    if (token === undefined) break;
+  }
+  return newest.author;
 }
 
 /**

@@ -188,7 +188,15 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     lock,
     'it could not be stored',
   ),
-  PutPolicy: event.putPolicy(proxy, atMs, { by: 'carol', policyId: 'prod-ops', sha256: 'b'.repeat(64) }),
+  PutPolicy: event.putPolicy(proxy, atMs, {
+    by: 'carol',
+    files: ['policy.cedar'],
+    sha256: 'b'.repeat(64),
+    previousSha256: 'a'.repeat(64),
+    added: ['prod-ops'],
+    removed: [],
+    changed: ['no-root', 'staging'],
+  }),
   UpdateConfiguration: event.updateConfiguration(proxy, atMs, {
     by: 'carol',
     key: 'mfa.graceSeconds',

@@ -75,6 +75,7 @@ function isRecord(value: unknown): value is Members {
 const operations: ReadonlyMap<string, (parameters: Parameters, members: Members) => unknown> = new Map([
   ['PutParameter', putParameter],
   ['GetParameter', getParameter],
+  ['GetParameterHistory', getParameterHistory],
   ['GetParametersByPath', getParametersByPath],
   ['DeleteParameter', deleteParameter],
 ]);
@@ -131,6 +132,31 @@ function referredSecret(secrets: ReadonlyMap<string, string>, members: Members):
   const value = secrets.get(name.slice(referencePath.length));
   if (value === undefined) throw new Refusal('ParameterNotFound', '');
   return { Parameter: { Name: name, Type: 'SecureString', Value: value, Version: 0, DataType: 'text' } };
+}
+
+/** Every version was written by the same user; older ones have lost their values here. */
+function getParameterHistory(parameters: Parameters, members: Members): unknown {
+  only(members, ['Name', 'MaxResults', 'NextToken', 'WithDecryption']);
+  const { MaxResults, NextToken } = members;
+  const size = MaxResults ?? 50;
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1 || size > 50)
+    throw invalid(
+      "Value at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 50",
+    );
+  const name = nameIn(members);
+  const kept = parameters.get(name);
+  if (kept === undefined) throw new Refusal('ParameterNotFound', '');
+  const start = typeof NextToken === 'string' ? Number(NextToken) : 0;
+  const end = Math.min(kept.version, start + size);
+  return {
+    Parameters: Array.from({ length: end - start }, (_, index) => ({
+      Name: name,
+      Type: kept.type,
+      Version: start + index + 1,
+      LastModifiedUser: `arn:aws:iam::${account}:user/editor-${start + index + 1}`,
+    })),
+    ...(end < kept.version ? { NextToken: String(end) } : {}),
+  };
 }
 
 function deleteParameter(parameters: Parameters, members: Members): unknown {
