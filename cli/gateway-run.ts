@@ -4,7 +4,7 @@ import type { BlobStore, ControlStore, Target } from '#core/contract';
 import { startProxy, stopProxy } from '#core/event';
 import { createStaticInventory } from '#core/inventory';
 import { compileRules, redactText } from '#core/redaction';
-import type { PrivateKey } from '#ssh';
+import { formatPublicKeyLine, type PrivateKey } from '#ssh';
 import {
   createIdentityDirectory,
   createRecorder,
@@ -109,7 +109,12 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
   const rules = compileRules(configuration.redaction);
   return {
     settings: settingsOf(options),
-    identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
+    identities: createIdentityDirectory(
+      installation.identities,
+      configuration.trustedUserAuthorities,
+      undefined,
+      ownAuthorities(installation),
+    ),
     policy: () => installation.policy,
     inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
     journal,
@@ -130,6 +135,10 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
     randomBytes,
     report,
   };
+}
+
+function ownAuthorities({ engineerAuthority }: Installation): readonly string[] {
+  return engineerAuthority === undefined ? [] : [formatPublicKeyLine(engineerAuthority.publicKey)];
 }
 
 function settingsOf({ installation, listen, writer }: WriterRunOptions): GatewaySettings {

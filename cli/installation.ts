@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { openFileSigner } from '#adapters/local';
+import { createFileSigner, openFileSigner, SignerError } from '#adapters/local';
 import {
   type Configuration,
   formatProblems,
@@ -8,6 +8,7 @@ import {
   type KeyFile,
   parseConfiguration,
 } from '#core/configuration';
+import type { Signer } from '#core/contract';
 import { loadPolicy, type PolicySet } from '#core/policy';
 import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
 import { CliError } from './cli-error.ts';
@@ -21,6 +22,8 @@ export type Installation = {
   readonly policy: PolicySet;
   readonly hostKeys: readonly PrivateKey[];
   readonly userAuthority: RemoteSigner;
+  /** Signs what engineers log in by, and nothing that a target trusts. */
+  readonly engineerAuthority?: RemoteSigner;
   readonly hostAuthority?: RemoteSigner;
   /** By target name: keys for those that take no certificates. */
   readonly targetKeys: ReadonlyMap<string, PrivateKey>;
@@ -31,7 +34,7 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
   const configuration = readConfiguration(data);
   const inFolder = (path: string) => resolve(dirname(data.configuration), path);
   const signer = await openFileSigner(inFolder(configuration.userAuthority.keyFile));
-  const { hostAuthority } = configuration;
+  const { engineerAuthority, hostAuthority } = configuration;
   return {
     configuration,
     identities: configuration.identities.map(({ totp, ...identity }) => ({
@@ -50,6 +53,9 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
       ),
     ),
     userAuthority: remoteSigner(signer),
+    ...(engineerAuthority === undefined
+      ? {}
+      : { engineerAuthority: remoteSigner(await openOrMakeSigner(inFolder(engineerAuthority.keyFile))) }),
     ...(hostAuthority === undefined
       ? {}
       : { hostAuthority: remoteSigner(await openFileSigner(inFolder(hostAuthority.keyFile))) }),
@@ -110,6 +116,18 @@ function readKey({ keyFile, passphraseFile }: KeyFile, inFolder: (path: string) 
   } catch (cause) {
     if (!(cause instanceof KeyError)) throw cause;
     throw new CliError('unusable-data', `${keyFile}: ${cause.message}`, { cause });
+  }
+}
+
+/** The key in a file, made where there is none. */
+export async function openOrMakeSigner(path: string): Promise<Signer> {
+  if (existsSync(path)) return openFileSigner(path);
+  try {
+    return await createFileSigner(path);
+  } catch (error) {
+    // Another process was faster.
+    if (error instanceof SignerError && error.code === 'exists') return openFileSigner(path);
+    throw error;
   }
 }
 

@@ -66,8 +66,10 @@ export async function admit(
   if (decision.allowed) return { engineer, target, login: name.login, access, policyIds: decision.policyIds };
 
   const facts = factsOf(engineer, connection, target, name.login, parts.now());
-  if (!engineer.mfa.verified && access.mfaWouldHelp()) {
-    const message = `${name.login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
+  if (access.mfaWouldHelp()) {
+    const message = engineer.mfa.verified
+      ? `${name.login} on ${target.name} needs a second factor that is newer, and ${engineer.identity.name} has none to be asked for; log in with one`
+      : `${name.login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
     return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
   }
   return {

@@ -33,10 +33,11 @@ import {
   type EngineerAuthenticator,
   type ProvenEngineer,
 } from './login/engineer-authenticator.ts';
+import { keyRefusalMessages } from './login/key-refusal.ts';
 import { parseLoginName } from './login/login-name.ts';
+import { createMfaProofs } from './login/mfa-proofs.ts';
 import type { SecondFactor } from './login/second-factor.ts';
 import type { SecurityKeyCounters } from './login/security-key-counters.ts';
-import { securityKeyMessages } from './login/security-key-refusal.ts';
 import { verificationCode } from './login/verification-code.ts';
 import { refusalOfPeer } from './peer-refusal.ts';
 import { Session } from './session.ts';
@@ -262,19 +263,26 @@ function authenticatorFor(
   const { parts, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
   const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
+  const proofs = createMfaProofs({
+    control: parts.control,
+    graceMs: parts.settings.mfaGraceMs,
+    sourceAddress: source.ip,
+    now: parts.now,
+  });
   return createEngineerAuthenticator({
     ...(passage === undefined ? {} : { outer: passage.engineer }),
     identities: parts.identities,
     counters: securityKeyCounters,
     sourceAddress: source.ip,
     now: parts.now,
-    securityKeyRefused: (engineer, why) =>
+    knownProof: proofs.find,
+    keyRefused: (engineer, why) =>
       record(
         authenticateUser(attempt(engineer), parts.now(), {
           kind: 'failure',
           errorCode: 'AuthenticationFailed',
           reason: why,
-          message: securityKeyMessages[why],
+          message: keyRefusalMessages[why],
           securityKey: engineer.assertion,
         }),
       ),
@@ -282,23 +290,31 @@ function authenticatorFor(
       verificationCode({
         secondFactor,
         now: parts.now,
+        keepProof: proofs.keep,
         async wanted(engineer) {
           // What the connections inside will need is not known yet.
-          if (nameOf(engineer, passage).kind === 'jump') return true;
+          if (nameOf(engineer, passage).kind === 'jump') return !engineer.mfa.verified;
           const admitted = await admit(parts, engineer, connection(), passage);
-          return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
+          if ('refusal' in admitted) return admitted.refusal.errorCode === 'MfaRequired';
+          return !engineer.mfa.verified;
         },
-        witness: {
-          challenged: (engineer) =>
-            record(challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'asked' })),
-          codeRefused: (engineer, reason) =>
-            record(
-              challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'failed', reason }),
-            ),
-        },
+        witness: codeWitness(parts, attempt),
       }),
     ],
   });
+}
+
+function codeWitness(parts: GatewayParts, attempt: (engineer: ProvenEngineer) => LoginAttempt) {
+  async function record(engineer: ProvenEngineer, what: Parameters<typeof challengeMfa>[2]): Promise<void> {
+    await parts.journal.record(challengeMfa(attempt(engineer), parts.now(), what));
+  }
+  return {
+    challenged: (engineer: ProvenEngineer) => record(engineer, { method: 'totp', outcome: 'asked' }),
+    codeRefused: (engineer: ProvenEngineer, reason: string) =>
+      record(engineer, { method: 'totp', outcome: 'failed', reason }),
+    recoveryCodeUsed: (engineer: ProvenEngineer, recoveryCodesLeft: number) =>
+      record(engineer, { method: 'recovery-code', outcome: 'passed', recoveryCodesLeft }),
+  };
 }
 
 function successOf({ assertion }: ProvenEngineer): AuthenticationOutcome {

@@ -87,6 +87,14 @@ const gateway = z
         "What engineers' clients are offered: few and strong, also what older clients need, or NIST curves and AES alone.",
       ),
     loginGraceSeconds: z.int().min(5).max(600).default(30).describe('From connection to authentication.'),
+    mfaGraceSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(300)
+      .describe(
+        'How long a code is good for further connections with the same key from the same address; 0 asks at each of them.',
+      ),
     maxAuthAttempts: z.int().min(1).max(20).default(6).describe('Refused attempts of one connection.'),
     maxKeyOffers: z
       .int()
@@ -242,6 +250,12 @@ const identity = z.strictObject({
     })
     .optional()
     .describe('Second factor: codes of an authenticator app. One of secret and secretFile.'),
+  sources: z
+    .array(addressRange)
+    .min(1, say('is empty, so that it could come from nowhere', 'name an address, or remove sources'))
+    .max(100)
+    .optional()
+    .describe('Addresses or ranges it may come from; any if absent. A service has to have them.'),
   principalId: z
     .string()
     .min(1)
@@ -361,6 +375,20 @@ export const configurationSchema = z
           .describe('Begins this much earlier, for clocks that differ.'),
       })
       .describe('Targets trust its public key: TrustedUserCAKeys in sshd_config.'),
+    engineerAuthority: z
+      .strictObject({
+        keyFile: file.describe(
+          'Private key, mode 0600, that signs what "sshtrail login" gives out; made when there is none.',
+        ),
+        validForSeconds: z
+          .int()
+          .min(60)
+          .max(86_400)
+          .default(28_800)
+          .describe('Longest life of such a certificate.'),
+      })
+      .optional()
+      .describe('Its certificates identify engineers to this gateway. No target may trust its key.'),
     hostAuthority: z
       .strictObject({ keyFile: file.describe('Private key, mode 0600, that signs host certificates.') })
       .optional()

@@ -38,6 +38,7 @@ function toConfiguration(written: Written): Configuration {
     targets: written.targets.map(toTarget),
     policies: written.policies,
     userAuthority: written.userAuthority,
+    ...(written.engineerAuthority === undefined ? {} : { engineerAuthority: written.engineerAuthority }),
     ...(written.hostAuthority === undefined ? {} : { hostAuthority: written.hostAuthority }),
     hostKeys: written.hostKeys,
     recording: written.recording,

@@ -57,6 +57,7 @@ export const sample = `identities:
     totp: { secret: ${totpSecret} }
   - name: deployer
     type: service
+    sources: [192.0.2.0/24]
     keys:
       - ${ed25519Line(2)}
 targets:
