@@ -5,6 +5,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { extractCommand } from './commands/extract.ts';
 import { deniedCommand, lastCommand } from './commands/history.ts';
+import { loginCommand } from './commands/login.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
 import { queryCommand } from './commands/query.ts';
@@ -40,6 +41,7 @@ export function buildProgram(context: CommandContext): Command {
     killCommand,
     verifyCommand,
     runbookCommand,
+    loginCommand,
     totpCommand,
     sshConfigCommand,
     doctorCommand,
