@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   agentAt,
@@ -58,6 +58,13 @@ export function presentCertificate(
   }
 }
 
+/** Whether the key of the certificate is where ssh looks for it: an agent forgets, and files get lost. */
+export async function isKeyInPlace(files: LoginFiles, { blob }: Certificate): Promise<boolean> {
+  if (files.keepIn.kind === 'file') return existsSync(files.privateKey);
+  const held = await agentAt(files.keepIn.socket).list();
+  return held.some((identity) => identity.blob.equals(blob));
+}
+
 /** Puts key and certificate where ssh finds them, the key last. */
 export async function deliver(
   files: LoginFiles,
@@ -72,7 +79,6 @@ export async function deliver(
       'what came back is no user certificate of the key that was sent; see whether the address is that of your control API',
     );
   const comment = `sshtrail ${issued.principal}`;
-  const before = presentCertificate(files, undefined);
   prepareFolder(files.folder);
   if (client?.knownHosts !== undefined) write(files.knownHosts, lines(client.knownHosts));
   if (client !== undefined) write(files.sshConfig, lines(client.configuration));
@@ -80,8 +86,8 @@ export async function deliver(
     const agent = agentAt(files.keepIn.socket);
     const lifetimeSeconds = Math.max(1, Number(certificate.validBefore) - Math.floor(nowMs / 1000));
     await agent.add({ privateKey, certificate: certificate.blob, comment, lifetimeSeconds });
-    for (const { blob } of await agent.list())
-      if (before !== undefined && blob.equals(before.blob)) await agent.remove(blob);
+    const before = presentCertificate(files, undefined);
+    if (before !== undefined && (await isKeyInPlace(files, before))) await agent.remove(before.blob);
     // A key of an earlier login in a file would be another way in.
     for (const path of [files.privateKey, files.publicKey]) rmSync(path, { force: true });
   } else {

@@ -4,7 +4,7 @@ import { type Certificate, formatPublicKeyLine, generatePrivateKey } from '#ssh'
 import { CliError } from './cli-error.ts';
 import { type CommandContext, chosenData } from './command-context.ts';
 import type { LoginOptions } from './commands/login.ts';
-import { deliver, type LoginFiles, loginFiles, presentCertificate } from './login-files.ts';
+import { deliver, isKeyInPlace, type LoginFiles, loginFiles, presentCertificate } from './login-files.ts';
 import { jsonText } from './output.ts';
 
 /** Whoever gives out certificates: this machine's data directory, or a deployment's API. */
@@ -38,7 +38,8 @@ export async function login(
   const issuer = await issuerFor(identity, options, context);
   const files = loginFiles(options.folder ?? join(homedir(), '.sshtrail'), keepIn);
   const present = presentCertificate(files, issuer.principal);
-  if (options.renew === true && present !== undefined && !isHalfOver(present, now())) {
+  const isYoung = present !== undefined && !isHalfOver(present, now());
+  if (options.renew === true && isYoung && (await isKeyInPlace(files, present))) {
     if (options.json === true) output.line(jsonText({ renewed: false, ...validityOf(present) }));
     return;
   }

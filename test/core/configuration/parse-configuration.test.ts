@@ -36,6 +36,7 @@ describe('a good configuration', () => {
           account: '000000000000',
           algorithms: 'modern',
           loginGraceSeconds: 30,
+          mfaGraceSeconds: 300,
           maxAuthAttempts: 6,
           maxKeyOffers: 20,
           maxBytesBeforeKeys: 262_144,
@@ -65,7 +66,14 @@ describe('a good configuration', () => {
             totp: { kind: 'secret', secret: totpSecret },
             principalId: 'alice',
           },
-          { name: 'deployer', type: 'service', groups: [], keys: [ed25519Line(2)], principalId: 'deployer' },
+          {
+            name: 'deployer',
+            type: 'service',
+            groups: [],
+            keys: [ed25519Line(2)],
+            sources: ['192.0.2.0/24'],
+            principalId: 'deployer',
+          },
         ],
         trustedUserAuthorities: [],
         targets: [

@@ -49,7 +49,8 @@ function authenticator(questions: readonly LoginQuestion[]) {
     ),
     questions,
     counters: { check: async () => 'accepted' },
-    securityKeyRefused: async () => undefined,
+    knownProof: async () => undefined,
+    keyRefused: async () => undefined,
     sourceAddress: '192.0.2.1',
     now: () => 1_800_000_000_000,
   });
