@@ -43,13 +43,14 @@ export async function login(
     if (options.json === true) output.line(jsonText({ renewed: false, ...validityOf(present) }));
     return;
   }
+  const client = issuer.clientFiles(files);
   const privateKey = generatePrivateKey('ed25519');
   const issued = await issuer.issue(
     formatPublicKeyLine(privateKey.publicKey),
     options.validFor,
     options.renew === true ? present : undefined,
   );
-  const certificate = await deliver(files, { privateKey, issued, nowMs: now() }, issuer.clientFiles(files));
+  const certificate = await deliver(files, { privateKey, issued, nowMs: now() }, client);
   if (options.json === true) {
     output.line(
       jsonText({
