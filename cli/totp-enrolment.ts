@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { ControlStore } from '#core/contract';
 import { enrollFactor, removeFactor } from '#core/event';
-import { newRecoveryCodes, newTotpSecret, otpauthUri, totpLockedForMs } from '#core/totp';
-import { forgetProofs } from '../proxy-task/index.ts';
+import { enrollTotp, removeTotp, totpLockedForMs } from '#core/totp';
 import { CliError } from './cli-error.ts';
 import { type CommandContext, chosenData, type DataOption, type JsonOption } from './command-context.ts';
 import type { EnrollOptions, RemoveOptions } from './commands/totp.ts';
@@ -18,72 +17,55 @@ export async function enroll(name: string, options: EnrollOptions, context: Comm
   const { output, now } = context;
   const data = chosenData(options, context);
   requirePerson(data, name);
-  const secret = newTotpSecret(randomBytes);
-  const recovery = newRecoveryCodes(randomBytes);
-  await withControl(data, now, async (control) => {
-    const present = await control.get('factor', name);
-    if (present !== undefined && options.replace !== true)
-      throw new CliError(
-        'bad-input',
-        `${name} has a second factor since ${new Date(present.data.enrolledAtMs).toISOString()}; to make another one good in its place: sshtrail totp enroll ${name} --replace`,
-      );
-    const by = userInfo().username;
-    await recordByHand(
-      data,
-      context,
-      enrollFactor(by, now(), {
-        identity: name,
-        recoveryCodes: recovery.codes.length,
-        replaced: present !== undefined,
-      }),
+  const by = userInfo().username;
+  const enrolment = await withControl(data, now, (control) =>
+    enrollTotp({
+      control,
+      identity: name,
+      by,
+      nowMs: now(),
+      randomBytes,
+      replace: options.replace === true,
+      record: (what) => recordByHand(data, context, enrollFactor(by, now(), { identity: name, ...what })),
+    }),
+  );
+  if (enrolment.kind === 'present')
+    throw new CliError(
+      'bad-input',
+      `${name} has a second factor since ${new Date(enrolment.sinceMs).toISOString()}; to make another one good in its place: sshtrail totp enroll ${name} --replace`,
     );
-    const stored = await control.put(
-      'factor',
-      name,
-      {
-        secret,
-        enrolledAtMs: now(),
-        enrolledBy: by,
-        salt: recovery.salt,
-        recoveryCodes: recovery.hashes,
-      },
-      present === undefined ? { kind: 'absent' } : { kind: 'version', version: present.version },
+  if (enrolment.kind === 'raced')
+    throw new CliError(
+      'bad-input',
+      `somebody else changed the factor of ${name} at the same time; see "sshtrail totp status"`,
     );
-    if (stored === undefined)
-      throw new CliError('bad-input', `somebody else enrolled ${name} at the same time; see "totp status"`);
-    await forgetFactorState(control, name);
-  });
-  const uri = otpauthUri({ issuer: 'sshtrail', identity: name, secret });
+  const { secret, uri, recoveryCodes } = enrolment;
   if (options.json === true) {
-    output.line(jsonText({ identity: name, secret, uri, recoveryCodes: recovery.codes }));
+    output.line(jsonText({ identity: name, secret, uri, recoveryCodes }));
     return;
   }
-  for (const line of [uri, '', ...recovery.codes]) output.line(line);
+  for (const line of [uri, '', ...recoveryCodes]) output.line(line);
   output.note(
-    `the first line is for ${name}'s authenticator app; each of the others is a recovery code that stands for one code. None of it is shown again.`,
+    `the first line is for the authenticator app of ${name}; each of the others is a recovery code that stands for one code. None of it is shown again.`,
   );
 }
 
 export async function remove(name: string, options: RemoveOptions, context: CommandContext): Promise<void> {
   const { output, now } = context;
   const data = chosenData(options, context);
-  await withControl(data, now, async (control) => {
-    if ((await control.get('factor', name)) === undefined)
-      throw new CliError(
-        'not-found',
-        isConfigured(data, name)
-          ? `${name} has its second factor from sshtrail.yaml; remove its totp entry there`
-          : `${JSON.stringify(name)} has no second factor; "sshtrail totp status" says who has one`,
-      );
-    const { reason } = options;
-    await recordByHand(
-      data,
-      context,
-      removeFactor(userInfo().username, now(), { identity: name, reason }),
+  const what = { identity: name, reason: options.reason };
+  const removed = await withControl(data, now, (control) =>
+    removeTotp(control, name, () =>
+      recordByHand(data, context, removeFactor(userInfo().username, now(), what)),
+    ),
+  );
+  if (!removed)
+    throw new CliError(
+      'not-found',
+      isConfigured(data, name)
+        ? `${name} has its second factor from sshtrail.yaml; remove its totp entry there`
+        : `${JSON.stringify(name)} has no second factor; "sshtrail totp status" says who has one`,
     );
-    await control.delete('factor', name);
-    await forgetFactorState(control, name);
-  });
   if (options.json === true) output.line(jsonText({ identity: name, removed: true }));
   else output.line(`${name} has no second factor any more`);
 }
@@ -158,12 +140,6 @@ async function statusOf(
     ...(locked === 0 ? {} : { lockedUntil: new Date(nowMs + locked).toISOString() }),
     driftSeconds: 30 * (state?.data.driftSteps ?? 0),
   };
-}
-
-/** Codes that were counted belong to a secret that is gone, and so do the logins that it vouches for. */
-async function forgetFactorState(control: ControlStore, name: string): Promise<void> {
-  await control.delete('totp', name);
-  await forgetProofs(control, name);
 }
 
 function requirePerson(data: DataDirectory, name: string): void {

@@ -4,7 +4,6 @@ export { limitsOf } from './gateway-limits.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { onUncaughtFault } from './last-resort.ts';
 export { createIdentityDirectory } from './login/identity-directory.ts';
-export { forgetProofs } from './login/mfa-proofs.ts';
 export { createTotpFactor } from './login/second-factor.ts';
 export { createRecorder, indexRecordings, openSpool, recoverRecordings } from './recording/index.ts';
 export { serveAsWorker, superviseWorkers, tellSupervisor } from './workers/index.ts';

@@ -1,4 +1,5 @@
-export { newRecoveryCodes, type RecoveryCodes, readRecoveryCode, withoutRecoveryCode } from './recovery-codes.ts';
+export { type Enrolment, enrollTotp, removeTotp } from './enrolment.ts';
+export { newRecoveryCodes, readRecoveryCode, withoutRecoveryCode } from './recovery-codes.ts';
 export { newTotpSecret, otpauthUri, totpCode, totpSecretProblem } from './secret.ts';
 export { TotpError } from './totp-error.ts';
 export { afterWrongCode, attemptTotp, totpLockedForMs } from './totp-limit.ts';

@@ -46,9 +46,3 @@ export function createMfaProofs(options: {
     },
   };
 }
-
-/** A factor that is gone, or another one now, vouches for nothing any more. */
-export async function forgetProofs(control: ControlStore, identity: string): Promise<void> {
-  for (const { id, data } of await control.list('proof'))
-    if (data.identity === identity) await control.delete('proof', id);
-}
