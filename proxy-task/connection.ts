@@ -5,7 +5,6 @@ import {
   authenticateUser,
   type ConnectionFacts,
   type ConnectionRefusal,
-  challengeMfa,
   denyAccess,
   issueCertificate,
   type LoginAttempt,
@@ -23,11 +22,12 @@ import {
   type Transport,
   whenEnded,
 } from '#ssh';
-import { type Admitted, admit, attemptOf, nameOf } from './admit.ts';
+import { type Admitted, admit, attemptOf } from './admit.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
+import { codeWitness } from './login/code-witness.ts';
 import {
   createEngineerAuthenticator,
   type EngineerAuthenticator,
@@ -43,6 +43,7 @@ import { refusalOfPeer } from './peer-refusal.ts';
 import { Session } from './session.ts';
 import { factsOf } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
+import { wantsCode } from './wants-code.ts';
 
 /** Sessions that may be told to stop, by id. */
 export type SessionRegistry = Map<string, Session>;
@@ -291,30 +292,11 @@ function authenticatorFor(
         secondFactor,
         now: parts.now,
         keepProof: proofs.keep,
-        async wanted(engineer) {
-          // What the connections inside will need is not known yet.
-          if (nameOf(engineer, passage).kind === 'jump') return !engineer.mfa.verified;
-          const admitted = await admit(parts, engineer, connection(), passage);
-          if ('refusal' in admitted) return admitted.refusal.errorCode === 'MfaRequired';
-          return !engineer.mfa.verified;
-        },
+        wanted: (engineer) => wantsCode(parts, engineer, connection(), passage),
         witness: codeWitness(parts, attempt),
       }),
     ],
   });
-}
-
-function codeWitness(parts: GatewayParts, attempt: (engineer: ProvenEngineer) => LoginAttempt) {
-  async function record(engineer: ProvenEngineer, what: Parameters<typeof challengeMfa>[2]): Promise<void> {
-    await parts.journal.record(challengeMfa(attempt(engineer), parts.now(), what));
-  }
-  return {
-    challenged: (engineer: ProvenEngineer) => record(engineer, { method: 'totp', outcome: 'asked' }),
-    codeRefused: (engineer: ProvenEngineer, reason: string) =>
-      record(engineer, { method: 'totp', outcome: 'failed', reason }),
-    recoveryCodeUsed: (engineer: ProvenEngineer, recoveryCodesLeft: number) =>
-      record(engineer, { method: 'recovery-code', outcome: 'passed', recoveryCodesLeft }),
-  };
 }
 
 function successOf({ assertion }: ProvenEngineer): AuthenticationOutcome {
