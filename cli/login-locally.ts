@@ -47,10 +47,13 @@ export async function localIssuer(
   return {
     principal: identity.name,
     async issue(publicKeyLine, validForSeconds, present) {
-      const carried = present === undefined ? undefined : carriedProof(present, authority, identity, context.now());
+      const carried =
+        present === undefined ? undefined : carriedProof(present, authority, identity, context.now());
       const proof =
         carried ??
-        (await withControl(data, context.now, (control) => proveFactor(control, data, identity, options, context)));
+        (await withControl(data, context.now, (control) =>
+          proveFactor(control, data, identity, options, context),
+        ));
       const longest = installation.configuration.engineerAuthority?.validForSeconds ?? 0;
       const seconds = Math.min(validForSeconds ?? longest, longest);
       if (options.renew !== true) tellWhatThisMeans(installation, context);

@@ -18,7 +18,9 @@ export type CertificateIssuer = {
     present: Certificate | undefined,
   ): Promise<IssuedCertificate>;
   /** What ssh has to know of the gateway; undefined where nobody said where it is. */
-  clientFiles(files: LoginFiles): { readonly configuration: readonly string[]; readonly knownHosts?: readonly string[] } | undefined;
+  clientFiles(
+    files: LoginFiles,
+  ): { readonly configuration: readonly string[]; readonly knownHosts?: readonly string[] } | undefined;
 };
 
 export type IssuedCertificate = {
@@ -81,7 +83,10 @@ function placeOf(options: LoginOptions, { environment }: CommandContext): KeyPla
   if (options.file === true) return { kind: 'file' };
   if (socket !== undefined && socket !== '') return { kind: 'agent', socket };
   if (options.agent === true)
-    throw new CliError('not-found', 'there is no ssh-agent: SSH_AUTH_SOCK is not set; use --file, or start one');
+    throw new CliError(
+      'not-found',
+      'there is no ssh-agent: SSH_AUTH_SOCK is not set; use --file, or start one',
+    );
   return { kind: 'file' };
 }
 
@@ -99,7 +104,10 @@ async function issuerFor(
       context,
     );
   if (identity !== undefined)
-    throw new CliError('bad-input', 'on AWS the certificate is that of your IAM identity; leave the name out');
+    throw new CliError(
+      'bad-input',
+      'on AWS the certificate is that of your IAM identity; leave the name out',
+    );
   return (await import('./login-by-api.ts')).apiIssuer(api, options, context);
 }
 

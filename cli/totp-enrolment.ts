@@ -93,7 +93,9 @@ export async function status(
   const found = await withControl(data, now, async (control) => {
     const persons = identities.filter(({ type }) => type === 'person').map((identity) => identity.name);
     const enrolled = (await control.list('factor')).map(({ id }) => id);
-    const names = [...new Set([...persons, ...enrolled])].filter((each) => name === undefined || each === name);
+    const names = [...new Set([...persons, ...enrolled])].filter(
+      (each) => name === undefined || each === name,
+    );
     const configured = new Set(identities.filter(({ totp }) => totp !== undefined).map((each) => each.name));
     return Promise.all(names.map((each) => statusOf(control, configured.has(each), each, now())));
   });
@@ -145,7 +147,10 @@ async function statusOf(
 function requirePerson(data: DataDirectory, name: string): void {
   const identity = readConfiguration(data).identities.find((each) => each.name === name);
   if (identity === undefined)
-    throw new CliError('not-found', `there is no identity ${JSON.stringify(name)} in sshtrail.yaml; add it first`);
+    throw new CliError(
+      'not-found',
+      `there is no identity ${JSON.stringify(name)} in sshtrail.yaml; add it first`,
+    );
   if (identity.type === 'service')
     throw new CliError('bad-input', `${name} is a service: nobody is there to type a code`);
   if (identity.totp !== undefined)

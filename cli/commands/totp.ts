@@ -28,7 +28,9 @@ type WithExample = readonly [subcommand: Command, example: string];
 
 function enrolment(context: CommandContext): readonly WithExample[] {
   const enroll = new Command('enroll')
-    .description('give an identity a second factor: a secret for its authenticator app and ten recovery codes')
+    .description(
+      'give an identity a second factor: a secret for its authenticator app and ten recovery codes',
+    )
     .argument('<identity>')
     .option('--replace', 'in the place of the one it has, which is good for nothing from then on')
     .action(async (name: string, options: EnrollOptions) =>

@@ -77,8 +77,7 @@ async function enroll(
   { control, journal, now, randomBytes }: FactorParts,
 ): Promise<APIGatewayProxyResult> {
   const wanted = enrollRequest.safeParse(jsonIn(event));
-  if (!wanted.success)
-    return errorResponse(400, 'bad-request', 'the body is empty or {"replace": true}');
+  if (!wanted.success) return errorResponse(400, 'bad-request', 'the body is empty or {"replace": true}');
   const enrolment = await enrollTotp({
     control,
     identity,

@@ -12,7 +12,10 @@ export type FactorVerdict =
   | { readonly kind: 'accepted'; readonly method: 'totp' }
   /** `left`: codes that can still be used. */
   | { readonly kind: 'accepted'; readonly method: 'recovery-code'; readonly left: number }
-  | { readonly kind: 'refused'; readonly reason: 'malformed' | 'wrong' | 'reused' | 'locked' | 'not-enrolled' };
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'malformed' | 'wrong' | 'reused' | 'locked' | 'not-enrolled';
+    };
 
 /** A second factor by codes, each of them looked at once. */
 export type SecondFactor = {

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -299,7 +307,11 @@ describe('sshtrail login by the control API', () => {
   test.each(['http://203.0.113.1/prod', 'nonsense', 'file:///etc/passwd'])(
     'sends nothing to %s',
     async (url) => {
-      const refused = await login(join(temporaryFolder(), 'aws'), ['--file', '--api', url], as(callers.withMfa));
+      const refused = await login(
+        join(temporaryFolder(), 'aws'),
+        ['--file', '--api', url],
+        as(callers.withMfa),
+      );
 
       expect(refused.code).toBe(1);
       expect(refused.stderr).toContain('--api is the https address');

@@ -111,10 +111,7 @@ describe('the stock client with key and code', () => {
 
 test('Ansible, whose ssh answers no question, works once its engineer was asked', async () => {
   const config = stack.writeJumpConfiguration(stack.running.gateway.address.port);
-  writeFileSync(
-    config,
-    readFileSync(config, 'utf8').replaceAll(stack.engineerFile, keyFile('dan')),
-  );
+  writeFileSync(config, readFileSync(config, 'utf8').replaceAll(stack.engineerFile, keyFile('dan')));
   const inventory = join(folder, 'inventory.ini');
   const hosts = ['web-1', 'web-2', 'web-3'].map(
     (name) => `${name} ansible_host=gateway ansible_user=${stack.login}@${name}`,

@@ -248,9 +248,9 @@ describe('a wrong configuration', () => {
     ],
     [
       'same key twice',
-      `- ${ed25519Line(2)}`,
-      `- ${ed25519Line(1)} other`,
-      '9:9',
+      ed25519Line(2),
+      `${ed25519Line(1)} other`,
+      '9:12',
       'identities[1].keys[0]',
       /same key as identities\[0\].keys\[0\]/,
       /one identity/,

@@ -143,7 +143,7 @@ describe('a configuration of the AWS form that sets what the deployment gives', 
   it('is told that there are no files to keep a secret in', () => {
     const problems = problemsOf(changed(`secret: ${totpSecret}`, 'secretFile: /run/secret'));
 
-    expect(problems.map(({ path }) => path)).toEqual(['identities[0].totp', 'identities[0].totp.secretFile']);
+    expect(problems.map(({ path }) => path)).toEqual(['identities[1].totp', 'identities[1].totp.secretFile']);
     expect(problems[1]?.fix).toMatch(/no files here/);
   });
 

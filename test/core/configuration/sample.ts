@@ -58,8 +58,7 @@ export const sample = `identities:
   - name: deployer
     type: service
     sources: [192.0.2.0/24]
-    keys:
-      - ${ed25519Line(2)}
+    keys: ['${ed25519Line(2)}']
 targets:
   - name: web-1
     host: web-1.example.com

@@ -24,7 +24,7 @@ describe('a service in the configuration', () => {
 
   it('has to have a key, also where an authority is trusted', () => {
     const text = sample
-      .replace(`    keys:\n      - ${ed25519Line(2)}\n`, '')
+      .replace(`    keys: ['${ed25519Line(2)}']\n`, '')
       .replace('targets:', `trustedUserAuthorities: ['${ed25519Line(7)}']\ntargets:`);
 
     expect(problemsOf(text)).toEqual([
@@ -54,12 +54,15 @@ describe('a service in the configuration', () => {
 
 describe('the authority of engineers', () => {
   it('has a file of its own, which is not that of targets or hosts', () => {
-    const withFile = (file: string) => sample.replace('hostKeys: { files', `engineerAuthority: { keyFile: ${file} }\nhostKeys: { files`);
+    const withFile = (file: string) =>
+      sample.replace('hostKeys: { files', `engineerAuthority: { keyFile: ${file} }\nhostKeys: { files`);
 
     expect(problemsOf(withFile('keys/engineer-ca.pem'))).toEqual([]);
     expect(problemsOf(withFile('keys/user-ca'))).toEqual([
       'engineerAuthority.keyFile is also the key of userAuthority, so that who logs in by it could go past this gateway',
     ]);
-    expect(problemsOf(withFile('keys/host'))).toEqual(['hostKeys.files[0] is also the key of engineerAuthority']);
+    expect(problemsOf(withFile('keys/host'))).toEqual([
+      'hostKeys.files[0] is also the key of engineerAuthority',
+    ]);
   });
 });

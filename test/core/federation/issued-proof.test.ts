@@ -4,7 +4,11 @@ import { issuedProofExtensions, parseIssuedProof } from '#core/federation';
 
 describe('the second factor in a certificate of our own', () => {
   it('reads as it was written', () => {
-    for (const proof of [undefined, { method: 'totp', atMs: 5 }, { method: 'recovery-code', atMs: 1e12 }] as const)
+    for (const proof of [
+      undefined,
+      { method: 'totp', atMs: 5 },
+      { method: 'recovery-code', atMs: 1e12 },
+    ] as const)
       expect(parseIssuedProof(issuedProofExtensions(proof))).toEqual({
         ok: true,
         ...(proof === undefined ? {} : { proof }),
@@ -14,9 +18,27 @@ describe('the second factor in a certificate of our own', () => {
   it.each([
     ['no time', [['mfa-method@sshtrail', 'totp']]],
     ['a time alone', [['proved-at@sshtrail', '5']]],
-    ['another method', [['mfa-method@sshtrail', 'fido2'], ['proved-at@sshtrail', '5']]],
-    ['a time that is none', [['mfa-method@sshtrail', 'totp'], ['proved-at@sshtrail', '1e9']]],
-    ['a time before all', [['mfa-method@sshtrail', 'totp'], ['proved-at@sshtrail', '-5']]],
+    [
+      'another method',
+      [
+        ['mfa-method@sshtrail', 'fido2'],
+        ['proved-at@sshtrail', '5'],
+      ],
+    ],
+    [
+      'a time that is none',
+      [
+        ['mfa-method@sshtrail', 'totp'],
+        ['proved-at@sshtrail', '1e9'],
+      ],
+    ],
+    [
+      'a time before all',
+      [
+        ['mfa-method@sshtrail', 'totp'],
+        ['proved-at@sshtrail', '-5'],
+      ],
+    ],
   ] as const)('is not taken with %s', (_what, entries) => {
     expect(parseIssuedProof(new Map(entries))).toEqual({ ok: false });
   });

@@ -31,7 +31,11 @@ beforeAll(async () => {
   });
   const read = (path: string) => parsePrivateKey(readFileSync(path, 'utf8'));
   const { userAuthorityKey, hostAuthorityKey, engineerAuthorityKey } = stack.data;
-  own = { session: read(userAuthorityKey), host: read(hostAuthorityKey), engineer: read(engineerAuthorityKey) };
+  own = {
+    session: read(userAuthorityKey),
+    host: read(hostAuthorityKey),
+    engineer: read(engineerAuthorityKey),
+  };
 });
 
 afterAll(async () => {

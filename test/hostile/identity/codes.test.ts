@@ -64,7 +64,9 @@ function wrongCode(name: (typeof names)[number], guess: number): string {
 
 describe('a stolen key', () => {
   test('gets five guesses at the code, over however many connections at once, and then not even the right one', async () => {
-    const guesses = Array.from({ length: 30 }, (_guess, index) => login('alice', () => wrongCode('alice', index)));
+    const guesses = Array.from({ length: 30 }, (_guess, index) =>
+      login('alice', () => wrongCode('alice', index)),
+    );
 
     expect(new Set(await Promise.all(guesses))).toEqual(new Set(['refused']));
     expect(await login('alice', () => right('alice'))).toBe('refused');
@@ -85,7 +87,8 @@ describe('a stolen key', () => {
     const [code = '', other = ''] = recovery.codes;
     expect(await login('carol', () => code)).toBe('in');
     const { proofs } = { proofs: await stack.running.control.list('proof') };
-    for (const { id, data } of proofs) if (data.identity === 'carol') await stack.running.control.delete('proof', id);
+    for (const { id, data } of proofs)
+      if (data.identity === 'carol') await stack.running.control.delete('proof', id);
 
     expect(await login('carol', () => code)).toBe('refused');
     expect(await login('carol', () => `${other.slice(0, -1)}1`)).toBe('refused');

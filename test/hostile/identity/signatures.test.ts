@@ -33,7 +33,7 @@ async function connected(): Promise<{ readonly transport: Transport; readonly an
 async function answered(answers: readonly number[], count: number): Promise<readonly number[]> {
   const deadline = Date.now() + promptlyMs;
   while (answers.length < count && Date.now() < deadline) await sleep(5);
-  return [...answers];
+  return answers.slice(0, count);
 }
 
 function signed(sessionId: Buffer, name = user): Buffer {
@@ -97,7 +97,7 @@ describe('an engineer’s key', () => {
 
   test('whose signature was made for another name proves nothing under this one', async () => {
     const { transport, answers } = await connected();
-    const forOther = signed(transport.sessionId, 'root@web-1');
+    const forOther = signed(transport.sessionId, `other-${user}`);
     const renamed = signed(transport.sessionId, user);
     // The signature of the one behind the request of the other.
     const signatureBytes = 4 + forOther.readUInt32BE(forOther.length - 87);
@@ -117,7 +117,7 @@ describe('an engineer’s key', () => {
 
     transport.send(keyQuery(user, 'ssh-ed25519', stack.engineerKey.publicKey.blob));
     await answered(answers, 2);
-    transport.send(signed(transport.sessionId, 'root@web-1'));
+    transport.send(signed(transport.sessionId, `other-${user}`));
     const end = await untilWithin(promptlyMs, 'the end', transport.ended);
 
     expect(answers).not.toContain(userauthSuccess);

@@ -63,10 +63,9 @@ describe('the API of second factors', () => {
     const { json } = await call('enroll', 'bob');
     await call('remove', 'bob', { reason: 'left' });
 
-    expect(journal.drafts.map(({ eventName, userIdentity }) => `${eventName} ${userIdentity.userName}`)).toEqual([
-      'EnrollFactor iam:Engineer+alice',
-      'RemoveFactor iam:Engineer+alice',
-    ]);
+    expect(
+      journal.drafts.map(({ eventName, userIdentity }) => `${eventName} ${userIdentity.userName}`),
+    ).toEqual(['EnrollFactor iam:Engineer+alice', 'RemoveFactor iam:Engineer+alice']);
     expect(JSON.stringify(journal.drafts)).not.toContain(String(json['secret']));
   });
 
@@ -136,9 +135,9 @@ describe('the API of second factors', () => {
     });
     const journal = { ...fakeJournal(), record: () => Promise.reject(new Error('no disk')) };
 
-    await expect(
-      factorApi(event, { control, journal, now: () => nowMs, randomBytes }),
-    ).rejects.toThrow('no disk');
+    await expect(factorApi(event, { control, journal, now: () => nowMs, randomBytes })).rejects.toThrow(
+      'no disk',
+    );
 
     expect(await control.list('factor')).toEqual([]);
   });

@@ -125,7 +125,9 @@ test('answers to what one key was asked do not count for another key', async () 
 
 test('a factor that was proved before counts with its own time, and questions see it', async () => {
   const known = { method: 'totp', atMs: 1_799_999_900_000 };
-  const tried = authenticator([question('one', ({ mfa }) => !mfa.verified)], { knownProof: async () => known });
+  const tried = authenticator([question('one', ({ mfa }) => !mfa.verified)], {
+    knownProof: async () => known,
+  });
 
   expect(await tried.keyProven('u', proven('alice'))).toEqual({ kind: 'success' });
   expect(tried.engineer?.mfa).toEqual({ verified: true, ...known });

@@ -82,7 +82,13 @@ describe('a proof', () => {
     await proofsAt('192.0.2.10').keep(alice);
     await proofsAt().keep(bob);
 
-    const factor = { secret: 'A'.repeat(32), enrolledAtMs: 0, enrolledBy: 'carol', salt: '', recoveryCodes: [] };
+    const factor = {
+      secret: 'A'.repeat(32),
+      enrolledAtMs: 0,
+      enrolledBy: 'carol',
+      salt: '',
+      recoveryCodes: [],
+    };
     await control.put('factor', 'alice', factor, { kind: 'any' });
     expect(await removeTotp(control, 'alice', async () => undefined)).toBe(true);
 

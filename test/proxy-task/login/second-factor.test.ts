@@ -30,7 +30,13 @@ async function enroll(control: ControlStore): Promise<void> {
   await control.put(
     'factor',
     'alice',
-    { secret, enrolledAtMs: startMs, enrolledBy: 'carol', salt: recovery.salt, recoveryCodes: recovery.hashes },
+    {
+      secret,
+      enrolledAtMs: startMs,
+      enrolledBy: 'carol',
+      salt: recovery.salt,
+      recoveryCodes: recovery.hashes,
+    },
     { kind: 'any' },
   );
 }
@@ -89,7 +95,10 @@ describe('a recovery code', () => {
 
   test('is taken by one gateway alone where many are given it at once', async () => {
     const { control, factor, clock } = await prepare();
-    const gateways = [factor, ...Array.from({ length: 3 }, () => createTotpFactor(control, () => clock.nowMs))];
+    const gateways = [
+      factor,
+      ...Array.from({ length: 3 }, () => createTotpFactor(control, () => clock.nowMs)),
+    ];
 
     const verdicts = await Promise.all(gateways.map((gateway) => gateway.check(alice, first)));
 

@@ -13,7 +13,10 @@ const alice: ProvenEngineer = {
 };
 
 /** The question, and in order what it told and kept. */
-function question(verdict: FactorVerdict, options: { readonly wanted?: boolean; readonly has?: boolean } = {}) {
+function question(
+  verdict: FactorVerdict,
+  options: { readonly wanted?: boolean; readonly has?: boolean } = {},
+) {
   const told: string[] = [];
   const asked = verificationCode({
     secondFactor: { has: async () => options.has ?? true, check: async () => verdict },

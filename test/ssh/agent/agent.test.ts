@@ -3,12 +3,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { readIdentities } from '../../../ssh/agent/agent-message.ts';
 import { AgentError, agentAt } from '../../../ssh/agent/index.ts';
 import { mintCertificate, parseCertificate } from '../../../ssh/certificate/index.ts';
 import { generatePrivateKey, KeyError, privateKeyAsRemoteSigner } from '../../../ssh/keys/index.ts';
 import { run } from '../../support/run.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { readIdentities } from '../../../ssh/agent/agent-message.ts';
 
 async function certified(type: 'ed25519' | 'ecdsa-p256' = 'ed25519') {
   const privateKey = generatePrivateKey(type);
