@@ -116,6 +116,9 @@ function isHalfOver({ validAfter, validBefore }: Certificate, nowMs: number): bo
 }
 
 function validityOf({ validAfter, validBefore }: Certificate) {
-  const iso = (seconds: bigint) => new Date(Number(seconds) * 1000).toISOString();
-  return { validAfter: iso(validAfter), validBefore: iso(validBefore) };
+  return { validAfter: isoTime(validAfter), validBefore: isoTime(validBefore) };
+}
+
+function isoTime(seconds: bigint): string {
+  return new Date(Number(seconds) * 1000).toISOString();
 }

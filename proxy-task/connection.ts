@@ -276,7 +276,7 @@ function authenticatorFor(
     counters: securityKeyCounters,
     sourceAddress: source.ip,
     now: parts.now,
-    knownProof: proofs.find,
+    knownProof: (engineer) => proofs.find(engineer),
     keyRefused: (engineer, why) =>
       record(
         authenticateUser(attempt(engineer), parts.now(), {
@@ -291,7 +291,7 @@ function authenticatorFor(
       verificationCode({
         secondFactor,
         now: parts.now,
-        keepProof: proofs.keep,
+        keepProof: (engineer) => proofs.keep(engineer),
         wanted: (engineer) => wantsCode(parts, engineer, connection(), passage),
         witness: codeWitness(parts, attempt),
       }),

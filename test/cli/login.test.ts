@@ -138,7 +138,7 @@ describe('sshtrail login on one machine', () => {
     write(-600);
     const late = await login(folder, ['bob', '--file', '--renew']);
 
-    expect([early, late]).toEqual(Array(2).fill({ code: 0, stdout: '', stderr: '' }));
+    for (const outcome of [early, late]) expect(outcome).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(kept).toBe('the key');
     const renewed = certificateIn(folder);
     expect(renewed.publicKey.blob.equals(key.publicKey.blob)).toBe(false);
