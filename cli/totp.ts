@@ -20,7 +20,7 @@ export async function printCode(
   if (secret === undefined)
     throw new CliError(
       'not-found',
-      `${JSON.stringify(name)} is no identity with a second factor; to give it one: sshtrail totp enroll NAME`,
+      `${JSON.stringify(name)} is no identity with a second factor; give it a totp entry in sshtrail.yaml, or run: sshtrail totp enroll NAME`,
     );
   const present = totpCode(secret, context.now());
   context.output.line(options.json === true ? jsonText({ identity: name, code: present }) : present);
