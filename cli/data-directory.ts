@@ -11,6 +11,7 @@ export type DataDirectory = {
   readonly spool: string;
   readonly keys: string;
   readonly userAuthorityKey: string;
+  readonly engineerAuthorityKey: string;
   readonly hostAuthorityKey: string;
   readonly hostKey: string;
   readonly evidenceKey: string;
@@ -36,6 +37,7 @@ export function dataDirectory(path: string): DataDirectory {
     spool: join(root, 'spool'),
     keys,
     userAuthorityKey: join(keys, 'user-ca.pem'),
+    engineerAuthorityKey: join(keys, 'engineer-ca.pem'),
     hostAuthorityKey: join(keys, 'host-ca.pem'),
     hostKey: join(keys, 'host-ed25519'),
     evidenceKey: join(keys, 'evidence.pem'),

@@ -2,34 +2,29 @@ import { createPublicKey } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import {
-  createFileSigner,
-  createFolderBlobStore,
-  type DigestSettings,
-  openFileSigner,
-  SignerError,
-} from '#adapters/local';
+import { createFolderBlobStore, type DigestSettings, openFileSigner } from '#adapters/local';
 import type { Configuration } from '#core/configuration';
 import type { Signer } from '#core/contract';
 import { type DigestKey, digestKeyOf } from '#core/digest';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { readConfiguration } from './installation.ts';
+import { openOrMakeSigner, readConfiguration } from './installation.ts';
 
-type Keys = Pick<Configuration, 'evidence' | 'userAuthority' | 'hostAuthority'>;
+type Keys = Pick<Configuration, 'evidence' | 'userAuthority' | 'engineerAuthority' | 'hostAuthority'>;
 
 /**
  * How the journals of an installation sign what they hold. The evidence key is made where there is none, and its public key beside it.
  * @throws CliError where it is the key of an authority, SignerError
  */
 export async function digestSettings(data: DataDirectory, configuration: Keys): Promise<DigestSettings> {
-  const { evidence, userAuthority, hostAuthority } = configuration;
+  const { evidence, userAuthority, engineerAuthority, hostAuthority } = configuration;
   const inFolder = (path: string) => resolve(dirname(data.configuration), path);
-  const signer = await openOrMake(inFolder(evidence.keyFile));
-  const authorities = [userAuthority, hostAuthority].flatMap((each) =>
+  const signer = await openOrMakeSigner(inFolder(evidence.keyFile));
+  const authorities = [userAuthority, engineerAuthority, hostAuthority].flatMap((each) =>
     each === undefined ? [] : [each.keyFile],
   );
   for (const keyFile of authorities) {
+    if (keyFile === engineerAuthority?.keyFile && !existsSync(inFolder(keyFile))) continue;
     const authority = await openFileSigner(inFolder(keyFile));
     if (authority.publicKeySpki.equals(signer.publicKeySpki))
       throw new CliError(
@@ -75,17 +70,6 @@ export function readEvidenceKey(path: string): DigestKey {
       `${path} is no public key in PEM of Ed25519 or P-256; name the .pub file beside the evidence key`,
     );
   return key;
-}
-
-async function openOrMake(path: string): Promise<Signer> {
-  if (existsSync(path)) return openFileSigner(path);
-  try {
-    return await createFileSigner(path);
-  } catch (error) {
-    // Another worker was faster.
-    if (error instanceof SignerError && error.code === 'exists') return openFileSigner(path);
-    throw error;
-  }
 }
 
 async function writePublicKey(path: string, { publicKeySpki }: Signer): Promise<void> {

@@ -30,6 +30,7 @@ export async function prepareDataDirectory(data: DataDirectory, options: FirstRu
   if (existsSync(data.configuration)) return false;
   makeFolders(data);
   if (!existsSync(data.userAuthorityKey)) await createFileSigner(data.userAuthorityKey);
+  if (!existsSync(data.engineerAuthorityKey)) await createFileSigner(data.engineerAuthorityKey);
   if (!existsSync(data.hostAuthorityKey)) await createFileSigner(data.hostAuthorityKey);
   readOrMakeKey(data.hostKey, 'sshtrail gateway');
   const keyOnly = readOrMakeKey(join(data.demo, 'id_demo'), demoIdentities.keyOnly);
@@ -142,6 +143,10 @@ policies:
 
 userAuthority:
   keyFile: keys/user-ca.pem
+
+# Signs what "sshtrail login" gives to engineers. No target may trust it.
+engineerAuthority:
+  keyFile: keys/engineer-ca.pem
 
 hostAuthority:
   keyFile: keys/host-ca.pem

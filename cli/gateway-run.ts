@@ -5,7 +5,7 @@ import { startProxy, stopProxy } from '#core/event';
 import { createStaticInventory } from '#core/inventory';
 import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
-import type { PrivateKey } from '#ssh';
+import { formatPublicKeyLine, type PrivateKey } from '#ssh';
 import {
   createIdentityDirectory,
   createRecorder,
@@ -145,7 +145,12 @@ function partsOf(
   const rules = compileRules(configuration.redaction);
   return {
     settings: settingsOf(options),
-    identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
+    identities: createIdentityDirectory(
+      installation.identities,
+      configuration.trustedUserAuthorities,
+      undefined,
+      ownAuthorities(installation),
+    ),
     policy,
     inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
     journal,
@@ -166,6 +171,10 @@ function partsOf(
     randomBytes,
     report,
   };
+}
+
+function ownAuthorities({ engineerAuthority }: Installation): readonly string[] {
+  return engineerAuthority === undefined ? [] : [formatPublicKeyLine(engineerAuthority.publicKey)];
 }
 
 function settingsOf({ installation, listen, writer }: WriterRunOptions): GatewaySettings {

@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { openFileSigner } from '#adapters/local';
+import { createFileSigner, openFileSigner, SignerError } from '#adapters/local';
 import {
   type Configuration,
   type CredentialFile,
@@ -9,6 +9,7 @@ import {
   type KeyFile,
   parseConfiguration,
 } from '#core/configuration';
+import type { Signer } from '#core/contract';
 import { passwordIn } from '#core/inventory';
 import { loadPolicy, type PolicySet, problemLines } from '#core/policy';
 import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
@@ -25,6 +26,8 @@ export type Installation = {
   readonly policy: PolicySet;
   readonly hostKeys: readonly PrivateKey[];
   readonly userAuthority: RemoteSigner;
+  /** Signs what engineers log in by, and nothing that a target trusts. */
+  readonly engineerAuthority?: RemoteSigner;
   readonly hostAuthority?: RemoteSigner;
   /** By target name: what logs in to those that take no certificates. */
   readonly targetCredentials: ReadonlyMap<string, TargetCredential>;
@@ -35,7 +38,7 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
   const configuration = readConfiguration(data);
   const inFolder = (path: string) => resolve(dirname(data.configuration), path);
   const signer = await openFileSigner(inFolder(configuration.userAuthority.keyFile));
-  const { hostAuthority } = configuration;
+  const { engineerAuthority, hostAuthority } = configuration;
   return {
     configuration,
     identities: configuration.identities.map(({ totp, ...identity }) => ({
@@ -54,6 +57,9 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
       ),
     ),
     userAuthority: remoteSigner(signer),
+    ...(engineerAuthority === undefined
+      ? {}
+      : { engineerAuthority: remoteSigner(await openOrMakeSigner(inFolder(engineerAuthority.keyFile))) }),
     ...(hostAuthority === undefined
       ? {}
       : { hostAuthority: remoteSigner(await openFileSigner(inFolder(hostAuthority.keyFile))) }),
@@ -135,6 +141,18 @@ function readPassword(path: string): string {
       `${path} holds no password; write it there on one line, and nothing else`,
     );
   return password;
+}
+
+/** The key in a file, made where there is none. */
+export async function openOrMakeSigner(path: string): Promise<Signer> {
+  if (existsSync(path)) return openFileSigner(path);
+  try {
+    return await createFileSigner(path);
+  } catch (error) {
+    // Another process was faster.
+    if (error instanceof SignerError && error.code === 'exists') return openFileSigner(path);
+    throw error;
+  }
 }
 
 /** Reads a private key or secret, and refuses one that others can read: whoever can read it can use it. */

@@ -7,6 +7,7 @@ import { extractCommand } from './commands/extract.ts';
 import { deniedCommand, lastCommand } from './commands/history.ts';
 import { hostsCommand } from './commands/hosts.ts';
 import { lockCommand, locksCommand, unlockCommand } from './commands/locks.ts';
+import { loginCommand } from './commands/login.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
 import { policyCommand } from './commands/policy.ts';
@@ -48,6 +49,7 @@ export function buildProgram(context: CommandContext): Command {
     runbookCommand,
     hostsCommand,
     policyCommand,
+    loginCommand,
     totpCommand,
     sshConfigCommand,
     doctorCommand,

@@ -2,8 +2,9 @@ import { CliError } from './cli-error.ts';
 import { type ClientFiles, clientConfiguration, knownHostsLines } from './client-files.ts';
 import { type CommandContext, chosenData } from './command-context.ts';
 import type { SshConfigOptions } from './commands/ssh-config.ts';
+import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess } from './gateway-process.ts';
-import { loadInstallation } from './installation.ts';
+import { type Installation, loadInstallation } from './installation.ts';
 import { jsonText } from './output.ts';
 
 export async function sshConfig(options: SshConfigOptions, context: CommandContext): Promise<void> {
@@ -16,14 +17,17 @@ export async function sshConfig(options: SshConfigOptions, context: CommandConte
 
 async function clientFiles(options: SshConfigOptions, context: CommandContext): Promise<ClientFiles> {
   const data = chosenData(options, context);
-  const { configuration, hostKeys, hostAuthority } = await loadInstallation(data);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(options.name))
-    throw new CliError(
-      'bad-input',
-      'the name of a Host block has letters, digits and . _ -; choose another with --name',
-    );
+  return clientFilesOf(await loadInstallation(data), data, options);
+}
+
+/** What ssh has to know of the gateway of an installation. */
+export function clientFilesOf(
+  { configuration, hostKeys, hostAuthority }: Installation,
+  data: DataDirectory,
+  options: Pick<SshConfigOptions, 'name' | 'host' | 'identity' | 'knownHostsFile'>,
+): ClientFiles {
   return {
-    alias: options.name,
+    alias: requireAlias(options.name),
     ...addressOf(options.host, gatewayProcess(data) ?? configuration.gateway.listen),
     hostKeys: hostKeys.map(({ publicKey }) => publicKey),
     ...(hostAuthority === undefined ? {} : { hostAuthority: hostAuthority.publicKey }),
@@ -33,7 +37,16 @@ async function clientFiles(options: SshConfigOptions, context: CommandContext): 
   };
 }
 
-function addressOf(
+export function requireAlias(name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))
+    throw new CliError(
+      'bad-input',
+      'the name of a Host block has letters, digits and . _ -; choose another with --name',
+    );
+  return name;
+}
+
+export function addressOf(
   given: string | undefined,
   listening: { readonly host: string; readonly port: number },
 ): { readonly host: string; readonly port: number } {

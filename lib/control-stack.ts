@@ -306,6 +306,9 @@ export class ControlStack extends Stack {
       api.root.resourceForPath(path).addMethod(method, integration, { requestValidator: validator });
     add('POST', apiRoutes.certificateWithMfa, certificates);
     add('POST', apiRoutes.certificate, certificates);
+    add('GET', apiRoutes.factors, sessions);
+    add('POST', apiRoutes.enrollFactor, sessions);
+    add('POST', apiRoutes.removeFactor, sessions);
     add('GET', apiRoutes.sessions, sessions);
     add('POST', apiRoutes.revokeSession, sessions);
     add('GET', apiRoutes.locks, sessions);

@@ -69,8 +69,10 @@ export async function admit(
       ? { facts, refusal: reasonRequired(login, target) }
       : { engineer, target, login, access, policyIds, rules };
   }
-  if (!engineer.mfa.verified && access.mfaWouldHelp()) {
-    const message = `${login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
+  if (access.mfaWouldHelp()) {
+    const message = engineer.mfa.verified
+      ? `${login} on ${target.name} needs a second factor that is newer, and ${engineer.identity.name} has none to be asked for; log in with one`
+      : `${login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
     return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
   }
   if (access.reasonMayHelp()) return { facts, refusal: reasonRequired(login, target) };

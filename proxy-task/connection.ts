@@ -5,7 +5,6 @@ import {
   authenticateUser,
   type ConnectionFacts,
   type ConnectionRefusal,
-  challengeMfa,
   denyAccess,
   issueCertificate,
   type LoginAttempt,
@@ -30,21 +29,24 @@ import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import { type LockGuard, lockableSession, lockFactsOf } from './locks/index.ts';
 import { accessReason } from './login/access-reason.ts';
+import { codeWitness } from './login/code-witness.ts';
 import {
   createEngineerAuthenticator,
   type EngineerAuthenticator,
   type ProvenEngineer,
 } from './login/engineer-authenticator.ts';
+import { keyRefusalMessages } from './login/key-refusal.ts';
 import { parseLoginName } from './login/login-name.ts';
+import { createMfaProofs } from './login/mfa-proofs.ts';
 import type { SecondFactor } from './login/second-factor.ts';
 import type { SecurityKeyCounters } from './login/security-key-counters.ts';
-import { securityKeyMessages } from './login/security-key-refusal.ts';
 import { verificationCode } from './login/verification-code.ts';
 import { refusalOfPeer } from './peer-refusal.ts';
 import { Session } from './session.ts';
 import { factsOf } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
 import { type LoginMethod, loginMethod } from './target-credential.ts';
+import { wantsCode } from './wants-code.ts';
 
 /** Sessions that may be told to stop, by id. */
 export type SessionRegistry = Map<string, Session>;
@@ -285,19 +287,26 @@ function authenticatorFor(
   const { parts, locks, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
   const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
+  const proofs = createMfaProofs({
+    control: parts.control,
+    graceMs: parts.settings.mfaGraceMs,
+    sourceAddress: source.ip,
+    now: parts.now,
+  });
   return createEngineerAuthenticator({
     ...(passage === undefined ? {} : { outer: passage.engineer }),
     identities: parts.identities,
     counters: securityKeyCounters,
     sourceAddress: source.ip,
     now: parts.now,
-    securityKeyRefused: (engineer, why) =>
+    knownProof: (engineer) => proofs.find(engineer),
+    keyRefused: (engineer, why) =>
       record(
         authenticateUser(attempt(engineer), parts.now(), {
           kind: 'failure',
           errorCode: 'AuthenticationFailed',
           reason: why,
-          message: securityKeyMessages[why],
+          message: keyRefusalMessages[why],
           securityKey: engineer.assertion,
         }),
       ),
@@ -306,20 +315,9 @@ function authenticatorFor(
       verificationCode({
         secondFactor,
         now: parts.now,
-        async wanted(engineer) {
-          // What the connections inside will need is not known yet.
-          if (nameOf(engineer, passage).kind === 'jump') return true;
-          const admitted = await admit(parts, engineer, connection(), passage);
-          return !('refusal' in admitted) || lacks(admitted, 'second-factor') || lacks(admitted, 'reason');
-        },
-        witness: {
-          challenged: (engineer) =>
-            record(challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'asked' })),
-          codeRefused: (engineer, reason) =>
-            record(
-              challengeMfa(attempt(engineer), parts.now(), { method: 'totp', outcome: 'failed', reason }),
-            ),
-        },
+        keepProof: (engineer) => proofs.keep(engineer),
+        wanted: (engineer) => wantsCode(parts, engineer, connection(), passage),
+        witness: codeWitness(parts, attempt),
       }),
       accessReason({
         redact: parts.redact,

@@ -11,6 +11,7 @@ export function limitsOf(
   return {
     algorithms: gateway.algorithms,
     loginGraceMs: gateway.loginGraceSeconds * 1000,
+    mfaGraceMs: gateway.mfaGraceSeconds * 1000,
     maxAuthAttempts: gateway.maxAuthAttempts,
     maxKeyOffers: gateway.maxKeyOffers,
     maxBytesBeforeKeys: gateway.maxBytesBeforeKeys,

@@ -14,6 +14,8 @@ export type GatewaySettings = {
   /** What engineers' clients are offered. */
   readonly algorithms: ProfileName;
   readonly loginGraceMs: number;
+  /** How long a second factor is good for further connections with the same key from the same address. */
+  readonly mfaGraceMs: number;
   readonly maxAuthAttempts: number;
   /** Keys that may be asked about before one signs. */
   readonly maxKeyOffers: number;

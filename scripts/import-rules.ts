@@ -21,6 +21,7 @@ export const sshLayers: readonly (readonly string[])[] = [
   ['wire'],
   ['keys'],
   ['certificate'],
+  ['agent'],
   ['algorithms', 'transport'],
   ['authentication'],
   ['connection'],

@@ -1,4 +1,5 @@
 /** The SSH protocol engine (RFC 4251-4254) as a library: both roles, over any byte stream, message-level relay. */
+export { type Agent, AgentError, agentAt } from './agent/index.ts';
 export {
   algorithmProfiles,
   modernAlgorithms,
@@ -27,6 +28,7 @@ export {
   isCertificateType,
   mintCertificate,
   parseCertificate,
+  parseCertificateLine,
   userExtensions,
   verifyCertificate,
 } from './certificate/index.ts';

@@ -1,5 +1,6 @@
 export * from './athena/index.ts';
 export * from './automation/index.ts';
+export * from './control-api/index.ts';
 export * from './dial/index.ts';
 export * from './dynamodb/index.ts';
 export * from './inventory/index.ts';

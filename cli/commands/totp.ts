@@ -8,11 +8,55 @@ import {
   withJsonOption,
 } from '../command-context.ts';
 
-/** Second factors by hand: a code for the demo identity, a secret for a new one. */
+export type EnrollOptions = DataOption & JsonOption & { readonly replace?: boolean };
+export type RemoveOptions = DataOption & JsonOption & { readonly reason: string };
+
+/** Second factors: enrolled ones in the control store, and by hand those that the configuration names. */
 export function totpCommand(context: CommandContext): Command {
   const command = new Command('totp').description(
-    'second factors: show the present code of an identity, or make a new secret',
+    'second factors: enrol an identity for codes, see who has them, take them away',
   );
+  const examples: string[] = [];
+  for (const [subcommand, example] of [...enrolment(context), ...byHand(context)]) {
+    command.addCommand(withExamples(withJsonOption(subcommand), [example]));
+    examples.push(example);
+  }
+  return withExamples(command, examples);
+}
+
+type WithExample = readonly [subcommand: Command, example: string];
+
+function enrolment(context: CommandContext): readonly WithExample[] {
+  const enroll = new Command('enroll')
+    .description(
+      'give an identity a second factor: a secret for its authenticator app and ten recovery codes',
+    )
+    .argument('<identity>')
+    .option('--replace', 'in the place of the one it has, which is good for nothing from then on')
+    .action(async (name: string, options: EnrollOptions) =>
+      (await import('../totp-enrolment.ts')).enroll(name, options, context),
+    );
+  const remove = new Command('remove')
+    .description('take the second factor that was enrolled away from an identity')
+    .argument('<identity>')
+    .option('--reason <text>', 'goes on record', 'removed by hand')
+    .action(async (name: string, options: RemoveOptions) =>
+      (await import('../totp-enrolment.ts')).remove(name, options, context),
+    );
+  const status = new Command('status')
+    .description('who has a second factor, how many recovery codes are left, and who is locked out')
+    .argument('[identity]')
+    .action(async (name: string | undefined, options: DataOption & JsonOption) =>
+      (await import('../totp-enrolment.ts')).status(name, options, context),
+    );
+  return [
+    [withDataOption(enroll), 'sshtrail totp enroll bob'],
+    [withDataOption(status), 'sshtrail totp status'],
+    [withDataOption(remove), 'sshtrail totp remove bob --reason "lost the phone"'],
+  ];
+}
+
+function byHand(context: CommandContext): readonly WithExample[] {
   const code = new Command('code')
     .description('the code an authenticator app would show now (needs the right to read the secret)')
     .argument('<identity>')
@@ -20,13 +64,13 @@ export function totpCommand(context: CommandContext): Command {
       (await import('../totp.ts')).printCode(name, options, context),
     );
   const fresh = new Command('new')
-    .description('a new secret, and the URI that authenticator apps read')
+    .description('a new secret for sshtrail.yaml, and the URI that authenticator apps read')
     .argument('<identity>')
     .action(async (name: string, options: JsonOption) =>
       (await import('../totp.ts')).printNewSecret(name, options, context),
     );
-  const examples = ['sshtrail totp code alice', 'sshtrail totp new bob'] as const;
-  command.addCommand(withExamples(withJsonOption(withDataOption(code)), [examples[0]]));
-  command.addCommand(withExamples(withJsonOption(fresh), [examples[1]]));
-  return withExamples(command, examples);
+  return [
+    [withDataOption(code), 'sshtrail totp code alice'],
+    [fresh, 'sshtrail totp new bob'],
+  ];
 }

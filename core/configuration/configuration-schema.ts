@@ -1,49 +1,9 @@
 import { z } from 'zod';
-import { totpSecretProblem } from '../totp/index.ts';
 import { printable } from '../wording/index.ts';
-import { parseAddressRange } from './address-range.ts';
-import { parseKeyLine } from './key-line.ts';
+import { identity } from './identity-schema.ts';
 import { redactionSettings } from './redaction-settings.ts';
 import { say } from './say.ts';
-
-const file = z
-  .string()
-  .min(1, say('names no file', 'write a file name, relative to this file or absolute'))
-  .max(4096);
-const port = z.int().min(1).max(65_535);
-const hostName = z
-  .string()
-  .regex(
-    /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,39}(?:\.[0-9]{1,3}){0,3})$/,
-    say(
-      'is not a host name or address',
-      'write a name such as web-1.example.com or an address, without port or brackets',
-    ),
-  );
-
-export function keyLines(allowSecurityKeys: boolean) {
-  return z.array(
-    z.string().superRefine((line, context) => {
-      const read = parseKeyLine(line);
-      if (!read.ok) context.addIssue({ code: 'custom', message: `${read.message}; ${read.fix}` });
-      else if (!allowSecurityKeys && read.type.startsWith('sk-'))
-        context.addIssue({
-          code: 'custom',
-          message: 'is a security key, which only people have; put a host or authority key here',
-        });
-    }),
-  );
-}
-
-const addressRange = z
-  .string()
-  .refine(
-    (text) => parseAddressRange(text) !== undefined,
-    say(
-      'is no address or range of addresses',
-      'write 192.0.2.10, 192.0.2.0/24 or 2001:db8::/32, with zeros behind the prefix',
-    ),
-  );
+import { addressRange, file, hostName, keyLines, port } from './setting-values.ts';
 
 const gateway = z
   .strictObject({
@@ -87,6 +47,14 @@ const gateway = z
         "What engineers' clients are offered: few and strong, also what older clients need, or NIST curves and AES alone.",
       ),
     loginGraceSeconds: z.int().min(5).max(600).default(30).describe('From connection to authentication.'),
+    mfaGraceSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(300)
+      .describe(
+        'How long a code is good for further connections with the same key from the same address; 0 asks at each of them.',
+      ),
     maxAuthAttempts: z.int().min(1).max(20).default(6).describe('Refused attempts of one connection.'),
     maxKeyOffers: z
       .int()
@@ -215,56 +183,6 @@ const gateway = z
   })
   .prefault({});
 
-const identity = z.strictObject({
-  name: z
-    .string()
-    .regex(
-      /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/,
-      say(
-        'is not an identity name',
-        'use letters, digits and . _ @ + -, at most 128, beginning with a letter or digit',
-      ),
-    )
-    .describe('In events, policies and as principal of certificates.'),
-  type: z.enum(['person', 'service']).default('person'),
-  groups: z
-    .array(
-      z
-        .string()
-        .regex(
-          /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/,
-          say('is not a group name', 'use letters, digits and . _ : @ / -'),
-        ),
-    )
-    .default([])
-    .describe('What policies call Group.'),
-  keys: keyLines(true).default([]).describe('Lines of .pub files.'),
-  totp: z
-    .strictObject({
-      secret: z
-        .string()
-        .superRefine((secret, context) => {
-          const problem = totpSecretProblem(secret);
-          if (problem !== undefined)
-            context.addIssue({
-              code: 'custom',
-              message: `${problem}; write 32 base32 characters, or use secretFile`,
-            });
-        })
-        .optional()
-        .describe('Base32. A secretFile keeps it out of this file.'),
-      secretFile: file.optional().describe('A file that holds the base32 secret and nothing else.'),
-    })
-    .optional()
-    .describe('Second factor: codes of an authenticator app. One of secret and secretFile.'),
-  principalId: z
-    .string()
-    .min(1)
-    .max(1024)
-    .optional()
-    .describe('Stable id in the events; the name if absent.'),
-});
-
 export const label = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$/, say('is not a label', 'use letters, digits and . _ / : -'));
@@ -381,6 +299,20 @@ export const configurationSchema = z
           .describe('Begins this much earlier, for clocks that differ.'),
       })
       .describe('Targets trust its public key: TrustedUserCAKeys in sshd_config.'),
+    engineerAuthority: z
+      .strictObject({
+        keyFile: file.describe(
+          'Private key, mode 0600, that signs what "sshtrail login" gives out; made when there is none.',
+        ),
+        validForSeconds: z
+          .int()
+          .min(60)
+          .max(86_400)
+          .default(28_800)
+          .describe('Longest life of such a certificate.'),
+      })
+      .optional()
+      .describe('Its certificates identify engineers to this gateway. No target may trust its key.'),
     hostAuthority: z
       .strictObject({ keyFile: file.describe('Private key, mode 0600, that signs host certificates.') })
       .optional()

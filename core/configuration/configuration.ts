@@ -14,6 +14,8 @@ export type Configuration = {
   readonly policies: { readonly files: readonly string[] };
   /** What signs the certificate each session shows to its target. */
   readonly userAuthority: Readonly<Written['userAuthority']>;
+  /** What signs the certificates by which engineers log in here. */
+  readonly engineerAuthority?: { readonly keyFile: string; readonly validForSeconds: number };
   readonly hostAuthority?: { readonly keyFile: string };
   readonly hostKeys: { readonly files: readonly string[]; readonly passphraseFile?: string | undefined };
   readonly recording: Readonly<Written['recording']>;
@@ -34,6 +36,8 @@ export type Identity = {
   /** `type base64`. */
   readonly keys: readonly string[];
   readonly totp?: TotpSource;
+  /** Addresses and ranges it may come from; any where absent. */
+  readonly sources?: readonly string[];
   /** Stable id for the events; the name where none was given. */
   readonly principalId: string;
 };

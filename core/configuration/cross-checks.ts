@@ -81,12 +81,13 @@ function identityComplaints(
   const { keys, totp } = identity;
   const authorities = isRecord(data) ? data['trustedUserAuthorities'] : undefined;
   const noKeys = keys === undefined || keys === null || (Array.isArray(keys) && keys.length === 0);
-  if (noKeys && (!Array.isArray(authorities) || authorities.length === 0))
+  if (noKeys && identity['type'] !== 'service' && (!Array.isArray(authorities) || authorities.length === 0))
     complaints.push({
       path,
       message: 'has no key, and no authority is trusted, so that it can never be proved',
       fix: 'add keys: with the line of a .pub file, or trustedUserAuthorities',
     });
+  if (identity['type'] === 'service') complaints.push(...serviceComplaints(path, identity, noKeys));
   if (form === 'hosted' && isRecord(totp) && !('secret' in totp))
     complaints.push({ path: [...path, 'totp'], message: 'has no secret', fix: 'add secret: in base32' });
   if (form === 'local' && isRecord(totp) && 'secret' in totp === 'secretFile' in totp)
@@ -94,6 +95,31 @@ function identityComplaints(
       path: [...path, 'totp'],
       message: 'secret' in totp ? 'has both secret and secretFile' : 'has neither secret nor secretFile',
       fix: 'write one of the two',
+    });
+  return complaints;
+}
+
+/** Nobody is there to be asked, so that its keys and where they are used from are all that shows it is the service. */
+function serviceComplaints(path: ValuePath, identity: Record<string, unknown>, noKeys: boolean): Complaint[] {
+  const complaints: Complaint[] = [];
+  if (noKeys)
+    complaints.push({
+      path,
+      message: 'is a service without a key, so that it can never be proved',
+      fix: 'add keys: with the line of its .pub file; certificates do not prove a service',
+    });
+  if (!('sources' in identity))
+    complaints.push({
+      path,
+      message: 'is a service and may come from anywhere',
+      fix: 'add sources: with the addresses it comes from, such as [192.0.2.10, 198.51.100.0/24]',
+    });
+  if ('totp' in identity)
+    complaints.push({
+      path: [...path, 'totp'],
+      at: 'key',
+      message: 'asks a service for codes, which nobody is there to type',
+      fix: 'remove it, or make it type: person',
     });
   return complaints;
 }
@@ -163,18 +189,36 @@ function runbookComplaints(data: unknown, form: ConfigurationForm): Complaint[] 
     });
 }
 
-/** A gateway's host key that also signs user certificates would make whoever has it both. */
+/** Two things by one key would let whoever may use it for the one do the other. */
 function keyReuse(data: unknown): Complaint[] {
-  if (!isRecord(data) || !isRecord(data['userAuthority']) || !isRecord(data['hostKeys'])) return [];
-  const { keyFile } = data['userAuthority'];
-  return linesAt(['hostKeys', 'files'], data['hostKeys']['files'])
-    .filter(({ line }) => line === keyFile)
-    .map(({ path }) => ({
-      path,
-      message: 'is also the key of userAuthority',
-      fix: 'make a key for each: ssh-keygen -t ed25519',
-    }));
+  if (!isRecord(data)) return [];
+  const authorities = ['userAuthority', 'engineerAuthority'].flatMap((name) => {
+    const section = data[name];
+    return isRecord(section) ? linesAt([name], [section['keyFile']]).map(({ line }) => ({ name, line })) : [];
+  });
+  const hostKeys = isRecord(data['hostKeys'])
+    ? linesAt(['hostKeys', 'files'], data['hostKeys']['files'])
+    : [];
+  const [user, engineer] = authorities;
+  return [
+    ...hostKeys.flatMap(({ path, line }) =>
+      authorities
+        .filter((authority) => authority.line === line)
+        .map(({ name }) => ({ path, message: `is also the key of ${name}`, fix: ownKey })),
+    ),
+    ...(user?.name === 'userAuthority' && user.line === engineer?.line
+      ? [
+          {
+            path: ['engineerAuthority', 'keyFile'],
+            message: 'is also the key of userAuthority, so that who logs in by it could go past this gateway',
+            fix: 'name another file; it is made when there is none',
+          },
+        ]
+      : []),
+  ];
 }
+
+const ownKey = 'make a key for each: ssh-keygen -t ed25519';
 
 /** `targets[0].hostKeys[1]`; names that are no plain words in quotes. */
 export function pathText(path: ValuePath): string {

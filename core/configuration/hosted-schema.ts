@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { configurationSchema, keyLines, label, labelValue } from './configuration-schema.ts';
+import { configurationSchema, label, labelValue } from './configuration-schema.ts';
 import { say } from './say.ts';
+import { keyLines } from './setting-values.ts';
 
 const { shape } = configurationSchema;
 const identity = shape.identities.element;

@@ -48,6 +48,7 @@ function toConfiguration(written: Written): Configuration {
     ),
     policies: written.policies,
     userAuthority: written.userAuthority,
+    ...(written.engineerAuthority === undefined ? {} : { engineerAuthority: written.engineerAuthority }),
     ...(written.hostAuthority === undefined ? {} : { hostAuthority: written.hostAuthority }),
     hostKeys: written.hostKeys,
     recording: written.recording,

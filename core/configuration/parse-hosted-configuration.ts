@@ -49,6 +49,10 @@ const given: readonly (readonly [path: readonly string[], fix: string])[] = [
     'remove it; the key is in KMS, made by the stacks; how long its certificates are valid is set by certificate:',
   ],
   [
+    ['engineerAuthority'],
+    'remove it; the key is in KMS, made by the stacks; certificateMaxMinutes in sshtrail.config.ts says how long its certificates live',
+  ],
+  [
     ['hostKeys'],
     'remove it; the first task makes the host key, and all tasks read it from the parameter host-key',
   ],

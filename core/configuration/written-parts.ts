@@ -26,8 +26,15 @@ export function toProblems(source: YamlSource, file: string, complaints: readonl
 }
 
 export function toIdentity(written: Written['identities'][number]): Identity {
-  const { name, type, groups, keys, totp, principalId } = written;
-  const identity = { name, type, groups, keys: keys.map(plainKey), principalId: principalId ?? name };
+  const { name, type, groups, keys, totp, sources, principalId } = written;
+  const identity = {
+    name,
+    type,
+    groups,
+    keys: keys.map(plainKey),
+    principalId: principalId ?? name,
+    ...(sources === undefined ? {} : { sources }),
+  };
   if (totp?.secret !== undefined) return { ...identity, totp: { kind: 'secret', secret: totp.secret } };
   if (totp?.secretFile !== undefined) return { ...identity, totp: { kind: 'file', path: totp.secretFile } };
   return identity;

@@ -26,6 +26,8 @@ export const eventNames = [
   'EndSession',
   'AuthenticateUser',
   'ChallengeMfa',
+  'EnrollFactor',
+  'RemoveFactor',
   'AuthenticateTarget',
   'VerifyHostKey',
   'IssueCertificate',

@@ -3,6 +3,8 @@ export type ControlData = {
   session: LiveSession;
   revocation: Revocation;
   totp: TotpState;
+  factor: EnrolledFactor;
+  proof: MfaProof;
   counter: SecurityKeyCounter;
   finding: Finding;
   action: ActionTaken;
@@ -52,6 +54,30 @@ export type TotpState = {
   readonly failures: number;
   /** No code is looked at before this time. */
   readonly lockedUntilMs: number;
+  /** Steps by which the authenticator's clock was ahead when the last code was accepted, -4 to 4; 0 when absent. */
+  readonly driftSteps?: number;
+};
+
+/** A second factor that `sshtrail totp enroll` made. The id is the identity's name. */
+export type EnrolledFactor = {
+  /** Base32. Whoever reads it can make codes: the store is as secret as a key. */
+  readonly secret: string;
+  readonly enrolledAtMs: number;
+  /** The operating system user who enrolled it, or `iam:` and a name. */
+  readonly enrolledBy: string;
+  /** Hex; goes into the hash of each recovery code. */
+  readonly salt: string;
+  /** SHA-256 of salt and code in hex, of those that were not used yet. */
+  readonly recoveryCodes: readonly string[];
+};
+
+/** A second factor that was proved a while ago. The id is identity, key fingerprint and source address, with blanks between. */
+export type MfaProof = {
+  readonly identity: string;
+  readonly keyFingerprint: string;
+  readonly sourceIp: string;
+  readonly method: string;
+  readonly atMs: number;
 };
 
 /** What a security key's signatures counted. The id is the key's fingerprint. */

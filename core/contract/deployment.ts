@@ -97,6 +97,9 @@ export type FunctionName = (typeof functionNames)[number];
 export const apiRoutes = {
   certificateWithMfa: '/v1/certificates/mfa',
   certificate: '/v1/certificates',
+  factors: '/v1/factors',
+  enrollFactor: '/v1/factors/{identity}/enroll',
+  removeFactor: '/v1/factors/{identity}/remove',
   sessions: '/v1/sessions',
   revokeSession: '/v1/sessions/{sessionId}/revoke',
   locks: '/v1/locks',

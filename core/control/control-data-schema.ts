@@ -32,6 +32,21 @@ const schemas = {
     lastStep: z.number().int(),
     failures: z.number().int().nonnegative(),
     lockedUntilMs: timeMs,
+    driftSteps: z.exactOptional(z.number().int().min(-4).max(4)),
+  }),
+  factor: z.strictObject({
+    secret: text,
+    enrolledAtMs: timeMs,
+    enrolledBy: text,
+    salt: text,
+    recoveryCodes: z.array(text).max(100),
+  }),
+  proof: z.strictObject({
+    identity: text,
+    keyFingerprint: text,
+    sourceIp: text,
+    method: text,
+    atMs: timeMs,
   }),
   counter: z.strictObject({ highest: uint32, seen: uint32, atMs: timeMs }),
   finding: z.strictObject({

@@ -18,6 +18,7 @@ export type {
   MfaFacts,
   SessionFacts,
 } from './facts.ts';
+export * from './identity-events.ts';
 export * from './lock-events.ts';
 export * from './login-events.ts';
 export * from './proxy-events.ts';

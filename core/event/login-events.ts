@@ -47,11 +47,13 @@ export function challengeMfa(
     readonly method: string;
     readonly outcome: 'asked' | 'passed' | 'failed';
     readonly reason?: string;
+    /** Where one of them was used. */
+    readonly recoveryCodesLeft?: number;
   },
 ): AuditDraft {
   return draft('ChallengeMfa', atMs, actorOf(who, atMs), {
     request: { ...targetFields(who), factor: what.method },
-    response: { outcome: what.outcome },
+    response: { outcome: what.outcome, recoveryCodesLeft: what.recoveryCodesLeft },
     refusal:
       what.outcome === 'failed'
         ? {

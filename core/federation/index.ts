@@ -6,3 +6,4 @@ export {
   type MfaSource,
   parseFederatedExtensions,
 } from './federated-identity.ts';
+export { type IssuedProof, issuedProofExtensions, parseIssuedProof } from './issued-proof.ts';

@@ -12,6 +12,7 @@ import {
   writeLine,
 } from '../shared/index.ts';
 import { controlApi } from './control-api.ts';
+import { factorApi, isFactorRoute } from './factors.ts';
 
 const functionName = 'control-api';
 
@@ -44,12 +45,14 @@ export const handler: APIGatewayProxyHandler = async (event, { awsRequestId: req
     fetch,
   });
   return answering(invocation, { log, count, requestId }, () =>
-    controlApi(event, {
-      control: invocation.control,
-      journal: invocation.journal,
-      now,
-      randomBytes,
-      sleep: delay,
-    }),
+    isFactorRoute(event.resource)
+      ? factorApi(event, { control: invocation.control, journal: invocation.journal, now, randomBytes })
+      : controlApi(event, {
+          control: invocation.control,
+          journal: invocation.journal,
+          now,
+          randomBytes,
+          sleep: delay,
+        }),
   );
 };

@@ -7,9 +7,10 @@ import type {
   ServerAuthenticator,
 } from '#ssh';
 import type { Claim, Identity, IdentityDirectory } from './identity-directory.ts';
+import type { KeyRefusal } from './key-refusal.ts';
 import type { LoginDialogue, LoginQuestion, LoginStep } from './login-question.ts';
+import type { MfaProofs } from './mfa-proofs.ts';
 import type { SecurityKeyCounters } from './security-key-counters.ts';
-import type { SecurityKeyRefusal } from './security-key-refusal.ts';
 
 /** Who connected and how they proved it. Exists only after every signature and code was verified. */
 export type ProvenEngineer = {
@@ -46,8 +47,10 @@ export type EngineerAuthenticatorOptions = {
   readonly questions: readonly LoginQuestion[];
   /** Whom the gateway will refuse whatever they answer is asked nothing. The refusal itself comes after, with its reason. */
   readonly isRefused?: (engineer: ProvenEngineer) => Promise<boolean>;
-  /** Told of a security key that is not taken, before its attempt fails. */
-  readonly securityKeyRefused: (engineer: ProvenEngineer, why: SecurityKeyRefusal) => Promise<void>;
+  /** A second factor that was proved before. */
+  readonly knownProof: MfaProofs['find'];
+  /** Told of a key that signed and is not taken, before its attempt fails. */
+  readonly keyRefused: (engineer: ProvenEngineer, why: KeyRefusal) => Promise<void>;
   readonly sourceAddress: string;
   /** Who proved the connection that this one is inside of: nobody else is let in, and what they proved there counts here. */
   readonly outer?: ProvenEngineer;
@@ -88,18 +91,19 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       ...(assertion === undefined ? {} : { assertion }),
       ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
     };
-    const refusal = await securityKeyRefusal(claimed, candidate, counters);
+    const refusal = await refusalOf(claimed, candidate, counters);
     if (refusal !== undefined) {
       // What the gateway vouches for ends with the signature: nothing else of this login counts as proved.
-      await options.securityKeyRefused({ ...candidate, mfa: { verified: false, method: 'none' } }, refusal);
+      await options.keyRefused({ ...candidate, mfa: { verified: false, method: 'none' } }, refusal);
       told = true;
       return { kind: 'failure' };
     }
-    withKey = candidate;
+    const known = candidate.mfa.verified ? undefined : await options.knownProof(candidate);
+    withKey = known === undefined ? candidate : { ...candidate, mfa: { verified: true, ...known } };
     asking = undefined;
-    if ((await firstFrom(0, candidate)) !== undefined)
+    if ((await firstFrom(0, withKey)) !== undefined)
       return { kind: 'partial', continueWith: ['keyboard-interactive'] };
-    engineer = candidate;
+    engineer = withKey;
     return { kind: 'success' };
   }
 
@@ -165,11 +169,12 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
   };
 }
 
-async function securityKeyRefusal(
+async function refusalOf(
   claimed: Extract<Claim, { readonly kind: 'identity' }>,
   { assertion, keyFingerprint }: ProvenEngineer,
   counters: SecurityKeyCounters,
-): Promise<SecurityKeyRefusal | undefined> {
+): Promise<KeyRefusal | undefined> {
+  if (!claimed.sourceAllowed) return 'source-not-allowed';
   if (claimed.verifyRequired && assertion?.userVerified !== true) return 'security-key-user-not-verified';
   if (assertion === undefined) return undefined;
   if (claimed.touchRequired && !assertion.userPresent) return 'security-key-not-touched';

@@ -1,4 +1,5 @@
-import { type FederatedIdentity, parseFederatedExtensions } from '#core/federation';
+import { addressMatcher } from '#core/configuration';
+import { type FederatedIdentity, parseFederatedExtensions, parseIssuedProof } from '#core/federation';
 import {
   type Certificate,
   type CertificateRefusal,
@@ -20,7 +21,11 @@ export type Identity = {
   readonly iam?: { readonly type: FederatedIdentity['type']; readonly arn: string };
 };
 
-export type IdentitySource = Identity & { readonly keys: readonly string[] };
+export type IdentitySource = Identity & {
+  readonly keys: readonly string[];
+  /** Addresses and ranges it may come from; any where absent. */
+  readonly sources?: readonly string[];
+};
 
 /** Finds who a key speaks for. A key speaks for one identity at most; the configuration's check sees to that. */
 export type IdentityDirectory = {
@@ -35,12 +40,20 @@ export type Claim =
       readonly forceCommand?: string;
       readonly verifyRequired: boolean;
       readonly touchRequired: boolean;
+      /** False where the identity is pinned to other addresses: whoever signs then has a key that is not theirs to use here. */
+      readonly sourceAllowed: boolean;
       /** What whoever issued the certificate saw of a second factor. */
       readonly mfa?: { readonly method: string; readonly atMs: number };
     }
   | {
       readonly kind: 'nobody';
-      readonly why: 'unregistered-key' | 'no-federated-identity' | 'name-taken' | CertificateRefusal;
+      readonly why:
+        | 'unregistered-key'
+        | 'no-federated-identity'
+        | 'name-taken'
+        | 'service-without-its-key'
+        | 'unreadable-proof'
+        | CertificateRefusal;
     };
 
 /** Certificates that carry an IAM identity, which no configuration need know by name. */
@@ -54,31 +67,45 @@ export function createIdentityDirectory(
   sources: readonly IdentitySource[],
   authorities: readonly string[],
   federation: Federation = { authorities: [], groupsOf: () => [] },
+  /** Our own authorities of engineers: what their certificates say of a second factor was seen here. */
+  ownAuthorities: readonly string[] = [],
 ): IdentityDirectory {
-  const byKey = new Map<string, Identity>();
-  const byName = new Map<string, Identity>();
-  for (const { keys, ...identity } of sources) {
-    byName.set(identity.name, identity);
-    for (const line of keys) byKey.set(parsePublicKeyLine(line).publicKey.blob.toString('base64'), identity);
+  const byKey = new Map<string, Known>();
+  const byName = new Map<string, Known>();
+  for (const { keys, sources: ranges, ...identity } of sources) {
+    const known = { identity, mayComeFrom: ranges === undefined ? () => true : addressMatcher(ranges) };
+    byName.set(identity.name, known);
+    for (const line of keys) byKey.set(parsePublicKeyLine(line).publicKey.blob.toString('base64'), known);
   }
-  const trusted = publicKeys(authorities);
+  const own = publicKeys(ownAuthorities);
+  const trusted = [...own, ...publicKeys(authorities)];
   const federated = publicKeys(federation.authorities);
 
   return {
     claimedBy(offered, sourceAddress, nowSeconds) {
       if (offered.kind === 'certificate') {
         const { certificate } = offered;
-        const isFederated = federated.some((key) => key.blob.equals(certificate.signatureKey.blob));
-        return isFederated
+        return isSignedByOne(certificate, federated)
           ? claimedByFederation(certificate, byName, federated, federation, sourceAddress, nowSeconds)
-          : claimedByCertificate(certificate, byName, trusted, sourceAddress, nowSeconds);
+          : claimedByCertificate(certificate, byName, { own, trusted }, sourceAddress, nowSeconds);
       }
-      const identity = byKey.get(offered.publicKey.blob.toString('base64'));
-      return identity === undefined
-        ? { kind: 'nobody', why: 'unregistered-key' }
-        : { kind: 'identity', identity, verifyRequired: false, touchRequired: true };
+      const known = byKey.get(offered.publicKey.blob.toString('base64'));
+      if (known === undefined) return { kind: 'nobody', why: 'unregistered-key' };
+      return {
+        kind: 'identity',
+        identity: known.identity,
+        verifyRequired: false,
+        touchRequired: true,
+        sourceAllowed: known.mayComeFrom(sourceAddress),
+      };
     },
   };
+}
+
+type Known = { readonly identity: Identity; readonly mayComeFrom: (address: string) => boolean };
+
+function isSignedByOne({ signatureKey }: Certificate, authorities: readonly PublicKey[]): boolean {
+  return authorities.some((key) => key.blob.equals(signatureKey.blob));
 }
 
 function publicKeys(lines: readonly string[]): readonly PublicKey[] {
@@ -88,7 +115,7 @@ function publicKeys(lines: readonly string[]): readonly PublicKey[] {
 /** The certificate itself says who it is, as IAM proved it. One that has the name of a configured identity speaks for nobody. */
 function claimedByFederation(
   certificate: Certificate,
-  byName: ReadonlyMap<string, Identity>,
+  byName: ReadonlyMap<string, Known>,
   authorities: readonly PublicKey[],
   federation: Federation,
   sourceAddress: string,
@@ -111,27 +138,28 @@ function claimedByFederation(
     identity: { name, principalId, type: 'person', groups: federation.groupsOf(arn), iam: { type, arn } },
     verifyRequired: result.verifyRequired,
     touchRequired: !result.noTouchRequired,
+    sourceAllowed: true,
     ...(mfa.verified ? { mfa: { method: mfa.source, atMs: provedAtMs } } : {}),
     ...(result.forceCommand === undefined ? {} : { forceCommand: result.forceCommand }),
   };
 }
 
-/** A certificate speaks for the identity that one of its principals names. */
+/** A certificate speaks for the identity that one of its principals names; for a service, its registered keys alone do. */
 function claimedByCertificate(
   certificate: Certificate,
-  byName: ReadonlyMap<string, Identity>,
-  authorities: readonly PublicKey[],
+  byName: ReadonlyMap<string, Known>,
+  authorities: { readonly own: readonly PublicKey[]; readonly trusted: readonly PublicKey[] },
   sourceAddress: string,
   nowSeconds: number,
 ): Claim {
-  let why: CertificateRefusal =
+  let why: Extract<Claim, { kind: 'nobody' }>['why'] =
     certificate.principals.length === 0 ? 'no-principals' : 'principal-not-listed';
   for (const principal of certificate.principals) {
-    const identity = byName.get(principal);
-    if (identity === undefined) continue;
+    const known = byName.get(principal);
+    if (known === undefined) continue;
     const result = verifyCertificate(certificate, {
       kind: 'user',
-      authorities,
+      authorities: authorities.trusted,
       principal,
       sourceAddress,
       nowSeconds,
@@ -140,11 +168,22 @@ function claimedByCertificate(
       why = result.refusal;
       continue;
     }
+    if (known.identity.type === 'service') {
+      why = 'service-without-its-key';
+      continue;
+    }
+    const isOwn = isSignedByOne(certificate, authorities.own);
+    const issued: ReturnType<typeof parseIssuedProof> = isOwn
+      ? parseIssuedProof(certificate.extensions)
+      : { ok: true };
+    if (!issued.ok) return { kind: 'nobody', why: 'unreadable-proof' };
     return {
       kind: 'identity',
-      identity,
+      identity: known.identity,
       verifyRequired: result.verifyRequired,
       touchRequired: !result.noTouchRequired,
+      sourceAllowed: known.mayComeFrom(sourceAddress),
+      ...(issued.proof === undefined ? {} : { mfa: issued.proof }),
       ...(result.forceCommand === undefined ? {} : { forceCommand: result.forceCommand }),
     };
   }

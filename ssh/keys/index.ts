@@ -9,7 +9,7 @@ export type {
 export { KeyError, type KeyErrorCode } from './key-error.ts';
 export { isPlainText } from './plain-text.ts';
 export { generatePrivateKey, type PrivateKeyType } from './private-key.ts';
-export { formatPrivateKey, parsePrivateKey } from './private-key-file.ts';
+export { ed25519SecretFields, formatPrivateKey, parsePrivateKey } from './private-key-file.ts';
 export { parsePublicKey, readPublicKeyFields } from './public-key.ts';
 export {
   formatKeyLine,

@@ -215,6 +215,15 @@ function toBigInt(magnitude: Buffer): bigint {
   return magnitude.length === 0 ? 0n : BigInt(`0x${magnitude.toString('hex')}`);
 }
 
+/** The fields of an Ed25519 private key as files and agents have them: public half, secret and public half. @throws KeyError `unsupported-type` */
+export function ed25519SecretFields(key: PrivateKey): Buffer {
+  if (key.publicKey.type !== 'ssh-ed25519')
+    throw new KeyError('unsupported-type', 'an agent is given ed25519 keys alone; make one of these');
+  const fields = new WireWriter();
+  writeSecretFields(fields, key);
+  return fields.finish();
+}
+
 function writeSecretFields(secret: WireWriter, key: PrivateKey): void {
   const keyObject = keyObjectOf(key);
   const jwk: JsonWebKey = keyObject.export({ format: 'jwk' });

@@ -117,6 +117,40 @@ export function controlStoreConformance(name: string, create: () => Promise<Cont
       });
     });
 
+    it('keeps an enrolled factor and the proof of one', async () => {
+      const stores = await create();
+      const store = await stores.open();
+      stores.setNow(1000);
+      const factor = {
+        secret: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
+        enrolledAtMs: 1000,
+        enrolledBy: 'carol',
+        salt: '00ff',
+        recoveryCodes: ['ab'.repeat(32), 'cd'.repeat(32)],
+      };
+      const proof = {
+        identity: 'alice',
+        keyFingerprint: 'SHA256:2VxQzPb3kKqjY0tGZ5o3mT1w8hR4uC7sN6dLf/eAa+c',
+        sourceIp: '2001:db8::1',
+        method: 'totp',
+        atMs: 1000,
+      };
+      const id = `alice ${proof.keyFingerprint} ${proof.sourceIp}`;
+
+      await store.put('factor', 'alice', factor, absent);
+      await store.put('proof', id, proof, any, 2000);
+      await store.put('totp', 'alice', { ...totp, driftSteps: -4 }, absent);
+
+      expect((await store.get('factor', 'alice'))?.data).toEqual(factor);
+      expect((await store.get('proof', id))?.data).toEqual(proof);
+      expect((await store.get('totp', 'alice'))?.data.driftSteps).toBe(-4);
+      stores.setNow(2000);
+      expect(await store.get('proof', id)).toBeUndefined();
+      await expect(store.put('totp', 'alice', { ...totp, driftSteps: 5 }, any)).rejects.toMatchObject({
+        code: 'unwritable',
+      });
+    });
+
     it('counts what expired as absent', async () => {
       const stores = await create();
       const store = await stores.open();

@@ -32,6 +32,7 @@ beforeAll(async () => {
   const authority = (await run('cat', [`${authorityFile}.pub`])).stdout.toString().trim();
   stack = await startStack({
     policy,
+    gatewayConfiguration: ['mfaGraceSeconds: 0'],
     identities: [
       '  - name: alice',
       '    groups: [engineers]',

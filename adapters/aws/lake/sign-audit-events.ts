@@ -1,6 +1,6 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { SigningHash } from '../signing-hash.ts';
 
 export type AwsCredentials = {
   readonly accessKeyId: string;
@@ -37,7 +37,7 @@ export async function signAuditEvents(
     service: 'cloudtrail-data',
     region: call.region,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
-    sha256: Sha256,
+    sha256: SigningHash,
     applyChecksum: false,
   });
   const signed = await signer.sign(
@@ -55,38 +55,4 @@ export async function signAuditEvents(
   const { host: _host, ...headers } = signed.headers;
   const search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return { url: `${url.href}?${search.join('&')}`, headers };
-}
-
-/** SHA-256, or HMAC with it where there is a key, in the shape the signer takes. */
-class Sha256 {
-  readonly #key: Buffer | undefined;
-  #hash: Hash | Hmac;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#key = secret === undefined ? undefined : bytesOf(secret);
-    this.#hash = this.#begin();
-  }
-
-  update(chunk: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(chunk));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#begin();
-  }
-
-  #begin(): Hash | Hmac {
-    return this.#key === undefined ? createHash('sha256') : createHmac('sha256', this.#key);
-  }
-}
-
-function bytesOf(value: string | ArrayBuffer | ArrayBufferView): Buffer {
-  if (typeof value === 'string') return Buffer.from(value, 'utf8');
-  return ArrayBuffer.isView(value)
-    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-    : Buffer.from(value);
 }

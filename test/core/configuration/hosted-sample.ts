@@ -9,6 +9,9 @@ identities:
   - name: deployer
     type: service
     keys: ['${ed25519Line(2)} deployer@ci']
+    sources: [192.0.2.0/24]
+  - name: alice
+    keys: ['${ed25519Line(5)} alice@laptop']
     totp: { secret: ${totpSecret} }
 targets:
   - name: web-1

@@ -30,6 +30,7 @@ describe('a good configuration of the AWS form', () => {
         gateway: {
           algorithms: 'modern',
           loginGraceSeconds: 30,
+          mfaGraceSeconds: 300,
           maxAuthAttempts: 6,
           maxKeyOffers: 20,
           maxBytesBeforeKeys: 262_144,
@@ -58,8 +59,16 @@ describe('a good configuration of the AWS form', () => {
             type: 'service',
             groups: [],
             keys: [ed25519Line(2)],
-            totp: { kind: 'secret', secret: totpSecret },
+            sources: ['192.0.2.0/24'],
             principalId: 'deployer',
+          },
+          {
+            name: 'alice',
+            type: 'person',
+            groups: [],
+            keys: [ed25519Line(5)],
+            totp: { kind: 'secret', secret: totpSecret },
+            principalId: 'alice',
           },
         ],
         awsIdentities: [{ arn: 'arn:aws:sts::123456789012:assumed-role/Engineer/*', groups: ['engineers'] }],
@@ -135,7 +144,7 @@ describe('a configuration of the AWS form that sets what the deployment gives', 
   it('is told that there are no files to keep a secret in', () => {
     const problems = problemsOf(changed(`secret: ${totpSecret}`, 'secretFile: /run/secret'));
 
-    expect(problems.map(({ path }) => path)).toEqual(['identities[0].totp', 'identities[0].totp.secretFile']);
+    expect(problems.map(({ path }) => path)).toEqual(['identities[1].totp', 'identities[1].totp.secretFile']);
     expect(problems[1]?.fix).toMatch(/no files here/);
   });
 

@@ -57,8 +57,8 @@ export const sample = `identities:
     totp: { secret: ${totpSecret} }
   - name: deployer
     type: service
-    keys:
-      - ${ed25519Line(2)}
+    sources: [192.0.2.0/24]
+    keys: ['${ed25519Line(2)}']
 targets:
   - name: web-1
     host: web-1.example.com

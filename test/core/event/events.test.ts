@@ -138,6 +138,8 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
 };
 
 const ofServices: Partial<Record<EventName, AuditDraft>> = {
+  EnrollFactor: event.enrollFactor('carol', atMs, { identity: 'alice', recoveryCodes: 10, replaced: false }),
+  RemoveFactor: event.removeFactor('carol', atMs, { identity: 'alice', reason: 'lost the phone' }),
   RevokeSession: event.revokeSession(sessionFacts, atMs, { by: 'runbook/SSH-002', why: 'no second factor' }),
   JoinSession: event.joinSession(
     'carol',

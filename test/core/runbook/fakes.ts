@@ -24,6 +24,8 @@ export function memoryControlStore(clock: Clock): ControlStore {
     session: new Map(),
     revocation: new Map(),
     totp: new Map(),
+    factor: new Map(),
+    proof: new Map(),
     counter: new Map(),
     writer: new Map(),
     delivery: new Map(),

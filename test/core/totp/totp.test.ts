@@ -30,6 +30,7 @@ describe('a TOTP code', () => {
     expect(verifyTotp({ secret: rfcSecret, code: vector.slice(2), nowMs, lastStep: -1 })).toEqual({
       ok: true,
       step: Math.floor(seconds / 30),
+      driftSteps: 0,
     });
   });
 

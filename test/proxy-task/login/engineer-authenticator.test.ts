@@ -35,7 +35,10 @@ function question(word: string, of: (engineer: ProvenEngineer) => boolean = () =
   };
 }
 
-function authenticator(questions: readonly LoginQuestion[]) {
+function authenticator(
+  questions: readonly LoginQuestion[],
+  overrides: Partial<Parameters<typeof createEngineerAuthenticator>[0]> = {},
+) {
   return createEngineerAuthenticator({
     identities: createIdentityDirectory(
       (['alice', 'bob'] as const).map((name) => ({
@@ -43,15 +46,18 @@ function authenticator(questions: readonly LoginQuestion[]) {
         principalId: name,
         type: 'person',
         groups: [],
+        sources: ['192.0.2.0/24'],
         keys: [formatPublicKeyLine(keys[name].publicKey)],
       })),
       [],
     ),
     questions,
     counters: { check: async () => 'accepted' },
-    securityKeyRefused: async () => undefined,
+    knownProof: async () => undefined,
+    keyRefused: async () => undefined,
     sourceAddress: '192.0.2.1',
     now: () => 1_800_000_000_000,
+    ...overrides,
   });
 }
 
@@ -115,4 +121,32 @@ test('answers to what one key was asked do not count for another key', async () 
   expect(await tried.startInteractive('u')).toMatchObject({ request: { instruction: 'bob' } });
   expect(await tried.continueInteractive('u', ['one'])).toEqual(success);
   expect(tried.engineer?.identity.name).toBe('bob');
+});
+
+test('a factor that was proved before counts with its own time, and questions see it', async () => {
+  const known = { method: 'totp', atMs: 1_799_999_900_000 };
+  const tried = authenticator([question('one', ({ mfa }) => !mfa.verified)], {
+    knownProof: async () => known,
+  });
+
+  expect(await tried.keyProven('u', proven('alice'))).toEqual({ kind: 'success' });
+  expect(tried.engineer?.mfa).toEqual({ verified: true, ...known });
+});
+
+test('a key that signs from another address is refused and told of once, with who it would be', async () => {
+  const refusals: string[] = [];
+  const tried = authenticator([], {
+    sourceAddress: '198.51.100.1',
+    knownProof: async () => ({ method: 'totp', atMs: 1 }),
+    async keyRefused({ identity, mfa }, why) {
+      refusals.push(`${identity.name} ${why} ${mfa.verified}`);
+    },
+  });
+
+  expect(await tried.keyProven('u', proven('alice'))).toEqual({ kind: 'failure' });
+  await tried.attemptFailed('u', 'publickey', 'refused');
+
+  expect(refusals).toEqual(['alice source-not-allowed false']);
+  expect(tried.failures.count).toBe(0);
+  expect(tried.engineer).toBeUndefined();
 });

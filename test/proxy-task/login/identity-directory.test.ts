@@ -4,6 +4,7 @@ import {
   type FederatedIdentity,
   federatedExtensions,
   identityFromArn,
+  issuedProofExtensions,
 } from '../../../core/federation/index.ts';
 import { createIdentityDirectory } from '../../../proxy-task/login/identity-directory.ts';
 import {
@@ -139,5 +140,86 @@ describe('the identity directory with certificates that carry an IAM identity', 
     const claim = directory().claimedBy(await offered(), '192.0.2.1', nowSeconds + 3600);
 
     expect(claim).toEqual({ kind: 'nobody', why: 'expired' });
+  });
+});
+
+describe('the identity directory with services', () => {
+  const serviceKey = generatePrivateKey('ed25519');
+  const services = directory([
+    {
+      name: 'deployer',
+      principalId: 'deployer',
+      type: 'service',
+      groups: [],
+      keys: [formatPublicKeyLine(serviceKey.publicKey)],
+      sources: ['192.0.2.0/28', '2001:db8::/32'],
+    },
+  ]);
+  const key = { kind: 'key' as const, publicKey: serviceKey.publicKey };
+
+  it.each([
+    ['192.0.2.1', true],
+    ['2001:db8::7', true],
+    ['192.0.2.16', false],
+    ['198.51.100.1', false],
+    ['2001:db9::1', false],
+    ['', false],
+    ['not an address', false],
+  ])('know the key that signs from %j: allowed is %j', (address, sourceAllowed) => {
+    expect(services.claimedBy(key, address, nowSeconds)).toMatchObject({
+      kind: 'identity',
+      identity: { name: 'deployer' },
+      sourceAllowed,
+    });
+  });
+
+  it('do not take a certificate in the place of a registered key', async () => {
+    const certificate = await offered({ principals: ['deployer'], extensions: new Map(), signedBy: others });
+
+    expect(services.claimedBy(certificate, '192.0.2.1', nowSeconds)).toEqual({
+      kind: 'nobody',
+      why: 'service-without-its-key',
+    });
+  });
+});
+
+describe('the identity directory with certificates of our own authority', () => {
+  const own = generatePrivateKey('ed25519');
+  const alice = { name: 'alice', principalId: 'alice', type: 'person' as const, groups: [], keys: [] };
+  const ours = createIdentityDirectory([alice], [formatPublicKeyLine(others.publicKey)], undefined, [
+    formatPublicKeyLine(own.publicKey),
+  ]);
+  const proof = { method: 'totp', atMs: nowSeconds * 1000 - 60_000 } as const;
+  const certified = (signedBy: typeof own, extensions: ReadonlyMap<string, string>) =>
+    offered({ principals: ['alice'], signedBy, extensions });
+
+  it('believe what they say of a second factor', async () => {
+    const certificate = await certified(own, issuedProofExtensions(proof));
+
+    expect(ours.claimedBy(certificate, '192.0.2.1', nowSeconds)).toMatchObject({
+      kind: 'identity',
+      identity: { name: 'alice' },
+      mfa: proof,
+    });
+  });
+
+  it('do not believe it of another authority', async () => {
+    const claim = ours.claimedBy(
+      await certified(others, issuedProofExtensions(proof)),
+      '192.0.2.1',
+      nowSeconds,
+    );
+
+    expect(claim).toMatchObject({ kind: 'identity', identity: { name: 'alice' } });
+    expect(claim).not.toHaveProperty('mfa');
+  });
+
+  it('take one for nobody’s that says half of it', async () => {
+    const certificate = await certified(own, new Map([['mfa-method@sshtrail', 'totp']]));
+
+    expect(ours.claimedBy(certificate, '192.0.2.1', nowSeconds)).toEqual({
+      kind: 'nobody',
+      why: 'unreadable-proof',
+    });
   });
 });

@@ -1,12 +1,15 @@
 /** Why a signature that verified was refused; a closed list. */
-export type SecurityKeyRefusal =
+export type KeyRefusal =
+  | 'source-not-allowed'
   | 'security-key-not-touched'
   | 'security-key-user-not-verified'
   | 'security-key-counter-repeated'
   | 'security-key-counter-behind'
   | 'security-key-counter-busy';
 
-export const securityKeyMessages: Readonly<Record<SecurityKeyRefusal, string>> = {
+export const keyRefusalMessages: Readonly<Record<KeyRefusal, string>> = {
+  'source-not-allowed':
+    'the key is good from the addresses under sources alone, and was used from another: replace it unless somebody can say why',
   'security-key-not-touched':
     'the security key was not touched; use a key made without no-touch-required, or a certificate that allows it',
   'security-key-user-not-verified':
