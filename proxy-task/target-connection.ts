@@ -82,6 +82,9 @@ export async function connectTarget(options: TargetConnectionOptions): Promise<T
   if (options.signal.aborted) abort();
   try {
     return await logIn(transport, options, egress, () => verdict);
+  } catch (error) {
+    transport.cut(11, 'the gateway cannot go on with this session');
+    throw error;
   } finally {
     options.signal.removeEventListener('abort', abort);
   }

@@ -135,8 +135,8 @@ describe('sshtrail hosts add', () => {
     const line = formatPublicKeyLine(spare, 'root@web-2');
 
     const { code, stdout, stderr } = await hosts(
-      ...['add', 'web-2', '--host', '192.0.2.12', '--label', 'env=prod', '--label', 'note=a=b'],
-      ...['--login', 'deploy', '--key', line],
+      ...'add web-2 --host 192.0.2.12 --label env=prod --label note=a=b --login deploy --key'.split(' '),
+      line,
     );
 
     const text = readFileSync(prepared.data.configuration, 'utf8');
@@ -162,7 +162,8 @@ describe('sshtrail hosts add', () => {
     const [event] = await prepared.eventually(
       "SELECT request FROM events WHERE event_name = 'UpdateConfiguration'",
     );
-    const { configKey, newValue } = JSON.parse(String(event?.['request']));
+    const request = event?.['request'];
+    const { configKey, newValue } = JSON.parse(typeof request === 'string' ? request : '{}');
     expect(configKey).toBe('targets.web-2');
     expect(JSON.parse(newValue)).toMatchObject({ host: '192.0.2.12', fingerprints: [spare.fingerprint] });
     writeFileSync(prepared.data.configuration, original);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EC2InstanceConnectClient } from '@aws-sdk/client-ec2-instance-connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pushInstanceConnectKey } from '#adapters/aws';
-import type { Inventory } from '#core/contract';
+import type { Cell, Inventory } from '#core/contract';
 import { formatPrivateKey, formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import type { GatewayParts } from '../../proxy-task/index.ts';
 import { fakeInstanceConnect } from '../fakes/aws/ec2-instance-connect.ts';
@@ -113,7 +113,12 @@ async function methodOf(name: string): Promise<unknown> {
   const [row] = await stack.eventually(
     `SELECT request FROM events WHERE event_name = 'AuthenticateTarget' AND target_name = '${name}'`,
   );
-  return JSON.parse(String(row?.['request'])).targetAuthMethod;
+  return parsed(row?.['request']).targetAuthMethod;
+}
+
+/** A column that is JSON text. */
+function parsed(cell: Cell | undefined) {
+  return JSON.parse(typeof cell === 'string' ? cell : '{}');
 }
 
 describe('a target that takes a password', () => {
@@ -149,8 +154,8 @@ describe('a target that takes a password', () => {
     const [event] = await stack.eventually(
       "SELECT error_code, request, response FROM events WHERE event_name = 'VerifyHostKey' AND target_name = 'changed'",
     );
-    const { expectedFingerprints } = JSON.parse(String(event?.['request']));
-    const { hostKeyFingerprint } = JSON.parse(String(event?.['response']));
+    const { expectedFingerprints } = parsed(event?.['request']);
+    const { hostKeyFingerprint } = parsed(event?.['response']);
     expect(event?.['error_code']).toBe('HostKeyMismatch');
     expect(finished.stderr).toContain(`expected ${expectedFingerprints}, got ${hostKeyFingerprint}`);
   });
