@@ -137,7 +137,11 @@ describe('a lock', () => {
 
     expect(one.text()).toContain(`your laptop was reported stolen (lock ${lockId})`);
     expect(other.child.exitCode).toBeNull();
-    const events = await stack.eventually(
+    // The last of them; the others are there by then.
+    await stack.eventually(
+      `SELECT event_id FROM events WHERE event_name = 'EndSession' AND json_extract_string(response, '$.lockId') = '${lockId}'`,
+    );
+    const events = await stack.query(
       `SELECT event_name, user_name, end_reason, json_extract_string(response, '$.lockId') AS lock FROM events
        WHERE session_id IN (SELECT session_id FROM events WHERE json_extract_string(request, '$.lockId') = '${lockId}')
        AND event_name IN ('RevokeSession', 'EndSession') ORDER BY chain_seq`,
