@@ -51,11 +51,11 @@ export function createLockRegister<Person>(): LockRegister<Person> {
       const entry = entries.get(selector.sessionId);
       if (entry !== undefined) yield entry;
     } else if (key !== undefined) {
-      yield* entriesByValue.with(key);
+      yield* entriesByValue.under(key);
     } else if (selector.source !== undefined) {
       const isWithin = addressMatcher([selector.source]);
       for (const address of entriesBySource.keys())
-        if (isWithin(address)) yield* entriesBySource.with(address);
+        if (isWithin(address)) yield* entriesBySource.under(address);
     } else {
       yield* entries.values();
     }
@@ -89,7 +89,7 @@ export function createLockRegister<Person>(): LockRegister<Person> {
     },
     against(facts, nowMs) {
       const keys = [undefined, ...namingFields.map((name) => keyOf(name, facts[name]))];
-      const found = new Set(keys.flatMap((key) => [...locksByValue.with(key)]));
+      const found = new Set(keys.flatMap((key) => [...locksByValue.under(key)]));
       return locksAgainst(found, facts, nowMs);
     },
   };
@@ -113,7 +113,7 @@ function keyOf(name: string, value: string | undefined): string | undefined {
 type ValueTable<Thing> = {
   add(key: string | undefined, thing: Thing): void;
   remove(key: string | undefined, thing: Thing): void;
-  with(key: string | undefined): ReadonlySet<Thing>;
+  under(key: string | undefined): ReadonlySet<Thing>;
   keys(): Iterable<string>;
 };
 
@@ -130,7 +130,7 @@ function createValueTable<Thing>(): ValueTable<Thing> {
       const there = things.get(key);
       if (there?.delete(thing) === true && there.size === 0) things.delete(key);
     },
-    with: (key) => things.get(key) ?? nothing,
+    under: (key) => things.get(key) ?? nothing,
     keys: () => [...things.keys()].filter((key) => key !== undefined),
   };
 }

@@ -27,7 +27,7 @@ export const namingFields: readonly NamingField[] = [
   'target',
   'login',
 ];
-const fields: readonly string[] = [...namingFields, 'source', 'all'];
+const fields: ReadonlySet<string> = new Set([...namingFields, 'source', 'all']);
 const fieldList = 'identity, keyFingerprint, certificateSerial, sessionId, target, login, source, all';
 
 /** Reads a selector as somebody wrote it. What would fit everybody is refused unless it says so, and so is what would fit nobody. */
@@ -35,7 +35,7 @@ export function readLockSelector(written: Readonly<Record<string, unknown>>): Re
   const given = Object.entries(written).filter(([, value]) => value !== undefined);
   if (given.length === 0)
     return refused('nothing-selected', `say whom the lock is about: one or more of ${fieldList}`);
-  const unknown = given.find(([name]) => !fields.includes(name));
+  const unknown = given.find(([name]) => !fields.has(name));
   if (unknown !== undefined)
     return refused('unknown-field', `a lock cannot be about ${JSON.stringify(unknown[0])}; use ${fieldList}`);
   if ('all' in written && written['all'] !== undefined) return readAll(written['all'], given.length);

@@ -154,7 +154,7 @@ class StoreLockGuard {
       const items = await control.list('lock');
       if (signal.aborted) return;
       const listed = new Set(items.map(({ id }) => id));
-      for (const lockId of [...this.#register.lockIds])
+      for (const lockId of this.#register.lockIds)
         if (!listed.has(lockId) && !this.#toldMeanwhile.has(lockId)) this.#register.remove(lockId);
       for (const { data } of items) this.#take(data);
       this.#readAtMs = begunAtMs;

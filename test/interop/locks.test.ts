@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -20,10 +21,15 @@ const askpass = join(folder, 'askpass');
 const asked = join(folder, 'asked');
 const state = { fails: false };
 const running = new Set<ChildProcess>();
+/** A target that never says anything. */
+const silent = createServer();
 let stack: Stack;
 let jumpConfig: string;
 
 beforeAll(async () => {
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port: silentPort } = silent.address() as AddressInfo;
   writeFileSync(bobFile, formatPrivateKey(bobKey, 'bob'), { mode: 0o600 });
   writeFileSync(askpass, `#!/bin/sh\ntouch ${asked}\necho 000000\n`);
   chmodSync(askpass, 0o700);
@@ -39,7 +45,10 @@ beforeAll(async () => {
       '    groups: [engineers]',
     ].join('\n'),
     configuration: `trustedUserAuthorities: [${JSON.stringify(authority)}]`,
-    extraTargets: ({ target }) => [{ ...target, name: 'web-2' }],
+    extraTargets: ({ target }) => [
+      { ...target, name: 'web-2' },
+      { ...target, name: 'silent-1', port: silentPort },
+    ],
     parts: (parts) => ({
       ...parts,
       settings: { ...parts.settings, controlUnreadable: { afterMs: 4_000, sessions: 'end' } },
@@ -65,6 +74,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await stack.close();
+  silent.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -137,7 +147,11 @@ describe('a lock', () => {
 
     expect(one.text()).toContain(`your laptop was reported stolen (lock ${lockId})`);
     expect(other.child.exitCode).toBeNull();
-    const events = await stack.eventually(
+    // The last of them; the others are there by then.
+    await stack.eventually(
+      `SELECT event_id FROM events WHERE event_name = 'EndSession' AND json_extract_string(response, '$.lockId') = '${lockId}'`,
+    );
+    const events = await stack.query(
       `SELECT event_name, user_name, end_reason, json_extract_string(response, '$.lockId') AS lock FROM events
        WHERE session_id IN (SELECT session_id FROM events WHERE json_extract_string(request, '$.lockId') = '${lockId}')
        AND event_name IN ('RevokeSession', 'EndSession') ORDER BY chain_seq`,
@@ -146,6 +160,21 @@ describe('a lock', () => {
       { event_name: 'RevokeSession', user_name: 'operator', end_reason: null, lock: null },
       { event_name: 'EndSession', user_name: 'engineer', end_reason: 'Locked', lock: lockId },
     ]);
+  });
+
+  test('ends a session whose target is still being dialled', async () => {
+    const dialled = once(silent, 'connection');
+    const waiting = stack.ssh(['true'], { destination: stack.destination('silent-1') });
+    await dialled;
+
+    const lockId = await lock({ target: 'silent-1' });
+    const finished = await waiting;
+
+    expect(finished.stderr).toContain(`call the security desk (lock ${lockId})`);
+    const ends = await stack.eventually(
+      `SELECT end_reason FROM events WHERE event_name = 'EndSession' AND target_name = 'silent-1'`,
+    );
+    expect(ends).toEqual([{ end_reason: 'Locked' }]);
   });
 
   test('ends what goes through a jump with its message, and the connection around it', async () => {
