@@ -6,6 +6,7 @@ import { createStaticInventory } from '#core/inventory';
 import { compileRules, redactText } from '#core/redaction';
 import type { PrivateKey } from '#ssh';
 import {
+  accessSettings,
   createIdentityDirectory,
   createRecorder,
   type Gateway,
@@ -17,6 +18,7 @@ import {
 import { auditWriters, closeLost, type LocalStores, openLocalStores, type Writer } from './audit-writer.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { Installation } from './installation.ts';
+import { configuredNotifier } from './notifier.ts';
 import { version } from './version.ts';
 
 export type RunningGateway = {
@@ -125,6 +127,7 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
       now,
       onIndexFault: (error) => report(error.message),
     }),
+    notifier: configuredNotifier(configuration, report),
     redact: (text) => redactText(text, rules).text,
     now,
     randomBytes,
@@ -133,7 +136,7 @@ function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalSt
 }
 
 function settingsOf({ installation, listen, writer }: WriterRunOptions): GatewaySettings {
-  const { gateway, userAuthority, recording } = installation.configuration;
+  const { access, gateway, userAuthority, recording } = installation.configuration;
   return {
     proxyId: writer.proxyId,
     version,
@@ -145,5 +148,6 @@ function settingsOf({ installation, listen, writer }: WriterRunOptions): Gateway
     certificateBackdateSeconds: userAuthority.backdateSeconds,
     onRecordingFailure: recording.onFailure,
     revocationLatencyMs,
+    access: accessSettings(access),
   };
 }

@@ -1,10 +1,18 @@
 import type { Target } from '#core/contract';
 import type { ConnectionFacts, LoginAttempt, Refusal, SessionFacts } from '#core/event';
 import type { GatewayParts } from './gateway-parts.ts';
+import { createHeldGrants } from './grants/held-grants.ts';
 import type { JumpPassage } from './jump.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 import { type LoginName, parseInnerName, parseLoginName } from './login/login-name.ts';
-import { createSessionAccess, factsOf, identityFacts, type SessionAccess } from './session-access.ts';
+import {
+  type ApprovalWays,
+  createSessionAccess,
+  type Denial,
+  factsOf,
+  identityFacts,
+  type SessionAccess,
+} from './session-access.ts';
 
 /** A login that was proved and can name what it wants. */
 export type Admitted = {
@@ -16,13 +24,20 @@ export type Admitted = {
   readonly policyIds: readonly string[];
 };
 
+export type NotAdmitted = {
+  readonly refusal: Refusal;
+  readonly facts?: SessionFacts;
+  /** Where somebody else's approval is all that is missing. */
+  readonly approval?: ApprovalWays & { readonly target: Target; readonly login: string };
+};
+
 /** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
 export async function admit(
   parts: GatewayParts,
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
   passage: JumpPassage | undefined,
-): Promise<Admitted | { readonly refusal: Refusal; readonly facts?: SessionFacts }> {
+): Promise<Admitted | NotAdmitted> {
   const name = nameOf(engineer, passage);
   if (name.kind !== 'login-at-target')
     return {
@@ -60,15 +75,38 @@ export async function admit(
     target,
     login: name.login,
     sourceIp: connection.sourceIp,
+    grants: createHeldGrants({
+      control: parts.control,
+      holder: { identity: engineer.identity.name, target: target.name, login: name.login },
+      now: parts.now,
+    }),
     now: parts.now,
   });
-  const decision = access.decide({ kind: 'connect' });
+  const decision = await access.decideAnew({ kind: 'connect' });
   if (decision.allowed) return { engineer, target, login: name.login, access, policyIds: decision.policyIds };
+  return notAdmitted(parts, engineer, connection, { target, login: name.login, access, decision });
+}
 
-  const facts = factsOf(engineer, connection, target, name.login, parts.now());
+function notAdmitted(
+  parts: GatewayParts,
+  engineer: ProvenEngineer,
+  connection: ConnectionFacts,
+  asked: Pick<Admitted, 'target' | 'login' | 'access'> & { readonly decision: Denial },
+): NotAdmitted {
+  const { target, login, access, decision } = asked;
+  const facts = factsOf(engineer, connection, target, login, parts.now());
   if (!engineer.mfa.verified && access.mfaWouldHelp()) {
-    const message = `${name.login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
+    const message = `${login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
     return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
+  }
+  const ways = access.approvalWays();
+  if (ways !== undefined) {
+    const message = `${login} on ${target.name} needs approval; log in with a client that can answer questions, or ask with "sshtrail request"`;
+    return {
+      facts,
+      refusal: { errorCode: 'AccessDenied', denyReason: 'approval-required', message },
+      approval: { ...ways, target, login },
+    };
   }
   return {
     facts,

@@ -24,8 +24,10 @@ import {
   whenEnded,
 } from '#ssh';
 import { type Admitted, admit, attemptOf, nameOf } from './admit.ts';
+import { approvalQuestion } from './approval-question.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { endWithGrant } from './grants/end-with-grant.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import {
@@ -94,7 +96,9 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     proxyId: parts.settings.proxyId,
     ...(context.passage === undefined ? {} : { jumpId: context.passage.connectionId }),
   });
-  const authenticator = authenticatorFor(context, connection);
+  const authenticating = new AbortController();
+  const stopListening = whenEnded(transport, () => authenticating.abort());
+  const authenticator = authenticatorFor(context, connection, authenticating.signal);
   let user: AuthenticatedUser;
   try {
     user = await authenticateEngineer(transport, {
@@ -104,12 +108,15 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
       maxAttempts: parts.settings.maxAuthAttempts,
       maxKeyQueries: parts.settings.maxKeyOffers,
       graceMs: parts.settings.loginGraceMs,
+      provenGraceMs: 2 * parts.settings.loginGraceMs + parts.settings.access.waitMs,
       ...(parts.settings.banner === undefined ? {} : { banner: parts.settings.banner }),
     });
   } catch (error) {
     await recordFailedLogin(context, connection(), authenticator, error);
     await transport.ended;
     return undefined;
+  } finally {
+    stopListening();
   }
   const { engineer } = authenticator;
   if (engineer === undefined) {
@@ -173,9 +180,14 @@ async function openForEngineer(
 
   const facts = factsOf(engineer, connection, admitted.target, admitted.login, parts.now());
   const [policyId] = admitted.policyIds;
+  const { leansOn } = admitted.access;
   const session = new Session(
     parts,
-    policyId === undefined ? facts : { ...facts, policyId },
+    {
+      ...facts,
+      policyId,
+      ...(leansOn === undefined ? {} : { accessRequestId: leansOn.requestId, breakGlass: leansOn.breakGlass }),
+    },
     admitted.access,
   );
   context.sessions.set(facts.sessionId, session);
@@ -252,12 +264,14 @@ async function dialAndJoin(
     return session;
   }
   session.join(transport, dialled.transport, () => user.accept());
+  endWithGrant({ session, access: admitted.access, transport, now: parts.now, report: parts.report });
   return session;
 }
 
 function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
+  signal: AbortSignal,
 ): EngineerAuthenticator {
   const { parts, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
@@ -297,6 +311,7 @@ function authenticatorFor(
             ),
         },
       }),
+      approvalQuestion(context, connection, signal),
     ],
   });
 }

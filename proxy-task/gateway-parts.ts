@@ -1,4 +1,4 @@
-import type { ControlStore, Inventory, Journal, Target } from '#core/contract';
+import type { ControlStore, Inventory, Journal, Notifier, Target } from '#core/contract';
 import type { PolicySet } from '#core/policy';
 import type { HostKey, PrivateKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './login/identity-directory.ts';
@@ -46,6 +46,17 @@ export type GatewaySettings = {
   readonly onRecordingFailure: 'close' | 'continue';
   /** How soon after a revocation was written its session is cut, at most. */
   readonly revocationLatencyMs: number;
+  readonly access: AccessSettings;
+};
+
+/** Access that somebody else has to approve. */
+export type AccessSettings = {
+  /** How long a login waits to be approved. */
+  readonly waitMs: number;
+  /** How long a request can be decided on. */
+  readonly requestMs: number;
+  /** How long access lasts that a login asked for. */
+  readonly grantMs: number;
 };
 
 /** Everything the gateway works with; made by a composition root, never here. */
@@ -66,6 +77,8 @@ export type GatewayParts = {
   /** For targets that are instances; those that need it are unreachable without. */
   readonly reach?: InstanceReach;
   readonly recorder: Recorder;
+  /** Tells people of requests for access. */
+  readonly notifier: Notifier;
   /** Puts asterisks in the place of secrets, for events. */
   readonly redact: (text: string) => string;
   readonly now: () => number;

@@ -7,7 +7,7 @@ type Written = z.output<typeof hostedConfigurationSchema>;
 /** The AWS form's `sshtrail.yaml`, checked, with every default filled in. Names no files. */
 export type HostedConfiguration = Pick<
   Configuration,
-  'identities' | 'trustedUserAuthorities' | 'targets' | 'recording' | 'redaction'
+  'identities' | 'trustedUserAuthorities' | 'targets' | 'recording' | 'redaction' | 'access'
 > & {
   /** The rest the deployment gives. */
   readonly gateway: Readonly<Written['gateway']>;

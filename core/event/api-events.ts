@@ -42,7 +42,7 @@ export function issueEngineerCertificate(
     readonly authorityFingerprint: string;
   },
 ): AuditDraft {
-  return draft('IssueCertificate', atMs, actorOf(caller, atMs), {
+  return draft('IssueCertificate', atMs, apiActor(caller, atMs), {
     request: {
       principals: caller.identity.name,
       keyFingerprint: what.keyFingerprint,
@@ -65,7 +65,7 @@ export function refuseEngineerCertificate(
   refusal: Refusal,
 ): AuditDraft {
   return 'identity' in caller
-    ? draft('IssueCertificate', atMs, actorOf(caller, atMs), {
+    ? draft('IssueCertificate', atMs, apiActor(caller, atMs), {
         request: { principals: caller.identity.name },
         refusal,
       })
@@ -75,7 +75,8 @@ export function refuseEngineerCertificate(
       });
 }
 
-function actorOf({ identity, mfa, ...call }: ApiCaller, atMs: number): Actor {
+/** Whom IAM proved to be calling, as the events tell it. */
+export function apiActor({ identity, mfa, ...call }: ApiCaller, atMs: number): Actor {
   const accountId = identity.arn.split(':')[4];
   return {
     userIdentity: {

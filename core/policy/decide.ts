@@ -20,8 +20,11 @@ export type Decision =
       readonly message: string;
     };
 
-/** What to ask the engineer for. */
-type StepUp = 'mfa' | 'none';
+/** More people than these are not looked for. */
+const maxApprovals = 5;
+
+/** What to ask the engineer for; `mfa-and-approval` where neither helps alone. */
+export type StepUp = 'mfa' | 'approval' | 'mfa-and-approval' | 'none';
 
 /**
  * Allowed only when a policy permits it, none forbids it, and none that covers it failed. No policy (undefined), a request
@@ -42,11 +45,23 @@ export function decide(policy: PolicySet | undefined, request: PolicyRequest): D
   return toDecision(policy, request, answer);
 }
 
-/** Whether a second factor, proved now, would turn a no into a yes. `method` is the one the engineer can be asked for. */
+/**
+ * What would turn a no into a yes: a second factor, proved now, as many approvals as help, or both. `method` is the factor the engineer
+ * can be asked for.
+ */
 export function stepUp(policy: PolicySet | undefined, request: PolicyRequest, method = 'totp'): StepUp {
-  const present = decide(policy, request);
-  if (present.allowed) return 'none';
-  return decide(policy, { ...request, mfa: { method, ageSeconds: 0 } }).allowed ? 'mfa' : 'none';
+  if (decide(policy, request).allowed) return 'none';
+  const proved: PolicyRequest = { ...request, mfa: { method, ageSeconds: 0 } };
+  if (decide(policy, proved).allowed) return 'mfa';
+  if (approvalsNeeded(policy, request) !== undefined) return 'approval';
+  return approvalsNeeded(policy, proved) === undefined ? 'none' : 'mfa-and-approval';
+}
+
+/** By how many people the request would have to be approved; undefined where no number of them would help. */
+export function approvalsNeeded(policy: PolicySet | undefined, request: PolicyRequest): number | undefined {
+  for (let count = 1; count <= maxApprovals; count += 1)
+    if (decide(policy, { ...request, approval: { count, breakGlass: false } }).allowed) return count;
+  return undefined;
 }
 
 /** Undefined when Cedar refuses the request as such, e.g. because the source address is none. */
@@ -130,4 +145,5 @@ const deeds: Readonly<Record<PolicyRequest['action']['kind'], readonly [does: st
     forwardRemote: ['listens for forwards there', 'listen for forwards there'],
     forwardAgent: ['forwards an agent', 'forward an agent'],
     forwardX11: ['forwards X11', 'forward X11'],
+    approve: ['approves access', 'approve access'],
   };

@@ -1,5 +1,5 @@
 import { printable } from '../wording/index.ts';
-import { decide, stepUp, wish } from './decide.ts';
+import { decide, type StepUp, stepUp, wish } from './decide.ts';
 import type { PolicySet } from './load-policy.ts';
 import type { PolicyRequest } from './policy-request.ts';
 
@@ -21,7 +21,12 @@ export function explain(policy: PolicySet | undefined, request: PolicyRequest): 
 
 function nextStep(policy: PolicySet | undefined, request: PolicyRequest): string {
   if (policy === undefined) return 'Nothing is allowed until the policies can be read.';
-  return stepUp(policy, request) === 'mfa'
-    ? 'A second factor, proved now, would allow it.'
-    : 'A second factor would not change it; a policy would have to.';
+  return nextSteps[stepUp(policy, request)];
 }
+
+const nextSteps: Readonly<Record<StepUp, string>> = {
+  mfa: 'A second factor, proved now, would allow it.',
+  approval: 'An approval would allow it.',
+  'mfa-and-approval': 'A second factor, proved now, and an approval would allow it.',
+  none: 'Neither a second factor nor an approval would change it; a policy would have to.',
+};

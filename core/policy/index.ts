@@ -1,10 +1,10 @@
 export type { Decision } from './decide.ts';
-export { decide, stepUp } from './decide.ts';
+export { approvalsNeeded, decide, stepUp } from './decide.ts';
 export { decideCommand, judgesCommands } from './decide-command.ts';
 export { explain } from './explain.ts';
 export type { PolicySet } from './load-policy.ts';
 export { loadPolicy } from './load-policy.ts';
-export type { CommandAction, ForwardDestination, PolicyAction, PolicyRequest } from './policy-request.ts';
+export type { Approval, CommandAction, ForwardDestination, PolicyAction, PolicyRequest } from './policy-request.ts';
 export { commandAction, policyActionNames } from './policy-request.ts';
 export { readsFiles } from './reads-files.ts';
 export { policySchema } from './schema-text.ts';

@@ -14,6 +14,7 @@ export const policyActionNames = [
   'forwardRemote',
   'forwardAgent',
   'forwardX11',
+  'approve',
 ] as const satisfies readonly PolicyAction['kind'][];
 
 const actionGroups: ReadonlyMap<string, string> = new Map<PolicyAction['kind'], string>([
@@ -28,11 +29,14 @@ const actionGroups: ReadonlyMap<string, string> = new Map<PolicyAction['kind'], 
   ['forwardRemote', 'forward'],
   ['forwardAgent', 'forward'],
   ['forwardX11', 'forward'],
+  ['approve', 'decision'],
 ]);
 
 /** What is asked for, and what belongs to that alone. */
 export type PolicyAction =
   | { readonly kind: 'connect' | 'shell' | 'forwardAgent' | 'forwardX11' }
+  /** Decide on what somebody else asked for: the login and the target are those of the request. */
+  | { readonly kind: 'approve' }
   | CommandAction
   | { readonly kind: 'subsystem'; readonly subsystem: string }
   | FileAction
@@ -103,6 +107,16 @@ export type PolicyRequest = {
   readonly nowMs: number;
   /** In the engineer's words. */
   readonly reason?: string;
+  /** What a grant that is good now says; absent where there is none. */
+  readonly approval?: Approval;
+};
+
+/** Somebody else's word for this access. */
+export type Approval = {
+  /** How many people approved it. */
+  readonly count: number;
+  /** It was taken without approval, with a page attached. */
+  readonly breakGlass: boolean;
 };
 
 /** Older than any factor: what a policy reads as the age of a factor that was never proved. */
@@ -175,6 +189,9 @@ export function contextOf(request: PolicyRequest, read: ReadNames): Context {
     hour: now.getUTCHours(),
     dayOfWeek: now.getUTCDay() === 0 ? 7 : now.getUTCDay(),
     ...(request.reason === undefined ? {} : { reason: request.reason }),
+    approved: (request.approval?.count ?? 0) > 0,
+    approvals: request.approval?.count ?? 0,
+    breakGlass: request.approval?.breakGlass ?? false,
     ...actionContext(request.action),
   };
   return read.wholeContext ? context : onlyRead(context, read.attributes);
@@ -200,7 +217,7 @@ function actionContext(action: PolicyAction): Context {
     return action.destination.kind === 'tcp'
       ? { host: action.destination.host, port: action.destination.port, path: '' }
       : { host: '', port: 0, path: action.destination.path };
-  action.kind satisfies 'connect' | 'shell' | 'forwardAgent' | 'forwardX11';
+  action.kind satisfies 'connect' | 'shell' | 'forwardAgent' | 'forwardX11' | 'approve';
   return {};
 }
 

@@ -42,11 +42,16 @@ type Circumstances = {
   dayOfWeek: Long,
   // Why, in the engineer's words, where they were given.
   reason?: String,
+  // Did somebody else approve it, for a time that is not over? By how many people?
+  approved: Bool,
+  approvals: Long,
+  // Was it taken without approval, with a page attached? Then approved is false until somebody approved it afterwards.
+  breakGlass: Bool,
 };
 
 type Command = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String,
+  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
   // The whole command line as it was sent, or as the terminal showed it when it was to be accepted.
   command: String,
   // The first word of it, where it could be told.
@@ -57,14 +62,14 @@ type Command = {
 
 type Subsystem = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String,
+  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
   // E.g. "sftp".
   subsystem: String,
 };
 
 type Transfer = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String,
+  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
   // The path on the target, from the root on, where it is known when the question is asked.
   path?: String,
   // How long the file is, where that is said beforehand: by scp towards the target alone.
@@ -75,7 +80,7 @@ type Transfer = {
 
 type Forward = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String,
+  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
   // Where it leads (forwardLocal) or listens (forwardRemote). "" and 0 for a Unix socket.
   host: String,
   port: Long,
@@ -84,7 +89,7 @@ type Forward = {
 };
 
 // Every action is in one of these groups: action in Action::"forward".
-action session, transfer, forward;
+action session, transfer, forward, decision;
 
 // Open a connection to the target at all. Without it nothing else is asked.
 action connect in [session] appliesTo { principal: [User], resource: [Host], context: Circumstances };
@@ -103,4 +108,6 @@ action forwardLocal in [forward] appliesTo { principal: [User], resource: [Host]
 action forwardRemote in [forward] appliesTo { principal: [User], resource: [Host], context: Forward };
 action forwardAgent in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
 action forwardX11 in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+// Approve or reject somebody else's request for access to the target; context.login is the account they asked for.
+action approve in [decision] appliesTo { principal: [User], resource: [Host], context: Circumstances };
 `;

@@ -21,6 +21,8 @@ export type ProvenEngineer = {
   readonly assertion?: SecurityKeyAssertion;
   readonly forceCommand?: string;
   readonly mfa: { readonly verified: boolean; readonly method: string; readonly atMs?: number };
+  /** Why they want in, in their words. */
+  readonly reason?: string;
 };
 
 export type EngineerAuthenticator = ServerAuthenticator & {

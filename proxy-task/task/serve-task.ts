@@ -19,7 +19,7 @@ import { readEnvironment } from '#core/deployment';
 import { reportAuditLoss, startProxy, stopProxy } from '#core/event';
 import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
-import { limitsOf } from '../gateway-limits.ts';
+import { accessSettings, limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
 import { createRecorder } from '../recording/index.ts';
@@ -290,7 +290,7 @@ function settingsOf(
   { proxyId, port }: { readonly proxyId: string; readonly port: number },
   version: string,
 ): GatewaySettings {
-  const { gateway, certificate, recording } = configuration;
+  const { access, gateway, certificate, recording } = configuration;
   return {
     proxyId,
     version,
@@ -302,5 +302,6 @@ function settingsOf(
     certificateBackdateSeconds: certificate.backdateSeconds,
     onRecordingFailure: recording.onFailure,
     revocationLatencyMs,
+    access: accessSettings(access),
   };
 }

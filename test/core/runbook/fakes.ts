@@ -25,6 +25,8 @@ export function memoryControlStore(clock: Clock): ControlStore {
     revocation: new Map(),
     totp: new Map(),
     counter: new Map(),
+    request: new Map(),
+    grant: new Map(),
     writer: new Map(),
     delivery: new Map(),
     gateway: new Map(),

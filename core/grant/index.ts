@@ -1,0 +1,21 @@
+export { type AccessDecision, isRequestId, stateAt } from './access-request.ts';
+export { approvalBy, type GrantHolder } from './approval.ts';
+export { GrantError, type GrantErrorCode } from './grant-error.ts';
+export {
+  breakGlass,
+  decideRequest,
+  expireRequests,
+  goodGrants,
+  listRequests,
+  openRequest,
+  type RequestDesk,
+  type RequestOutcome,
+  waitingOf,
+  type Wish,
+} from './request-desk.ts';
+export {
+  breakGlassNotice,
+  reasonText,
+  requestNotice,
+  whoAndWhere,
+} from './request-text.ts';
