@@ -8,6 +8,13 @@ import { deniedCommand, lastCommand } from './commands/history.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
 import { queryCommand } from './commands/query.ts';
+import {
+  approveCommand,
+  cancelCommand,
+  rejectCommand,
+  requestCommand,
+  requestsCommand,
+} from './commands/requests.ts';
 import { runbookCommand } from './commands/runbook.ts';
 import { searchCommand } from './commands/search.ts';
 import { killCommand, sessionsCommand } from './commands/sessions.ts';
@@ -38,6 +45,11 @@ export function buildProgram(context: CommandContext): Command {
     exportCommand,
     openOriginalCommand,
     killCommand,
+    requestCommand,
+    requestsCommand,
+    approveCommand,
+    rejectCommand,
+    cancelCommand,
     verifyCommand,
     runbookCommand,
     totpCommand,

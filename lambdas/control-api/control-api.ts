@@ -9,8 +9,9 @@ import {
 } from '#core/contract';
 import { printable } from '#core/wording';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
+import { type AccessRequestParts, accessRequests } from './access-requests.ts';
 
-export type ControlApiParts = {
+export type ControlApiParts = AccessRequestParts & {
   readonly control: ControlStore;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -28,29 +29,40 @@ const revocationLifetimeMs = 86_400_000;
 const endedWithinMs = 5_000;
 const lookEveryMs = 200;
 
-const methods: Readonly<Record<string, string>> = {
-  [apiRoutes.sessions]: 'GET',
-  [apiRoutes.revokeSession]: 'POST',
+const methods: Readonly<Record<string, readonly string[]>> = {
+  [apiRoutes.sessions]: ['GET'],
+  [apiRoutes.revokeSession]: ['POST'],
+  [apiRoutes.requests]: ['GET', 'POST'],
+  [apiRoutes.approveRequest]: ['POST'],
+  [apiRoutes.rejectRequest]: ['POST'],
+  [apiRoutes.cancelRequest]: ['POST'],
 };
 const revokeRequest = z.strictObject({ message: z.string().max(maxMessage).optional() });
 
-/** Who is connected, and the end of one session. IAM has decided who may call. */
+/** Who is connected, the end of one session, and requests for access. IAM has decided who may call. */
 export async function controlApi(
   event: APIGatewayProxyEvent,
   parts: ControlApiParts,
 ): Promise<APIGatewayProxyResult> {
-  const method = methods[event.resource];
-  if (method === undefined)
+  const allowed = methods[event.resource];
+  if (allowed === undefined)
     return errorResponse(
       404,
       'no-such-route',
-      `there is GET ${apiRoutes.sessions} and POST ${apiRoutes.revokeSession}`,
+      `there is ${Object.entries(methods)
+        .map(([route, names]) => `${names.join(', ')} ${route}`)
+        .join('; ')}`,
     );
-  if (event.httpMethod !== method)
-    return errorResponse(405, 'wrong-method', `this route takes ${method}`, { allow: method });
+  if (!allowed.includes(event.httpMethod))
+    return errorResponse(405, 'wrong-method', `this route takes ${allowed.join(' and ')}`, {
+      allow: allowed.join(', '),
+    });
   const identity = apiIdentity(event);
   if (!identity.ok) return errorResponse(403, identity.reason, identity.message);
-  return method === 'GET' ? sessions(parts) : revoke(event, identity.caller.name, parts);
+  if (event.resource === apiRoutes.sessions) return sessions(parts);
+  return event.resource === apiRoutes.revokeSession
+    ? revoke(event, identity.caller.name, parts)
+    : accessRequests(event, identity, parts);
 }
 
 /** Oldest first. */

@@ -3,6 +3,7 @@ import {
   createObjectSpool,
   createS3BlobRemover,
   createS3BlobStore,
+  createSnsNotifier,
   type OpenedObjectJournal,
   openObjectJournal,
 } from '#adapters/aws';
@@ -262,6 +263,11 @@ function partsOf(
       redaction: installation.configuration.redaction,
       now,
       onIndexFault: (error) => report(error.message),
+    }),
+    notifier: createSnsNotifier({
+      client: clients.sns,
+      topicArn: variables.SSHTRAIL_NOTICE_TOPIC,
+      deployment: variables.SSHTRAIL_NAME,
     }),
     redact: (text) => redactText(text, rules).text,
     now,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { apiRoutes, type LiveSession } from '../../../core/contract/index.ts';
 import { controlApi } from '../../../lambdas/control-api/control-api.ts';
-import { memoryControlStore } from '../../core/runbook/fakes.ts';
+import { fakeJournal, fakeNotifier, memoryControlStore } from '../../core/runbook/fakes.ts';
 import { type FakeCaller, startFakeApi } from '../../fakes/aws/api-gateway.ts';
 import { apiEvent, callers, resourcePolicy } from '../api-callers.ts';
 import { signedCall } from '../signed-call.ts';
@@ -39,6 +39,10 @@ async function openPlace(sessions: readonly LiveSession[]) {
   const handler = (event: APIGatewayProxyEvent) =>
     controlApi(event, {
       control,
+      journal: fakeJournal(),
+      notifier: fakeNotifier(),
+      rules: () => Promise.reject(new Error('sessions are nothing that policy is asked about')),
+      randomBytes: (size) => Buffer.alloc(size),
       now: () => clock.nowMs,
       sleep: async (ms) => {
         clock.nowMs += ms;
