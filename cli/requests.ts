@@ -63,7 +63,10 @@ export async function request(options: RequestOptions, context: CommandContext):
     }
     const opened = await openRequest(desk, actor, wanted.wish);
     if (opened === 'too-many')
-      throw new CliError('bad-input', 'too many of your requests wait; take one back with "sshtrail cancel ID"');
+      throw new CliError(
+        'bad-input',
+        'too many of your requests wait; take one back with "sshtrail cancel ID"',
+      );
     const people = opened.needed === 1 ? 'one person' : `${opened.needed} people`;
     print(
       opened,
@@ -83,7 +86,12 @@ export async function requests(options: RequestsOptions, context: CommandContext
     output.line(jsonText(shown.map((each) => ({ ...each, state: stateAt(each, now()) }))));
     return;
   }
-  for (const line of table(columns, shown.map((each) => rowOf(each, now())), output.colour)) output.line(line);
+  for (const line of table(
+    columns,
+    shown.map((each) => rowOf(each, now())),
+    output.colour,
+  ))
+    output.line(line);
 }
 
 export async function decide(
@@ -117,12 +125,7 @@ export async function decide(
 
 const defaultReasons = { approve: 'approved', reject: '', cancel: 'no longer needed' } as const;
 
-function report(
-  outcome: RequestOutcome,
-  id: string,
-  options: DecideOptions,
-  context: CommandContext,
-): void {
+function report(outcome: RequestOutcome, id: string, options: DecideOptions, context: CommandContext): void {
   if (outcome.kind === 'unknown')
     throw new CliError('not-found', `${id} is gone; "sshtrail requests" lists what waits`);
   if (outcome.kind === 'refused') throw new CliError('bad-input', outcome.message);

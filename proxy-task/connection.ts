@@ -186,7 +186,9 @@ async function openForEngineer(
     {
       ...facts,
       policyId,
-      ...(leansOn === undefined ? {} : { accessRequestId: leansOn.requestId, breakGlass: leansOn.breakGlass }),
+      ...(leansOn === undefined
+        ? {}
+        : { accessRequestId: leansOn.requestId, breakGlass: leansOn.breakGlass }),
     },
     admitted.access,
   );

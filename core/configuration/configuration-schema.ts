@@ -340,7 +340,12 @@ const access = z
       .max(3600)
       .default(300)
       .describe('How long a login waits to be approved; 0 tells the id of the request and ends.'),
-    requestSeconds: z.int().min(60).max(604_800).default(3600).describe('How long a request can be decided on.'),
+    requestSeconds: z
+      .int()
+      .min(60)
+      .max(604_800)
+      .default(3600)
+      .describe('How long a request can be decided on.'),
     grantSeconds: z
       .int()
       .min(60)

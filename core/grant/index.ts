@@ -11,8 +11,8 @@ export {
   openRequest,
   type RequestDesk,
   type RequestOutcome,
-  waitingOf,
   type Wish,
+  waitingOf,
 } from './request-desk.ts';
 export {
   breakGlassNotice,

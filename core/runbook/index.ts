@@ -1,5 +1,4 @@
 export type { ActionExecutor } from './action-executor.ts';
-export { durationMs } from './duration.ts';
 export { createActionExecutor } from './action-executor.ts';
 export { answerStep } from './approve-step.ts';
 export { compileRunbook } from './compile-runbook.ts';

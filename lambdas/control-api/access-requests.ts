@@ -1,6 +1,12 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
-import { type AccessRequest, apiRoutes, type ControlStore, type Journal, type Notifier } from '#core/contract';
+import {
+  type AccessRequest,
+  apiRoutes,
+  type ControlStore,
+  type Journal,
+  type Notifier,
+} from '#core/contract';
 import type { AccessActor, ApiCall } from '#core/event';
 import type { IamCaller } from '#core/federation';
 import {
@@ -102,7 +108,10 @@ async function ask(
   const forSeconds = body.forSeconds ?? grantSeconds;
   if (forSeconds > maxGrantSeconds)
     return errorResponse(400, 'bad-request', `forSeconds is at most ${maxGrantSeconds}`);
-  const connect = { ...question(who, rules, target, body.login, parts), action: { kind: 'connect' } } as const;
+  const connect = {
+    ...question(who, rules, target, body.login, parts),
+    action: { kind: 'connect' },
+  } as const;
   const wanted = grantWish(rules.policy, connect, {
     id: `r-${parts.randomBytes(16).toString('hex')}`,
     actions: body.actions ?? [],
@@ -134,14 +143,20 @@ async function decide(
 ): Promise<APIGatewayProxyResult> {
   const id = event.pathParameters?.['requestId'] ?? '';
   if (!isRequestId(id))
-    return errorResponse(400, 'bad-request-id', `a request id is r- and 32 hex digits; GET ${apiRoutes.requests} lists them`);
+    return errorResponse(
+      400,
+      'bad-request-id',
+      `a request id is r- and 32 hex digits; GET ${apiRoutes.requests} lists them`,
+    );
   const body = read(event, decisionBody);
   const reason = body === undefined ? undefined : reasonText(body.reason ?? defaultReasons[kind]);
   if (reason === undefined)
     return errorResponse(
       400,
       'bad-request',
-      kind === 'reject' ? 'the body is {"reason"}, which who asked will read' : 'the body is empty or {"reason"}',
+      kind === 'reject'
+        ? 'the body is {"reason"}, which who asked will read'
+        : 'the body is empty or {"reason"}',
     );
   const rules = await parts.rules();
   const outcome = await decideRequest(
@@ -162,7 +177,11 @@ const defaultReasons = { approve: 'approved', reject: '', cancel: 'no longer nee
 
 function answerTo(outcome: RequestOutcome, nowMs: number): APIGatewayProxyResult {
   if (outcome.kind === 'unknown')
-    return errorResponse(404, 'no-such-request', `there is no such request; GET ${apiRoutes.requests} lists them`);
+    return errorResponse(
+      404,
+      'no-such-request',
+      `there is no such request; GET ${apiRoutes.requests} lists them`,
+    );
   if (outcome.kind === 'refused') {
     const status = outcome.why === 'decided-before' || outcome.why === 'expired' ? 409 : 403;
     return errorResponse(status, outcome.why, outcome.message);

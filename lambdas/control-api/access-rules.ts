@@ -24,7 +24,9 @@ export async function readAccessRules(client: SSMClient, parameterPath: string):
   if (!policy.ok)
     throw unusable(
       path,
-      policy.problems.map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`).join('; '),
+      policy.problems
+        .map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`)
+        .join('; '),
     );
   const { targets, access, awsIdentities } = loaded.configuration;
   return { policy: policy.policy, targets, access, groupsOf: (arn) => groupsOf(awsIdentities, arn) };

@@ -121,7 +121,11 @@ export function gateRequest(
 }
 
 /** What a grant makes of it is looked up first: the refusals go by the same answer as the judgement. */
-async function judgeShell(owner: ChannelOwner, state: ChannelState, channelId: ChannelName): Promise<Verdict> {
+async function judgeShell(
+  owner: ChannelOwner,
+  state: ChannelState,
+  channelId: ChannelName,
+): Promise<Verdict> {
   const { facts, access } = owner;
   const at = owner.now();
   await access.decideAnew({ kind: 'shell' });

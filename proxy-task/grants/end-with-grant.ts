@@ -29,10 +29,7 @@ export function endWithGrant(options: {
   function waitOn(): void {
     if (over) return;
     const leftMs = (access.leansOn?.untilMs ?? 0) - now();
-    timer = setTimeout(
-      () => void look(),
-      leftMs > 0 ? Math.min(lookEveryMs, leftMs + leastMs) : lookEveryMs,
-    );
+    timer = setTimeout(() => void look(), leftMs > 0 ? Math.min(lookEveryMs, leftMs + leastMs) : lookEveryMs);
   }
 
   async function look(): Promise<void> {

@@ -22,7 +22,9 @@ export function watchRequestExpiry(parts: GatewayParts, signal: AbortSignal): vo
       await expireRequests(desk, settings.proxyId);
     } catch (error) {
       if (!signal.aborted)
-        report(`requests for access cannot be looked through: ${error instanceof Error ? error.message : 'unknown fault'}`);
+        report(
+          `requests for access cannot be looked through: ${error instanceof Error ? error.message : 'unknown fault'}`,
+        );
     } finally {
       looking = false;
     }

@@ -122,7 +122,10 @@ function approvalDialogue(
       wishOf(options, engineer, wanted, { reason, needed: wanted.needed }),
     );
     if (request === 'too-many')
-      return refuse('too-many-requests', 'too many of your requests wait; cancel one with "sshtrail cancel ID"');
+      return refuse(
+        'too-many-requests',
+        'too many of your requests wait; cancel one with "sshtrail cancel ID"',
+      );
     tell(options, requestNotice(request));
     return startWaiting(request);
   }
@@ -142,8 +145,7 @@ function approvalDialogue(
     if (full !== undefined) return end(full);
     const people = request.needed === 1 ? 'one person' : `${request.needed} people`;
     const told = `${request.id} waits for approval by ${people}: ${whoAndWhere(request)}`;
-    if (settings.waitMs === 0)
-      return refuse('approval-awaited', `${told}; log in again once it is approved`);
+    if (settings.waitMs === 0) return refuse('approval-awaited', `${told}; log in again once it is approved`);
     waiting = { request, untilMs: now() + settings.waitMs };
     return say(`${told}\nsshtrail approve ${request.id}`);
   }
@@ -183,7 +185,10 @@ function approvalDialogue(
         return say(`approved by ${grant.approvedBy.join(' and ')} until ${timeText(grant.untilMs)}`);
       }
       case 'rejected':
-        return refuse('request-rejected', `${request.id} was rejected by ${request.decided?.by ?? 'somebody'}${why}`);
+        return refuse(
+          'request-rejected',
+          `${request.id} was rejected by ${request.decided?.by ?? 'somebody'}${why}`,
+        );
       case 'cancelled':
         return refuse('request-cancelled', `${request.id} was cancelled${why}`);
       case 'expired':

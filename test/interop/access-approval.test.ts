@@ -126,7 +126,8 @@ function login(
 const batch = (...args: string[]) => stack.ssh(['-o', 'BatchMode=yes', ...args]);
 
 async function waitingRequest(): Promise<AccessRequest> {
-  const find = async () => (await stack.running.control.list('request')).find(({ data }) => data.state === 'waiting');
+  const find = async () =>
+    (await stack.running.control.list('request')).find(({ data }) => data.state === 'waiting');
   await expect.poll(find, { timeout: 10_000, interval: 20 }).toBeDefined();
   const item = await find();
   if (item === undefined) throw new Error('the request is gone');
@@ -185,7 +186,9 @@ describe('a login that needs approval', () => {
     expect(named('StartSession')[0]).toMatchObject({
       additionalEventData: { accessRequestId: id, breakGlass: 'false', policyId: 'approved' },
     });
-    expect(notices).toMatchObject([{ severity: 'medium', text: expect.stringContaining(`sshtrail approve ${id}`) }]);
+    expect(notices).toMatchObject([
+      { severity: 'medium', text: expect.stringContaining(`sshtrail approve ${id}`) },
+    ]);
     const [event] = await stack.eventually(
       "SELECT user_name FROM events WHERE event_name = 'ApproveRequest' AND error_code IS NULL",
     );
@@ -314,19 +317,21 @@ describe('a grant', () => {
   }
 
   test('lets in again, asking nothing, until it is over; a session that runs then ends', async () => {
-    settings.grantMs = 4_000;
     await granted();
-
     const again = await batch('echo again');
     const long = login({ command: 'echo began; sleep 60' });
-    const code = await long.done;
+    await expect.poll(() => long.said.out, { timeout: 20_000 }).toBe('began\n');
+
+    const [grant] = await grants();
+    if (grant === undefined) throw new Error('there is no grant');
+    await stack.running.control.put('grant', grant.id, { ...grant, untilMs: Date.now() }, { kind: 'any' });
     const late = await batch('echo late');
+    const code = await long.done;
 
     expect([again.code, again.stdout.toString()]).toEqual([0, 'again\n']);
-    expect(long.said.out).toBe('began\n');
+    expect([late.code, late.stdout.toString()]).toEqual([255, '']);
     expect(code).not.toBe(0);
     expect(long.said.error).toContain('gave is over; ask for it again');
-    expect([late.code, late.stdout.toString()]).toEqual([255, '']);
     expect(named('EndSession').at(-1)?.responseElements).toMatchObject({ endReason: 'PolicyWithdrawn' });
   });
 
@@ -336,7 +341,16 @@ describe('a grant', () => {
     const shared = ['-o', `ControlPath=${control}`];
     const master = spawn(
       'ssh',
-      [...stack.sshOptions, ...shared, '-o', 'ControlMaster=yes', '-o', 'BatchMode=yes', '-N', stack.destination()],
+      [
+        ...stack.sshOptions,
+        ...shared,
+        '-o',
+        'ControlMaster=yes',
+        '-o',
+        'BatchMode=yes',
+        '-N',
+        stack.destination(),
+      ],
       { stdio: 'ignore' },
     );
     const ended = new Promise((resolve) => master.once('close', resolve));
@@ -358,8 +372,21 @@ describe('a grant', () => {
   test('asked for beforehand lets a script in', async () => {
     const who = ['--data', stack.data.root];
     const asked = await sshtrail([
-      'request', '--target', 'web-1', '--login', stack.login, '--reason', 'nightly copy', '--for', '2h',
-      '--ticket', 'INC-421', '--as', 'engineer', '--json', ...who,
+      'request',
+      '--target',
+      'web-1',
+      '--login',
+      stack.login,
+      '--reason',
+      'nightly copy',
+      '--for',
+      '2h',
+      '--ticket',
+      'INC-421',
+      '--as',
+      'engineer',
+      '--json',
+      ...who,
     ]);
     const { id, forMs, ticket } = JSON.parse(asked.stdout.toString());
     const listed = await sshtrail(['requests', ...who]);
@@ -395,14 +422,20 @@ describe('break-glass', () => {
     const [request] = await stack.running.control.list('request');
     expect(request?.data).toMatchObject({ breakGlass: true, reason: 'all is down' });
     expect(request?.data.review).toBeUndefined();
-    expect(notices).toMatchObject([{ severity: 'critical', title: expect.stringContaining('break-glass: engineer') }]);
-    expect(named('UseBreakGlass')).toMatchObject([{ requestParameters: { reason: 'all is down', target: 'glass-1' } }]);
+    expect(notices).toMatchObject([
+      { severity: 'critical', title: expect.stringContaining('break-glass: engineer') },
+    ]);
+    expect(named('UseBreakGlass')).toMatchObject([
+      { requestParameters: { reason: 'all is down', target: 'glass-1' } },
+    ]);
     expect(named('StartSession')[0]?.additionalEventData).toMatchObject({ breakGlass: 'true' });
 
     const listed = await sshtrail(['requests', '--data', stack.data.root]);
     await decide('approve', 'bob', request?.id ?? '');
     expect(listed.stdout.toString()).toContain('break-glass, to be reviewed');
-    expect((await stack.running.control.get('request', request?.id ?? ''))?.data.review).toMatchObject({ by: 'bob' });
+    expect((await stack.running.control.get('request', request?.id ?? ''))?.data.review).toMatchObject({
+      by: 'bob',
+    });
   });
 
   test('opens nothing where policy does not speak of it', async () => {

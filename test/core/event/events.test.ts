@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { type AccessRequest, type AuditDraft, type EventName, eventNames } from '#core/contract';
-import * as event from '#core/event';
 import type { AccessActor } from '#core/event';
+import * as event from '#core/event';
 import { grantOf } from '../../../core/grant/access-request.ts';
 import { atMs, sessionFacts, unprovenAttempt } from './sample-facts.ts';
 

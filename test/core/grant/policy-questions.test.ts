@@ -24,20 +24,43 @@ const written: WrittenWish = {
 
 describe('a wish', () => {
   test('needs as many people as policy says', () => {
-    expect(grantWish(policy, connect, written)).toMatchObject({ ok: true, wish: { needed: 1, actions: ['*'] } });
-    expect(grantWish(policy, { ...connect, target: production }, written)).toMatchObject({ wish: { needed: 2 } });
+    expect(grantWish(policy, connect, written)).toMatchObject({
+      ok: true,
+      wish: { needed: 1, actions: ['*'] },
+    });
+    expect(grantWish(policy, { ...connect, target: production }, written)).toMatchObject({
+      wish: { needed: 2 },
+    });
   });
 
   test('for some actions is also one to connect', () => {
-    const { wish } = { wish: undefined, ...grantWish(policy, connect, { ...written, actions: ['exec', 'exec'] }) };
+    const { wish } = {
+      wish: undefined,
+      ...grantWish(policy, connect, { ...written, actions: ['exec', 'exec'] }),
+    };
 
     expect(wish?.actions).toEqual(['connect', 'exec']);
   });
 
   test.each<[string, Parameters<typeof grantWish>[1], Partial<WrittenWish>, string]>([
-    ['that nobody could grant', question({ identity: { name: 'eve', kind: 'person', groups: [] } }), {}, 'either'],
-    ['that needs no approval', { ...connect, target: { ...production, name: 'free-1' } }, {}, 'without approval'],
-    ['by break-glass where policy does not let', { ...connect, target: production }, { breakGlass: true }, 'by break-glass;'],
+    [
+      'that nobody could grant',
+      question({ identity: { name: 'eve', kind: 'person', groups: [] } }),
+      {},
+      'either',
+    ],
+    [
+      'that needs no approval',
+      { ...connect, target: { ...production, name: 'free-1' } },
+      {},
+      'without approval',
+    ],
+    [
+      'by break-glass where policy does not let',
+      { ...connect, target: production },
+      { breakGlass: true },
+      'by break-glass;',
+    ],
     ['without a reason', connect, { reason: ' \n' }, 'reason'],
     ['with too much of a reason', connect, { reason: 'x'.repeat(501) }, 'reason'],
     ['with no ticket in the ticket', connect, { ticket: ' ' }, 'ticket'],

@@ -33,7 +33,18 @@ const names = () => drafts.map(({ eventName, errorCode }) => [eventName, errorCo
 
 function wish(changes: { readonly needed?: number; readonly id?: string } = {}) {
   const { id, identity, target, login, actions, reason, forMs } = request();
-  return { id, identity, target, login, actions, reason, forMs, decideWithinMs: 3_600_000, needed: 1, ...changes };
+  return {
+    id,
+    identity,
+    target,
+    login,
+    actions,
+    reason,
+    forMs,
+    decideWithinMs: 3_600_000,
+    needed: 1,
+    ...changes,
+  };
 }
 
 beforeEach(() => {

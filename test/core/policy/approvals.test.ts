@@ -21,7 +21,9 @@ describe('an approval', () => {
 
   test('is none where the glass was broken, until somebody approved it', () => {
     expect(decide(approved, request({ approval: glass })).allowed).toBe(false);
-    expect(decide(approved, request({ approval: { count: 1, breakGlass: true }, target: production })).allowed).toBe(true);
+    expect(
+      decide(approved, request({ approval: { count: 1, breakGlass: true }, target: production })).allowed,
+    ).toBe(true);
   });
 
   test('is read in the context of every action', () => {
@@ -58,7 +60,12 @@ describe('what to ask for', () => {
     ['an approval, the code being there', both, request({ mfa: code() }), 'approval'],
     ['a code, which is less', either, request(), 'mfa'],
     ['nothing, since it is allowed', approved, request({ approval: by(1) }), 'none'],
-    ['nothing, since nothing helps', policyOf(`@id("no") forbid (principal, action, resource);`), request(), 'none'],
+    [
+      'nothing, since nothing helps',
+      policyOf(`@id("no") forbid (principal, action, resource);`),
+      request(),
+      'none',
+    ],
   ] as const)('is %s', (_, policy, asked, expected) => {
     expect(stepUp(policy, asked)).toBe(expected);
   });

@@ -89,6 +89,7 @@ const requests: fc.Arbitrary<PolicyRequest> = fc.record(
     sourceIp: fc.constantFrom('192.0.2.7', '198.51.100.9', '2001:db8::1'),
     nowMs: fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2026, 11, 31) }),
     reason: fc.constantFrom('INC-7', 'because'),
+    approval: fc.record({ count: fc.constantFrom(0, 1, 2), breakGlass: fc.boolean() }),
   },
   { requiredKeys: ['identity', 'target', 'login', 'action', 'sourceIp', 'nowMs'] },
 );
@@ -126,6 +127,9 @@ function askCedar(request: PolicyRequest): DirectAnswer {
       hour: new Date(request.nowMs).getUTCHours(),
       dayOfWeek: ((new Date(request.nowMs).getUTCDay() + 6) % 7) + 1,
       ...(request.reason === undefined ? {} : { reason: request.reason }),
+      approved: (request.approval?.count ?? 0) > 0,
+      approvals: request.approval?.count ?? 0,
+      breakGlass: request.approval?.breakGlass ?? false,
       ...('command' in action ? { command: action.command, privileged: false } : {}),
       ...('path' in action && action.path !== undefined ? { path: action.path } : {}),
       ...('destination' in action ? { host: 'db', port: 5432, path: '' } : {}),

@@ -50,7 +50,11 @@ async function openPlace() {
   const api = await startFakeApi({
     routes: [
       { method: 'GET', path: requests, handler },
-      ...[requests, approveRequest, rejectRequest, cancelRequest].map((path) => ({ method: 'POST', path, handler })),
+      ...[requests, approveRequest, rejectRequest, cancelRequest].map((path) => ({
+        method: 'POST',
+        path,
+        handler,
+      })),
     ],
     resourcePolicy,
     credentials: Object.values(callers),
@@ -94,9 +98,15 @@ describe('a request by the API', () => {
 
     const { status, json } = await decide('approve', callers.longTermKey);
 
-    expect([status, json]).toMatchObject([200, { request: { state: 'approved' }, grant: { approvedBy: ['carol'] } }]);
+    expect([status, json]).toMatchObject([
+      200,
+      { request: { state: 'approved' }, grant: { approvedBy: ['carol'] } },
+    ]);
     expect(await control.list('grant')).toHaveLength(1);
-    expect(journal.drafts[1]).toMatchObject({ eventName: 'ApproveRequest', userIdentity: { userName: 'carol' } });
+    expect(journal.drafts[1]).toMatchObject({
+      eventName: 'ApproveRequest',
+      userIdentity: { userName: 'carol' },
+    });
   });
 
   it.each([

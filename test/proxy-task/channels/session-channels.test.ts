@@ -40,6 +40,11 @@ describe('a channel whose events cannot be made durable any more', () => {
         readsFiles: () => false,
         judgesCommands: () => false,
         mfaWouldHelp: () => false,
+        decideAnew: async () => ({ allowed: true, policyIds: [] }),
+        approvalWays: () => undefined,
+        leansOn: undefined,
+        stillGranted: async () => true,
+        onLean: undefined,
       },
       now: () => atMs,
       record: async () => {

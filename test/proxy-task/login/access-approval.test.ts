@@ -77,7 +77,10 @@ function wanted(changes: Partial<WantedApproval> = {}): WantedApproval {
   return { target, login: 'postgres', needed: 1, breakGlass: false, ...changes };
 }
 
-async function dialogue(changes: Partial<AccessApprovalOptions> = {}, engineer = alice): Promise<LoginDialogue> {
+async function dialogue(
+  changes: Partial<AccessApprovalOptions> = {},
+  engineer = alice,
+): Promise<LoginDialogue> {
   const asked = await accessApproval(options(changes)).of(engineer);
   if (asked === undefined) throw new Error('nothing is asked');
   return asked;
