@@ -1,6 +1,5 @@
 export { type AccessDecision, isRequestId, stateAt } from './access-request.ts';
 export { approvalBy, type GrantHolder } from './approval.ts';
-export { GrantError, type GrantErrorCode } from './grant-error.ts';
 export { grantWish, mayDecide, waitsForSomebody } from './policy-questions.ts';
 export {
   breakGlass,

@@ -56,7 +56,7 @@ export type RequestOutcome =
     };
 
 /** Requests of one identity that wait at the same time. */
-export const maxWaiting = 10;
+const maxWaiting = 10;
 /** A decided request can be looked at so long; the trail has it for good. */
 const keptMs = 86_400_000;
 /** One by break-glass waits so long to be looked at. */

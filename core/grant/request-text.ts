@@ -2,7 +2,7 @@ import type { AccessRequest, Notice } from '#core/contract';
 import { printable } from '../wording/index.ts';
 import type { DecisionRefusal } from './access-request.ts';
 
-export const maxReasonLength = 500;
+const maxReasonLength = 500;
 export const maxTicketLength = 100;
 
 /** A reason as it is kept: one line, fit for a terminal. Undefined where there is none or too much of it. */

@@ -332,7 +332,9 @@ describe('a grant', () => {
     expect([late.code, late.stdout.toString()]).toEqual([255, '']);
     expect(code).not.toBe(0);
     expect(long.said.error).toContain('gave is over; ask for it again');
-    expect(named('EndSession').at(-1)?.responseElements).toMatchObject({ endReason: 'PolicyWithdrawn' });
+    await expect
+      .poll(() => named('EndSession').at(-1)?.responseElements, { timeout: 10_000 })
+      .toMatchObject({ endReason: 'PolicyWithdrawn' });
   });
 
   test('that was given back allows no channel of a session that had it', async () => {
