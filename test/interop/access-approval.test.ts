@@ -92,25 +92,29 @@ function login(
     readonly target?: string;
     readonly reason?: string;
     readonly command?: string;
-    readonly flags?: readonly string[];
     readonly alice?: boolean;
   } = {},
 ) {
   const asked = options.alice === true ? asAlice() : stack.sshOptions;
-  const child = spawn(
-    'ssh',
-    [...asked, ...(options.flags ?? []), stack.destination(options.target), options.command ?? 'echo in'],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        SSH_ASKPASS: askpass,
-        SSH_ASKPASS_REQUIRE: 'force',
-        REASON: options.reason ?? 'restore the index',
-        CODE: options.alice === true ? totpCode(secret, Date.now()) : '',
-      },
+  return started([...asked, stack.destination(options.target), options.command ?? 'echo in'], {
+    ...(options.reason === undefined ? {} : { REASON: options.reason }),
+    ...(options.alice === true ? { CODE: totpCode(secret, Date.now()) } : {}),
+  });
+}
+
+/** A stock client whose questions are answered. */
+function started(args: readonly string[], answers: Readonly<Record<string, string>> = {}) {
+  const child = spawn('ssh', args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      SSH_ASKPASS: askpass,
+      SSH_ASKPASS_REQUIRE: 'force',
+      REASON: 'restore the index',
+      CODE: '',
+      ...answers,
     },
-  );
+  });
   const said = { out: '', error: '' };
   child.stdout.on('data', (chunk: Buffer) => {
     said.out += chunk.toString();
@@ -305,6 +309,18 @@ describe('a login that needs approval', () => {
     expect(said.error).toContain('approved by bob and carol');
     expect(named('StartSession')[0]?.additionalEventData).toMatchObject({ mfaMethod: 'totp' });
   });
+});
+
+test('a login inside ssh -J waits as well, and the connection around it is asked nothing', async () => {
+  const file = stack.writeJumpConfiguration(stack.running.gateway.address.port);
+  const { said, done } = started(['-F', file, '-o', 'BatchMode=no', '-J', 'gateway', 'web-1', 'echo in']);
+  const { id, target } = await waitingRequest();
+
+  await decide('approve', 'bob', id);
+
+  expect([await done, said.out], said.error).toEqual([0, 'in\n']);
+  expect(target.name).toBe('web-1');
+  expect(named('RequestAccess')).toHaveLength(1);
 });
 
 describe('a grant', () => {
