@@ -4,6 +4,7 @@ type CliErrorCode =
   | 'not-running'
   | 'not-verifiable'
   | 'not-verified'
+  | 'unreachable'
   | 'unusable-data';
 
 /** A sentence for whoever typed the command: what is wrong and what to do next. Printed without a stack. */

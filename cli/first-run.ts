@@ -129,7 +129,8 @@ identities:
     totp:
       secretFile: demo/alice.totp
 
-# The playground's targets (playground, staging, production) come and go with "sshtrail up". Yours go here, for example:
+# The playground's targets (playground, staging, production) come and go with "sshtrail up". "sshtrail hosts add" puts
+# yours here, and "sshtrail hosts scan HOST" shows by which keys a server can be known. For example:
 #  - name: web-1
 #    host: 192.0.2.10
 #    labels: { env: production }

@@ -3,6 +3,7 @@ import type { JournalOptions, OpenedJournal } from '#adapters/local';
 import type { BlobStore, ControlStore, Target } from '#core/contract';
 import { startProxy, stopProxy } from '#core/event';
 import { createStaticInventory } from '#core/inventory';
+import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import type { PrivateKey } from '#ssh';
 import {
@@ -12,13 +13,15 @@ import {
   type Gateway,
   type GatewayParts,
   type GatewaySettings,
+  keepPolicy,
   limitsOf,
   startGateway,
 } from '../proxy-task/index.ts';
 import { auditWriters, closeLost, type LocalStores, openLocalStores, type Writer } from './audit-writer.ts';
 import type { DataDirectory } from './data-directory.ts';
-import type { Installation } from './installation.ts';
+import { type Installation, policyFiles, readPolicy } from './installation.ts';
 import { configuredNotifier } from './notifier.ts';
+import { watchPolicyFiles } from './policy-files.ts';
 import { version } from './version.ts';
 
 export type RunningGateway = {
@@ -50,6 +53,8 @@ export type GatewayRunOptions = {
 
 /** A look at a local file costs nothing. */
 const revocationLatencyMs = 250;
+/** They are found twice before they count. */
+const policyLookMs = 500;
 
 /** Opens the local stores in their order, mends what a killed forerunner left, and starts the gateway. */
 export async function runGateway(options: GatewayRunOptions): Promise<RunningGateway> {
@@ -77,15 +82,31 @@ async function startOn(
   const startedAtMs = now();
   const proxy = { proxyId: writer.proxyId, version };
   await closeLost(writer, stores, options);
-  const made = partsOf(options, stores);
+  const initial = await newestPolicy(options);
+  const policies = keepPolicy({
+    initial,
+    sources: watchPolicyFiles(policyFiles(options.data, installation.configuration)),
+    everyMs: policyLookMs,
+    proxy,
+    journal,
+    now,
+    report: options.report,
+  });
+  const made = partsOf(options, stores, policies.current);
   const parts = options.parts?.(made) ?? made;
-  const gateway = await startGateway(parts, auditFailure);
+  let gateway: Gateway;
+  try {
+    gateway = await startGateway(parts, auditFailure);
+  } catch (error) {
+    await policies.close();
+    throw error;
+  }
   await journal.record(
     startProxy(proxy, now(), {
       listen: [`${gateway.address.host}:${gateway.address.port}`],
       tornBytes: journal.recovered.tornBytes,
       lostSessions: journal.recovered.lostSessions.length,
-      policySha256: installation.policy.version,
+      policySha256: initial.version,
     }),
   );
   return {
@@ -94,6 +115,7 @@ async function startOn(
     auditFailure,
     async close(reason) {
       try {
+        await policies.close();
         await gateway.close(reason);
         await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
       } finally {
@@ -105,19 +127,33 @@ async function startOn(
   };
 }
 
-function partsOf(options: WriterRunOptions, { journal, control, blobs }: LocalStores): GatewayParts {
+/** Whoever starts again after a fault starts with what stands there now, unless that is of no use. */
+async function newestPolicy({ data, installation, report }: WriterRunOptions): Promise<PolicySet> {
+  try {
+    return await readPolicy(policyFiles(data, installation.configuration));
+  } catch (error) {
+    report(`the policies that were read before stay: ${error instanceof Error ? error.message : 'unknown'}`);
+    return installation.policy;
+  }
+}
+
+function partsOf(
+  options: WriterRunOptions,
+  { journal, control, blobs }: LocalStores,
+  policy: () => PolicySet,
+): GatewayParts {
   const { installation, now, report, writer } = options;
   const { configuration } = installation;
   const rules = compileRules(configuration.redaction);
   return {
     settings: settingsOf(options),
     identities: createIdentityDirectory(installation.identities, configuration.trustedUserAuthorities),
-    policy: () => installation.policy,
+    policy,
     inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
     journal,
     control,
     userAuthority: installation.userAuthority,
-    targetKey: (target) => installation.targetKeys.get(target.name),
+    targetCredential: (target) => installation.targetCredentials.get(target.name),
     ...(installation.hostAuthority === undefined ? {} : { hostAuthority: installation.hostAuthority }),
     hostKeys: installation.hostKeys.map((privateKey: PrivateKey) => ({ privateKey })),
     recorder: createRecorder({

@@ -3,15 +3,19 @@ import { dirname, resolve } from 'node:path';
 import { openFileSigner } from '#adapters/local';
 import {
   type Configuration,
+  type CredentialFile,
   formatProblems,
   type Identity,
   type KeyFile,
   parseConfiguration,
 } from '#core/configuration';
-import { loadPolicy, type PolicySet } from '#core/policy';
+import { passwordIn } from '#core/inventory';
+import { loadPolicy, type PolicySet, problemLines } from '#core/policy';
 import { KeyError, type PrivateKey, parsePrivateKey, type RemoteSigner, remoteSigner } from '#ssh';
+import type { TargetCredential } from '../proxy-task/index.ts';
 import { CliError } from './cli-error.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { type PolicyFile, readPolicyFiles } from './policy-files.ts';
 import { systemErrorCode } from './system-error.ts';
 
 /** A configuration with everything it names read: what a gateway needs before it opens anything. */
@@ -22,8 +26,8 @@ export type Installation = {
   readonly hostKeys: readonly PrivateKey[];
   readonly userAuthority: RemoteSigner;
   readonly hostAuthority?: RemoteSigner;
-  /** By target name: keys for those that take no certificates. */
-  readonly targetKeys: ReadonlyMap<string, PrivateKey>;
+  /** By target name: what logs in to those that take no certificates. */
+  readonly targetCredentials: ReadonlyMap<string, TargetCredential>;
 };
 
 /** Reads sshtrail.yaml and the files it names. @throws CliError that lists every problem. */
@@ -40,13 +44,13 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
         ? {}
         : { totpSecret: totp.kind === 'secret' ? totp.secret : readSecret(inFolder(totp.path)).trim() }),
     })),
-    policy: readPolicy(configuration.policies.files.map((file) => ({ file, path: inFolder(file) }))),
+    policy: await readPolicy(policyFiles(data, configuration)),
     hostKeys: configuration.hostKeys.files.map((keyFile) =>
       readKey({ keyFile, passphraseFile: configuration.hostKeys.passphraseFile }, inFolder),
     ),
-    targetKeys: new Map(
-      configuration.targets.flatMap(({ name, credential }): [string, PrivateKey][] =>
-        credential === undefined ? [] : [[name, readKey(credential, inFolder)]],
+    targetCredentials: new Map(
+      configuration.targets.flatMap(({ name, credential }): [string, TargetCredential][] =>
+        credential === undefined ? [] : [[name, targetCredential(credential, inFolder)]],
       ),
     ),
     userAuthority: remoteSigner(signer),
@@ -69,23 +73,22 @@ export function readConfiguration(data: DataDirectory): Configuration {
   return parsed.configuration;
 }
 
-function readPolicy(files: readonly { readonly file: string; readonly path: string }[]): PolicySet {
-  const loaded = loadPolicy(
-    files.map(({ file, path }) => ({
-      file,
-      text: readText(path, 'name an existing file under policies.files'),
-    })),
+/** The files of policies that the configuration names. */
+export function policyFiles(
+  data: DataDirectory,
+  { policies }: Pick<Configuration, 'policies'>,
+): readonly PolicyFile[] {
+  return policies.files.map((file) => ({ file, path: resolve(dirname(data.configuration), file) }));
+}
+
+/** @throws CliError with every problem */
+export async function readPolicy(files: readonly PolicyFile[]): Promise<PolicySet> {
+  const loaded = loadPolicy(await readPolicyFiles(files));
+  if (loaded.ok) return loaded.policy;
+  throw new CliError(
+    'unusable-data',
+    `the policies cannot be used, so nothing would be allowed:\n${problemLines(loaded.problems)}`,
   );
-  if (!loaded.ok) {
-    const problems = loaded.problems.map(
-      ({ file, line, column, message, fix }) => `${file}:${line}:${column} ${message}; ${fix}`,
-    );
-    throw new CliError(
-      'unusable-data',
-      `the policies cannot be used, so nothing would be allowed:\n${problems.join('\n')}`,
-    );
-  }
-  return loaded.policy;
 }
 
 function readText(path: string, advice: string): string {
@@ -111,6 +114,27 @@ function readKey({ keyFile, passphraseFile }: KeyFile, inFolder: (path: string) 
     if (!(cause instanceof KeyError)) throw cause;
     throw new CliError('unusable-data', `${keyFile}: ${cause.message}`, { cause });
   }
+}
+
+/** Both are read now, so that a start fails where they are not good; a password again at each login, for it changes more often. */
+function targetCredential(credential: CredentialFile, inFolder: (path: string) => string): TargetCredential {
+  if (credential.kind === 'key') {
+    const key = readKey(credential, inFolder);
+    return { kind: 'key', read: async () => key };
+  }
+  const read = () => readPassword(inFolder(credential.passwordFile));
+  read();
+  return { kind: 'password', read: async () => read() };
+}
+
+function readPassword(path: string): string {
+  const password = passwordIn(readSecret(path));
+  if (password === undefined)
+    throw new CliError(
+      'unusable-data',
+      `${path} holds no password; write it there on one line, and nothing else`,
+    );
+  return password;
 }
 
 /** Reads a private key or secret, and refuses one that others can read: whoever can read it can use it. */

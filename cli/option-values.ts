@@ -14,9 +14,21 @@ export function secondsOption(text: string): number {
   return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
 }
 
+/** `30m`, `8h`, `7d` in milliseconds. */
+export function durationOption(text: string): number {
+  const [, number = '', unit = ''] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? [];
+  if (number === '') throw new InvalidArgumentError('expected a number and s, m, h or d, such as 8h');
+  return Number(number) * ({ s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? Number.NaN);
+}
+
 export function notNegative(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0)
     throw new InvalidArgumentError('expected a number from 0');
   return value;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^(?:0|[1-9]\d{0,8})$/.test(text)) throw new InvalidArgumentError('expected a whole number from 0');
+  return Number(text);
 }

@@ -5,8 +5,11 @@ import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { extractCommand } from './commands/extract.ts';
 import { deniedCommand, lastCommand } from './commands/history.ts';
+import { hostsCommand } from './commands/hosts.ts';
+import { lockCommand, locksCommand, unlockCommand } from './commands/locks.ts';
 import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
+import { policyCommand } from './commands/policy.ts';
 import { queryCommand } from './commands/query.ts';
 import {
   approveCommand,
@@ -50,8 +53,13 @@ export function buildProgram(context: CommandContext): Command {
     approveCommand,
     rejectCommand,
     cancelCommand,
+    lockCommand,
+    unlockCommand,
+    locksCommand,
     verifyCommand,
     runbookCommand,
+    hostsCommand,
+    policyCommand,
     totpCommand,
     sshConfigCommand,
     doctorCommand,

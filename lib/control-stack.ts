@@ -317,6 +317,9 @@ export class ControlStack extends Stack {
     add('POST', apiRoutes.approveRequest, sessions);
     add('POST', apiRoutes.rejectRequest, sessions);
     add('POST', apiRoutes.cancelRequest, sessions);
+    add('GET', apiRoutes.locks, sessions);
+    add('POST', apiRoutes.locks, sessions);
+    add('DELETE', apiRoutes.lock, sessions);
     return api;
   }
   /** API Gateway has one role for the logs of all APIs of an account and region, and takes none with fewer rights than these. */

@@ -127,7 +127,7 @@ function writer(on: Resources, folders: Folders): readonly Permission[] {
     },
     {
       sid: 'KeepState',
-      reason: 'sessions, revocations, findings and who writes which stream',
+      reason: 'sessions, revocations, locks, findings and who writes which stream',
       actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
       resources: [on.controlTable, `${on.controlTable}/index/by-change`],
     },
@@ -198,11 +198,34 @@ function gateway(on: Resources): readonly Permission[] {
   return [
     configuration(on),
     {
+      sid: 'KnowAuthors',
+      reason: 'says in the audit trail who changed a policy',
+      actions: ['ssm:GetParameterHistory'],
+      resources: [parameterArn(on, 'config/policies/*')],
+    },
+    {
       sid: 'MakeHostKey',
       reason:
         'the first task makes the key by which engineers know the gateway, and the authority that vouches for it as a target',
       actions: ['ssm:GetParameter', 'ssm:PutParameter'],
       resources: [parameterArn(on, 'host-key'), parameterArn(on, 'host-authority')],
+    },
+    {
+      sid: 'ReadTargetSecrets',
+      reason: 'keys and passwords of targets that take no certificates, of this deployment only',
+      actions: ['ssm:GetParameter'],
+      resources: [
+        parameterArn(on, 'targets/*'),
+        `arn:${on.partition}:ssm:${on.region}:${on.account}:parameter/aws/reference/secretsmanager/sshtrail/${on.name}/targets/*`,
+      ],
+    },
+    {
+      sid: 'ReadTargetSecretsThere',
+      reason: 'Parameter Store hands out secrets of Secrets Manager to those who may read them there',
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: [
+        `arn:${on.partition}:secretsmanager:${on.region}:${on.account}:secret:sshtrail/${on.name}/targets/*`,
+      ],
     },
     signs(on, 'SignForTargets', 'signs the certificate that each session shows to its target', {
       authority: on.targetAuthority,

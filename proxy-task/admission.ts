@@ -15,6 +15,8 @@ export type Place = {
   /** The peer proved who it is, so that its place is a session's from now on; says why not where there is none left. */
   authenticated(): 'too-many-sessions' | undefined;
   leave(): void;
+  /** The peer was cut for breaking the protocol or a limit: its source has so many starts less. */
+  fault(): void;
 };
 
 /**
@@ -28,6 +30,8 @@ export type Admission = {
 
 type Source = { open: number; tokens: number; refilledAtMs: number };
 
+/** What a fault costs: with the default of 300 starts a minute, who is cut off again and again comes back each six seconds. */
+const faultStarts = 30;
 /** Sources remembered at most; beyond it the quiet ones are forgotten first. */
 const maxSources = 10_000;
 
@@ -59,6 +63,9 @@ export function createAdmission(limits: AdmissionLimits, now: () => number): Adm
         if (state === 'session') sessions -= 1;
         state = 'left';
         source.open -= 1;
+      },
+      fault() {
+        source.tokens = Math.max(-limits.maxStartsPerSourcePerMinute, source.tokens - faultStarts);
       },
     };
   }

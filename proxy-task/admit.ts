@@ -1,7 +1,10 @@
 import type { Target } from '#core/contract';
 import type { ConnectionFacts, LoginAttempt, Refusal, SessionFacts } from '#core/event';
+import type { SessionRules } from '#core/policy';
+import { findTarget } from './find-target.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { createHeldGrants } from './grants/held-grants.ts';
+import { countSessions } from './identity-sessions.ts';
 import type { JumpPassage } from './jump.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 import { type LoginName, parseInnerName, parseLoginName } from './login/login-name.ts';
@@ -12,6 +15,7 @@ import {
   factsOf,
   identityFacts,
   type SessionAccess,
+  type SessionAccessOptions,
 } from './session-access.ts';
 
 /** A login that was proved and can name what it wants. */
@@ -22,6 +26,8 @@ export type Admitted = {
   readonly access: SessionAccess;
   /** Those that permit it. */
   readonly policyIds: readonly string[];
+  /** What those ask of the session. */
+  readonly rules: SessionRules;
 };
 
 export type NotAdmitted = {
@@ -50,16 +56,9 @@ export async function admit(
             : 'say which server you want: ssh LOGIN@TARGET@GATEWAY, or ssh -J GATEWAY LOGIN@TARGET',
       },
     };
-  const target = await parts.inventory.find(name.target);
-  if (target === undefined) {
-    return {
-      refusal: {
-        errorCode: 'AccessDenied',
-        denyReason: 'unknown-target',
-        message: `there is no target ${name.target}; check the name, or ask who runs the inventory`,
-      },
-    };
-  }
+  const found = await findTarget(parts.inventory, name.target);
+  if ('refusal' in found) return found;
+  const { target } = found;
   if (target.logins !== undefined && !target.logins.includes(name.login)) {
     return {
       refusal: {
@@ -69,22 +68,18 @@ export async function admit(
       },
     };
   }
-  const access = createSessionAccess({
-    policy: parts.policy,
-    engineer,
-    target,
-    login: name.login,
-    sourceIp: connection.sourceIp,
-    grants: createHeldGrants({
-      control: parts.control,
-      holder: { identity: engineer.identity.name, target: target.name, login: name.login },
-      now: parts.now,
-    }),
-    now: parts.now,
-  });
+  const { login } = name;
+  const access = await accessOf(parts, { engineer, target, login, sourceIp: connection.sourceIp });
   const decision = await access.decideAnew({ kind: 'connect' });
-  if (decision.allowed) return { engineer, target, login: name.login, access, policyIds: decision.policyIds };
-  return notAdmitted(parts, engineer, connection, { target, login: name.login, access, decision });
+  if (!decision.allowed) return notAdmitted(parts, engineer, connection, { target, login, access, decision });
+  const { policyIds } = decision;
+  const rules = access.rulesOf(policyIds);
+  if (rules.requiresReason !== true || engineer.reason !== undefined)
+    return { engineer, target, login, access, policyIds, rules };
+  return {
+    facts: factsOf(engineer, connection, target, login, parts.now()),
+    refusal: reasonRequired(login, target),
+  };
 }
 
 function notAdmitted(
@@ -99,6 +94,7 @@ function notAdmitted(
     const message = `${login} on ${target.name} needs a second factor; ask who runs sshtrail to enrol ${engineer.identity.name} for codes`;
     return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
   }
+  if (access.reasonMayHelp()) return { facts, refusal: reasonRequired(login, target) };
   const ways = access.approvalWays();
   if (ways !== undefined) {
     const message = `${login} on ${target.name} needs approval; log in with a client that can answer questions, or ask with "sshtrail request"`;
@@ -111,6 +107,37 @@ function notAdmitted(
   return {
     facts,
     refusal: { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message },
+  };
+}
+
+/** Whether this is refused for what the engineer could still be asked for. */
+export function lacks(
+  admitted: Awaited<ReturnType<typeof admit>>,
+  what: 'second-factor' | 'reason',
+): boolean {
+  return 'refusal' in admitted && admitted.refusal.denyReason === `${what}-required`;
+}
+
+async function accessOf(
+  { policy, control, now }: GatewayParts,
+  who: Pick<SessionAccessOptions, 'engineer' | 'target' | 'login' | 'sourceIp'>,
+): Promise<SessionAccess> {
+  const grants = createHeldGrants({
+    control,
+    holder: { identity: who.engineer.identity.name, target: who.target.name, login: who.login },
+    now,
+  });
+  const access = createSessionAccess({ ...who, policy, grants, now });
+  if (!access.readsSessionCount()) return access;
+  const sessionCount = await countSessions(control, who.engineer.identity.name);
+  return createSessionAccess({ ...who, policy, grants, now, sessionCount });
+}
+
+function reasonRequired(login: string, target: Target): Refusal {
+  return {
+    errorCode: 'AccessDenied',
+    denyReason: 'reason-required',
+    message: `${login} on ${target.name} needs a reason; use a client that can ask you for one (ssh without BatchMode)`,
   };
 }
 
@@ -130,6 +157,7 @@ export function attemptOf(
     identity: identityFacts(engineer),
     authMethod: engineer.authMethod,
     keyFingerprint: engineer.keyFingerprint,
+    certificateSerial: engineer.certificateSerial,
     mfa: engineer.mfa,
     ...(name.kind === 'login-at-target' ? { requestedLogin: name.login, requestedTarget: name.target } : {}),
   };

@@ -30,6 +30,7 @@ export function approvalQuestion(
     takePlace: takeSession,
     denied: (engineer, refusal) =>
       record(denyAccess(attemptOf(engineer, connection(), passage), now(), refusal)),
+    redact: parts.redact,
     randomBytes,
     report,
     signal,

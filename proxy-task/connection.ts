@@ -23,13 +23,15 @@ import {
   type Transport,
   whenEnded,
 } from '#ssh';
-import { type Admitted, admit, attemptOf, nameOf } from './admit.ts';
+import { type Admitted, admit, attemptOf, lacks, nameOf } from './admit.ts';
 import { approvalQuestion } from './approval-question.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { endWithGrant } from './grants/end-with-grant.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
+import { type LockGuard, lockableSession, lockFactsOf } from './locks/index.ts';
+import { accessReason } from './login/access-reason.ts';
 import {
   createEngineerAuthenticator,
   type EngineerAuthenticator,
@@ -44,6 +46,7 @@ import { refusalOfPeer } from './peer-refusal.ts';
 import { Session } from './session.ts';
 import { factsOf } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
+import { type LoginMethod, loginMethod } from './target-credential.ts';
 
 /** Sessions that may be told to stop, by id. */
 export type SessionRegistry = Map<string, Session>;
@@ -51,6 +54,7 @@ export type SessionRegistry = Map<string, Session>;
 export type ConnectionContext = {
   readonly parts: GatewayParts;
   readonly sessions: SessionRegistry;
+  readonly locks: LockGuard;
   readonly secondFactor: SecondFactor;
   readonly securityKeyCounters: SecurityKeyCounters;
   readonly link: ByteLink;
@@ -123,9 +127,9 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     transport.cut(DisconnectReason.byApplication, 'sshtrail: authentication ended without an identity');
     return undefined;
   }
-  const full = context.takeSession();
-  if (full !== undefined)
-    return denySession(parts, transport, attemptOf(engineer, connection(), context.passage), engineer, full);
+  const attempt = attemptOf(engineer, connection(), context.passage);
+  const refusal = (await context.locks.refusalOf(lockFactsOf(attempt))) ?? context.takeSession();
+  if (refusal !== undefined) return denySession(parts, transport, attempt, engineer, refusal);
   if (context.passage === undefined && parseLoginName(engineer.user).kind === 'jump') {
     await openJumpFor(context, transport, user, engineer, connection());
     return undefined;
@@ -140,11 +144,11 @@ async function openJumpFor(
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
 ): Promise<void> {
-  const { parts, hostCertificates, serveInner, onJump } = context;
+  const { parts, hostCertificates, locks, serveInner, onJump } = context;
   const attempt = attemptOf(engineer, connection);
   onJump(transport);
   await parts.journal.record(authenticateUser(attempt, parts.now(), successOf(engineer)));
-  await serveJump({ parts, hostCertificates, transport, user, engineer, attempt, serve: serveInner });
+  await serveJump({ parts, hostCertificates, locks, transport, user, engineer, attempt, serve: serveInner });
 }
 
 /** Refuses an engineer who is proven; both facts are on record. */
@@ -191,20 +195,38 @@ async function openForEngineer(
         : { accessRequestId: leansOn.requestId, breakGlass: leansOn.breakGlass }),
     },
     admitted.access,
+    () => context.locks.lockOn(lockFactsOf(facts)),
   );
+  const { maxSessions } = admitted.rules;
+  if (maxSessions !== undefined && !(await session.takePlace(maxSessions)))
+    return denySession(parts, transport, facts, engineer, tooManySessions(maxSessions));
+  const locked = context.locks.enter(lockFactsOf(facts), lockableSession(session, parts.report));
+  if (locked !== undefined) {
+    await session.close();
+    return denySession(parts, transport, facts, engineer, locked);
+  }
   context.sessions.set(facts.sessionId, session);
   try {
     await bothOrThrow(
       parts.journal.record(authenticateUser(session.facts, parts.now(), successOf(engineer))),
-      session.open(),
+      session.open(admitted.rules),
     );
     return await dialAndJoin(parts, session, transport, user, admitted);
   } catch (error) {
     // Whatever failed, a session that is on record as started gets its end; only the journal's own failure can prevent it.
     await session.close({ endReason: 'Error', message: 'the gateway could not go on with this session' });
     context.sessions.delete(facts.sessionId);
+    context.locks.leave(facts.sessionId);
     throw error;
   }
+}
+
+function tooManySessions(atMost: number): Refusal {
+  return {
+    errorCode: 'SessionLimitExceeded',
+    denyReason: 'too-many-sessions-of-identity',
+    message: `policy allows you ${atMost === 1 ? 'one session' : `${atMost} sessions`} at once; end another one first`,
+  };
 }
 
 /** Waits for both also where the first fails, so that what the second began can be ended. */
@@ -228,13 +250,13 @@ async function dialAndJoin(
   });
   session.onStop = () => dialling.abort();
   if (session.stopMessage !== undefined) dialling.abort();
-  const privateKey = parts.targetKey?.(admitted.target);
+  const credential = parts.targetCredential?.(admitted.target);
   const dialled = await connectTarget({
     target: admitted.target,
     login: admitted.login,
     keyId: `sshtrail:${session.facts.sessionId}:${admitted.engineer.identity.name}`,
     ...(admitted.engineer.forceCommand === undefined ? {} : { forceCommand: admitted.engineer.forceCommand }),
-    ...(privateKey === undefined ? {} : { privateKey }),
+    ...(credential === undefined ? {} : { credential }),
     authority: parts.userAuthority,
     certificateSeconds: parts.settings.certificateSeconds,
     certificateBackdateSeconds: parts.settings.certificateBackdateSeconds,
@@ -244,8 +266,9 @@ async function dialAndJoin(
     now: parts.now,
     randomBytes: parts.randomBytes,
     ...(parts.reach === undefined ? {} : { reach: parts.reach }),
-    witness: targetWitness(parts, session.facts, admitted.target),
+    witness: targetWitness(parts, session.facts, admitted.target, loginMethod(admitted.target, credential)),
     onBanner: (text) => user.banner(text),
+    report: parts.report,
     signal: dialling.signal,
   });
   stopListening();
@@ -256,7 +279,7 @@ async function dialAndJoin(
         targetRefused(
           session.facts,
           parts.now(),
-          methodFor(parts, admitted.target),
+          loginMethod(admitted.target, credential),
           dialled.errorCode,
           dialled.message,
         ),
@@ -275,7 +298,7 @@ function authenticatorFor(
   connection: () => ConnectionFacts,
   signal: AbortSignal,
 ): EngineerAuthenticator {
-  const { parts, secondFactor, securityKeyCounters, source, passage } = context;
+  const { parts, locks, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
   const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
   return createEngineerAuthenticator({
@@ -294,6 +317,7 @@ function authenticatorFor(
           securityKey: engineer.assertion,
         }),
       ),
+    isRefused: async (engineer) => (await locks.refusalOf(lockFactsOf(attempt(engineer)))) !== undefined,
     questions: [
       verificationCode({
         secondFactor,
@@ -302,7 +326,7 @@ function authenticatorFor(
           // What the connections inside will need is not known yet.
           if (nameOf(engineer, passage).kind === 'jump') return true;
           const admitted = await admit(parts, engineer, connection(), passage);
-          return !('refusal' in admitted) || admitted.refusal.errorCode === 'MfaRequired';
+          return !('refusal' in admitted) || lacks(admitted, 'second-factor') || lacks(admitted, 'reason');
         },
         witness: {
           challenged: (engineer) =>
@@ -313,6 +337,12 @@ function authenticatorFor(
             ),
         },
       }),
+      accessReason({
+        redact: parts.redact,
+        wanted: async (engineer) =>
+          nameOf(engineer, passage).kind !== 'jump' &&
+          lacks(await admit(parts, engineer, connection(), passage), 'reason'),
+      }),
       approvalQuestion(context, connection, signal),
     ],
   });
@@ -322,7 +352,12 @@ function successOf({ assertion }: ProvenEngineer): AuthenticationOutcome {
   return { kind: 'success', securityKey: assertion };
 }
 
-function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target): TargetWitness {
+function targetWitness(
+  parts: GatewayParts,
+  facts: SessionFacts,
+  target: Target,
+  method: LoginMethod,
+): TargetWitness {
   const { journal, now, userAuthority } = parts;
   return {
     async hostKeyJudged(verdict) {
@@ -331,7 +366,7 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
           keyType: verdict.type,
           fingerprint: verdict.fingerprint,
           trust: target.hostTrust.kind,
-          outcome: verdict.trusted ? 'ok' : 'mismatch',
+          ...(verdict.trusted ? { outcome: 'ok' } : { outcome: 'mismatch', expected: verdict.expected }),
         }),
       );
     },
@@ -352,17 +387,12 @@ function targetWitness(parts: GatewayParts, facts: SessionFacts, target: Target)
         authenticateTarget(facts, now(), {
           egressIp: egress.address,
           egressPort: egress.port,
-          method: methodFor(parts, target),
+          method,
           outcome: { kind: 'ok' },
         }),
       );
     },
   };
-}
-
-/** How the gateway proves itself to a target. */
-function methodFor(parts: GatewayParts, target: Target): string {
-  return parts.targetKey?.(target) === undefined ? (target.instance?.auth ?? 'certificate') : 'publickey';
 }
 
 function targetRefused(

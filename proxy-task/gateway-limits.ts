@@ -29,6 +29,10 @@ export function limitsOf(
       intervalMs: gateway.keepalive.seconds * 1000,
       maxUnanswered: gateway.keepalive.maxUnanswered,
     },
+    controlUnreadable: {
+      afterMs: gateway.control.unreadableSeconds * 1000,
+      sessions: gateway.control.onUnreadable,
+    },
     rekeyBytes: gateway.rekeyBytes,
     rekeyIntervalMs: gateway.rekeySeconds * 1000,
     ...(gateway.banner === undefined ? {} : { banner: gateway.banner }),

@@ -1,10 +1,11 @@
 import type { ControlStore, Inventory, Journal, Notifier, Target } from '#core/contract';
 import type { PolicySet } from '#core/policy';
-import type { HostKey, PrivateKey, ProfileName, RemoteSigner } from '#ssh';
+import type { HostKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './login/identity-directory.ts';
 import type { Recorder } from './recording/index.ts';
 import type { StartupLimits } from './startups.ts';
 import type { InstanceReach } from './target-connection.ts';
+import type { TargetCredential } from './target-credential.ts';
 
 export type GatewaySettings = {
   readonly proxyId: string;
@@ -44,8 +45,10 @@ export type GatewaySettings = {
   readonly banner?: string;
   /** What a session does when its recording cannot be written. */
   readonly onRecordingFailure: 'close' | 'continue';
-  /** How soon after a revocation was written its session is cut, at most. */
+  /** How soon after a revocation or a lock was written its sessions are cut, at most. */
   readonly revocationLatencyMs: number;
+  /** For how long the control store may be unreadable until no new session is taken, and whether the running ones go on then. */
+  readonly controlUnreadable: { readonly afterMs: number; readonly sessions: 'keep' | 'end' };
   readonly access: AccessSettings;
 };
 
@@ -69,8 +72,8 @@ export type GatewayParts = {
   readonly journal: Journal;
   readonly control: ControlStore;
   readonly userAuthority: RemoteSigner;
-  /** A key of its own for a target that takes no certificates. */
-  readonly targetKey?: (target: Target) => PrivateKey | undefined;
+  /** What logs in to a target that takes no certificates. */
+  readonly targetCredential?: (target: Target) => TargetCredential | undefined;
   readonly hostKeys: readonly HostKey[];
   /** Certifies the host keys for the names of targets, where connections to them end inside a jump. */
   readonly hostAuthority?: RemoteSigner;

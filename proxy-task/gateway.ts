@@ -12,6 +12,7 @@ import {
   linkFromSocket,
   presentableAlgorithms,
   type Transport,
+  whenEnded,
 } from '#ssh';
 import { type Admission, createAdmission, type Place } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
@@ -21,8 +22,10 @@ import { watchRequestExpiry } from './grants/request-expiry.ts';
 import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
 import type { JumpOptions, JumpPassage } from './jump.ts';
 import { listen } from './listen.ts';
+import { createLockGuard, type LockGuard } from './locks/index.ts';
 import { createTotpFactor, type SecondFactor } from './login/second-factor.ts';
 import { createSecurityKeyCounters, type SecurityKeyCounters } from './login/security-key-counters.ts';
+import { isFaultOfPeer } from './peer-refusal.ts';
 import { readProxyHeader } from './proxied-link.ts';
 import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import type { Session } from './session.ts';
@@ -89,6 +92,7 @@ class GatewayServer {
   readonly #parts: GatewayParts;
   readonly #server: Server;
   readonly #sessions: SessionRegistry = new Map();
+  readonly #locks: LockGuard;
   /** Engineers' connections that are no session yet. */
   readonly #unjoined = new Set<Transport>();
   /** Connections that carry others. */
@@ -116,6 +120,14 @@ class GatewayServer {
       randomBytes: parts.randomBytes,
     });
     this.#securityKeyCounters = createSecurityKeyCounters(control, now);
+    this.#locks = createLockGuard({
+      control,
+      latencyMs: settings.revocationLatencyMs,
+      unreadable: settings.controlUnreadable,
+      now,
+      report: parts.report,
+      signal: this.#stopping.signal,
+    });
     this.#admission = createAdmission(settings, now);
     this.#isBalancer = addressMatcher(settings.proxiedFrom);
     // Not Math.random: whose connection goes must not be for a peer to foresee.
@@ -142,6 +154,7 @@ class GatewayServer {
   }
 
   async listen(): Promise<Gateway['address']> {
+    await this.#locks.start();
     const address = await listen(this.#server, this.#parts.settings.listen);
     // Accepting can fail while running, such as when files run out: those who wait are served when some are free again.
     this.#server.on('error', (error) =>
@@ -269,7 +282,10 @@ class GatewayServer {
     try {
       const session = await this.#open(link, source, place, passage);
       if (session === undefined) return;
-      await session.finish().finally(() => this.#sessions.delete(session.facts.sessionId));
+      await session.finish().finally(() => {
+        this.#sessions.delete(session.facts.sessionId);
+        this.#locks.leave(session.facts.sessionId);
+      });
     } catch (error) {
       this.#parts.report(`a connection from ${source.ip} ended with a fault: ${reasonOf(error)}`);
       link.destroy();
@@ -293,6 +309,7 @@ class GatewayServer {
       return await openConnection({
         parts: this.#parts,
         sessions: this.#sessions,
+        locks: this.#locks,
         secondFactor: this.#secondFactor,
         securityKeyCounters: this.#securityKeyCounters,
         link,
@@ -311,6 +328,9 @@ class GatewayServer {
         },
         onTransport: (transport) => {
           opening = transport;
+          whenEnded(transport, (end) => {
+            if (isFaultOfPeer(end)) place.fault();
+          });
           this.#unjoined.add(transport);
         },
       });

@@ -18,7 +18,14 @@ export type HostVerdict =
       readonly type: string;
       readonly by: 'pinned' | 'authority';
     }
-  | { readonly trusted: false; readonly fingerprint: string; readonly type: string; readonly why: string };
+  | {
+      readonly trusted: false;
+      readonly fingerprint: string;
+      readonly type: string;
+      readonly why: string;
+      /** Fingerprints of the keys, or of the authorities, that the inventory has. */
+      readonly expected: readonly string[];
+    };
 
 /** What is worth offering to a target: host key algorithms under which it can present what the inventory pins. */
 export function algorithmsFor(trust: HostTrust): AlgorithmPreferences {
@@ -60,7 +67,17 @@ function judgePinned(blob: Buffer, pinned: readonly PublicKey[]): HostVerdict {
   const known = pinned.find((key) => key.blob.equals(blob));
   const { fingerprint, type } = known ?? parsePublicKey(blob);
   if (known !== undefined) return { trusted: true, fingerprint, type, by: 'pinned' };
-  return { trusted: false, fingerprint, type, why: 'the host key is not one of those the inventory pins' };
+  return {
+    trusted: false,
+    fingerprint,
+    type,
+    why: 'the host key is not one of those the inventory pins',
+    expected: fingerprintsOf(pinned),
+  };
+}
+
+function fingerprintsOf(keys: readonly PublicKey[]): readonly string[] {
+  return keys.map(({ fingerprint }) => fingerprint);
 }
 
 function judgeCertified(
@@ -69,6 +86,8 @@ function judgeCertified(
   trust: HostTrust & { kind: 'authority' },
   nowSeconds: number,
 ): HostVerdict {
+  const authorities = keysOf(trust);
+  const expected = fingerprintsOf(authorities);
   if (!isCertificateType(type)) {
     const { fingerprint } = parsePublicKey(blob);
     return {
@@ -76,16 +95,16 @@ function judgeCertified(
       fingerprint,
       type,
       why: 'the target presents a plain host key where the inventory wants a host certificate',
+      expected,
     };
   }
   const certificate = parseCertificate(blob);
   const { fingerprint } = certificate.publicKey;
-  const authorities = keysOf(trust);
   const refusals = trust.principals.map((principal) =>
     verifyCertificate(certificate, { kind: 'host', authorities, principal, nowSeconds }),
   );
   if (refusals.some((result) => result.ok)) return { trusted: true, fingerprint, type, by: 'authority' };
   const first = refusals[0];
   const why = first !== undefined && !first.ok ? first.refusal : 'no-principals';
-  return { trusted: false, fingerprint, type, why: `its host certificate does not hold: ${why}` };
+  return { trusted: false, fingerprint, type, why: `its host certificate does not hold: ${why}`, expected };
 }

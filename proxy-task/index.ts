@@ -4,5 +4,7 @@ export { accessSettings, limitsOf } from './gateway-limits.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { onUncaughtFault } from './last-resort.ts';
 export { createIdentityDirectory } from './login/identity-directory.ts';
+export { keepPolicy, type PolicySources, type ReadPolicies } from './policy-keeper.ts';
 export { createRecorder, indexRecordings, openSpool, recoverRecordings } from './recording/index.ts';
+export type { TargetCredential } from './target-credential.ts';
 export { serveAsWorker, superviseWorkers, tellSupervisor } from './workers/index.ts';

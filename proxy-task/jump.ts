@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from '#core/contract';
-import { closeJump, denyAccess, type LoginAttempt, openJump } from '#core/event';
+import { closeJump, denyAccess, type LoginAttempt, openJump, type Refusal } from '#core/event';
+import { InventoryError } from '#core/inventory';
+import { lockRefusal } from '#core/lock';
 import {
   type AuthenticatedUser,
   type ChannelOpen,
@@ -12,6 +15,7 @@ import {
 } from '#ssh';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { HostCertificates } from './host-certificates.ts';
+import { type EndOrder, type Lockable, type LockGuard, lockFactsOf } from './locks/index.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 
 /** How a connection came that is the inner one of a jump. */
@@ -28,6 +32,7 @@ export type JumpPassage = {
 export type JumpOptions = {
   readonly parts: GatewayParts;
   readonly hostCertificates: HostCertificates;
+  readonly locks: LockGuard;
   readonly transport: Transport;
   readonly user: AuthenticatedUser;
   readonly engineer: ProvenEngineer;
@@ -36,6 +41,9 @@ export type JumpOptions = {
   readonly serve: (stream: Duplex, passage: JumpPassage) => Promise<void> | { readonly refused: string };
 };
 
+/** Connections inside that are told to end get this long to be gone. */
+const innerGraceMs = 1_000;
+const controlUnreadable = 'the gateway can no longer read who is locked out, so the connection ends';
 const prohibited = 1;
 const connectFailed = 2;
 /** After so many refused channels a client is not lost but searching. */
@@ -47,11 +55,25 @@ const howTo = 'this gateway has no shell: use ssh LOGIN@TARGET@GATEWAY, or ssh -
  * known targets, and each of those ends here, as an SSH connection to that target. Settles when the connection is over and on record.
  */
 export async function serveJump(options: JumpOptions): Promise<void> {
-  const { parts, transport, user, attempt } = options;
+  const { parts, locks, transport, attempt } = options;
+  const jump = new Jump(options);
+  const refusal = locks.enter(lockFactsOf(attempt), jump);
+  if (refusal !== undefined) {
+    await parts.journal.record(denyAccess(attempt, parts.now(), refusal));
+    transport.cut(DisconnectReason.byApplication, wordsTo(attempt, refusal.message));
+    return;
+  }
+  try {
+    await serve(jump, options);
+  } finally {
+    locks.leave(attempt.sessionId);
+  }
+}
+
+async function serve(jump: Jump, { parts, transport, user, attempt }: JumpOptions): Promise<void> {
   const { journal, now } = parts;
   const openedAtMs = now();
   await journal.record(openJump(attempt, openedAtMs));
-  const jump = new Jump(options);
   const endpoint = createEndpoint(transport, { onOpen: (open) => jump.decide(open) });
   user.accept();
   const end = await endpoint.ended;
@@ -60,14 +82,16 @@ export async function serveJump(options: JumpOptions): Promise<void> {
     closeJump(attempt, now(), {
       sessions: jump.connections,
       seconds: (now() - openedAtMs) / 1000,
-      reason: end.description,
+      reason: jump.orderedToEnd ?? end.description,
     }),
   );
 }
 
-class Jump {
+class Jump implements Lockable {
   /** Inner connections, those that never became sessions too. */
   connections = 0;
+  /** Why, once a lock or the like has ended it: the client may be quicker to leave than it is to be cut. */
+  orderedToEnd: string | undefined;
   readonly #options: JumpOptions;
   readonly #inner = new Set<Promise<void>>();
   /** Channels that were not refused and are not accepted yet. */
@@ -82,12 +106,20 @@ class Jump {
     const { detail } = open;
     if (detail.kind !== 'direct-tcpip') return this.#refuse(prohibited, howTo);
     const { parts, hostCertificates, engineer, attempt } = this.#options;
-    const target = await targetAt(parts, detail.host, detail.port);
+    let target: Target | undefined;
+    try {
+      target = await targetAt(parts, detail.host, detail.port);
+    } catch (error) {
+      if (!(error instanceof InventoryError)) throw error;
+      return this.#refuse(connectFailed, 'which targets there are cannot be told now; try again later');
+    }
     if (target === undefined)
       return this.#refuse(
         prohibited,
         `${printable(detail.host)} port ${detail.port} is no target of this gateway; check the name, or ask who runs the inventory`,
       );
+    const locked = await this.#options.locks.refusalOf({ ...lockFactsOf(attempt), target: target.name });
+    if (locked !== undefined) return this.#refuse(prohibited, locked.message, locked);
     if (this.#inner.size + this.#deciding >= parts.settings.maxChannelsPerConnection)
       return this.#refuse(connectFailed, 'too many connections are open inside this one');
     // From here to the acceptance others may be decided, too: its place is taken now.
@@ -118,21 +150,33 @@ class Jump {
     };
   }
 
+  /** Those inside hear why first: their words travel through this connection. */
+  end(order: EndOrder): void {
+    const { transport, attempt } = this.#options;
+    const why = order.kind === 'locked' ? lockRefusal(order.lock).message : controlUnreadable;
+    this.orderedToEnd ??= why;
+    void Promise.race([this.settled(), delay(innerGraceMs, undefined, { ref: false })]).then(() =>
+      transport.cut(DisconnectReason.byApplication, wordsTo(attempt, why)),
+    );
+  }
+
   async settled(): Promise<void> {
     while (this.#inner.size > 0) await Promise.all(this.#inner);
   }
 
-  async #refuse(reason: number, message: string): Promise<OpenDecision> {
+  async #refuse(
+    reason: number,
+    message: string,
+    refusal: Refusal = { errorCode: 'AccessDenied', denyReason: 'jump-refused', message },
+  ): Promise<OpenDecision> {
     const { parts, transport, attempt } = this.#options;
     this.#refusals += 1;
     if (this.#refusals > maxRefusals) {
       transport.cut(DisconnectReason.byApplication, 'sshtrail: too many refused channels');
       return { refuse: { reason, message } };
     }
-    await parts.journal.record(
-      denyAccess(attempt, parts.now(), { errorCode: 'AccessDenied', denyReason: 'jump-refused', message }),
-    );
-    return { refuse: { reason, message: `sshtrail: ${message} (session ${attempt.sessionId})` } };
+    await parts.journal.record(denyAccess(attempt, parts.now(), refusal));
+    return { refuse: { reason, message: wordsTo(attempt, message) } };
   }
 }
 
@@ -146,6 +190,10 @@ async function targetAt(parts: GatewayParts, host: string, port: number): Promis
   );
   // Two names for one address would leave open which of them policy is asked about.
   return byAddress.length === 1 ? byAddress[0] : undefined;
+}
+
+function wordsTo({ sessionId }: LoginAttempt, message: string): string {
+  return `sshtrail: ${message} (session ${sessionId})`;
 }
 
 function printable(host: string): string {

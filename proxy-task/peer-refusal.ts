@@ -1,5 +1,5 @@
 import type { ConnectionRefusal } from '#core/event';
-import { AuthenticationError, TransportError } from '#ssh';
+import { AuthenticationError, DisconnectReason, type TransportEnd, TransportError } from '#ssh';
 
 /** What a peer that proved nothing did wrong; undefined where it did nothing but leave. */
 export function refusalOfPeer(error: unknown): ConnectionRefusal | undefined {
@@ -18,6 +18,13 @@ export function refusalOfPeer(error: unknown): ConnectionRefusal | undefined {
     case 'ended':
       return refusalOfTransport(error.cause);
   }
+}
+
+/** Whether a connection ended because its peer broke the protocol or a limit. */
+export function isFaultOfPeer(end: TransportEnd): boolean {
+  // What the relay finds against a peer it says in its DISCONNECT.
+  if (end.kind === 'local') return end.code === DisconnectReason.protocolError;
+  return end.kind === 'fault' && refusalOfTransport(end.error) !== undefined;
 }
 
 function refusalOfTransport(cause: unknown): ConnectionRefusal | undefined {

@@ -1,20 +1,24 @@
 import type { AccessGrant, Target } from '#core/contract';
 import type { IdentityFacts, Refusal, SessionFacts } from '#core/event';
 import {
-  type Approval,
+  answer,
   approvalsNeeded,
   type Decision,
-  decide,
-  decideCommand,
   judgesCommands,
   type PolicyAction,
   type PolicyRequest,
   type PolicySet,
   readsFiles,
+  readsSessionCount,
+  reasonMayHelp,
+  rulesOf,
+  type SessionRules,
   stepUp,
 } from '#core/policy';
 import type { HeldGrants } from './grants/held-grants.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
+
+type Approval = NonNullable<PolicyRequest['approval']>;
 
 /** Asks policy in the name of one engineer about one target. */
 export type SessionAccess = {
@@ -35,6 +39,12 @@ export type SessionAccess = {
   stillGranted(): Promise<boolean>;
   /** Called once something leans on a grant. */
   onLean: (() => void) | undefined;
+  /** Might a reason allow the connection? */
+  reasonMayHelp(): boolean;
+  /** Whether policy has to be told how many sessions the identity has. */
+  readsSessionCount(): boolean;
+  /** What the policies that allowed something ask of the session. */
+  rulesOf(policyIds: readonly string[]): SessionRules;
 };
 
 export type ApprovalWays = {
@@ -51,14 +61,16 @@ export type SessionAccessOptions = {
   readonly login: string;
   readonly sourceIp: string;
   readonly grants: HeldGrants;
+  /** Sessions the identity has, where they were counted for this connection. */
+  readonly sessionCount?: number;
   readonly now: () => number;
 };
 
 export function createSessionAccess(options: SessionAccessOptions): SessionAccess {
-  const { policy, engineer, target, login, sourceIp, grants, now } = options;
+  const { policy, engineer, target, login, sourceIp, grants, sessionCount, now } = options;
 
   function request(action: PolicyAction): PolicyRequest {
-    const { mfa, identity, reason } = engineer;
+    const { mfa, identity } = engineer;
     const nowMs = now();
     const approval = grants.approvalOf(action.kind);
     return {
@@ -68,20 +80,17 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
       action,
       sourceIp,
       nowMs,
+      ...(engineer.reason === undefined ? {} : { reason: engineer.reason }),
+      // Later it would be old.
+      ...(sessionCount === undefined || action.kind !== 'connect' ? {} : { sessionCount }),
       ...(mfa.verified
         ? { mfa: { method: mfa.method, ageSeconds: (nowMs - (mfa.atMs ?? nowMs)) / 1000 } }
         : {}),
-      ...(reason === undefined ? {} : { reason }),
       ...(approval === undefined ? {} : { approval }),
     };
   }
 
-  function ask(asked: PolicyRequest): Decision {
-    const { action } = asked;
-    return action.kind === 'command'
-      ? decideCommand(policy(), { ...asked, action })
-      : decide(policy(), asked);
-  }
+  const ask = (asked: PolicyRequest): Decision => answer(policy(), asked);
 
   /** What was begun because of a grant, the newest of each kind, with the approval it had. */
   const leaning = new Map<PolicyAction['kind'], { action: PolicyAction; approval: Approval }>();
@@ -112,7 +121,11 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
 
   function waysTo(asked: PolicyRequest): ApprovalWays | undefined {
     const needed = approvalsNeeded(policy(), asked);
-    const breakGlass = ask({ ...asked, approval: { count: 0, breakGlass: true } }).allowed;
+    const breakGlass = ask({
+      ...asked,
+      reason: asked.reason ?? '?',
+      approval: { count: 0, breakGlass: true },
+    }).allowed;
     if (needed === undefined && !breakGlass) return undefined;
     return { breakGlass, ...(needed === undefined ? {} : { needed }) };
   }
@@ -169,6 +182,9 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
     set onLean(listener) {
       onLean = listener;
     },
+    reasonMayHelp: () => reasonMayHelp(policy(), request({ kind: 'connect' })),
+    readsSessionCount: () => readsSessionCount(policy(), request({ kind: 'connect' })),
+    rulesOf: (policyIds) => rulesOf(policy(), policyIds),
   };
 }
 
@@ -205,7 +221,9 @@ export function factsOf(
     target: { name: target.name, host: target.host, port: target.port, labels: target.labels },
     authMethod: engineer.authMethod,
     keyFingerprint: engineer.keyFingerprint,
+    certificateSerial: engineer.certificateSerial,
     mfa: engineer.mfa,
+    accessReason: engineer.reason,
     authenticatedAtMs,
   };
 }

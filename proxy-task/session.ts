@@ -1,8 +1,9 @@
-import { type AuditDraft, type LiveSession, type Revocation, sessionId } from '#core/contract';
+import { type AuditDraft, type LiveSession, type Lock, type Revocation, sessionId } from '#core/contract';
 import {
   denyAccess,
   type EndReason,
   endSession,
+  type Refusal,
   reportAuditLoss,
   reportSessionUsage,
   revokeSession,
@@ -10,13 +11,17 @@ import {
   startSession,
   storeRecording,
 } from '#core/event';
+import { lockRefusal } from '#core/lock';
+import type { Decision, PolicyAction, SessionRules } from '#core/policy';
 import { RecorderError } from '#core/recording';
 import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transport } from '#ssh';
 import { type ChannelOwner, createSessionChannels } from './channels/index.ts';
 import { keepaliveOf, relayLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { takeIdentityPlace } from './identity-sessions.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
+import { createSessionLimits, type SessionLimits } from './session-limits.ts';
 import { createUsageMeter, type UsageMeter } from './session-usage.ts';
 import { createContentHashing } from './transfer/index.ts';
 
@@ -30,7 +35,11 @@ const gateReserveBytes = 131_072;
 const hashing = createContentHashing();
 
 /** Why a session was told to stop, and what its engineer reads. */
-export type StopOrder = { readonly endReason: EndReason; readonly message: string };
+export type StopOrder = {
+  readonly endReason: EndReason;
+  readonly message: string;
+  readonly lockId?: string;
+};
 
 const limitRefusals = {
   channels: {
@@ -51,8 +60,11 @@ export class Session {
   readonly facts: SessionFacts;
   readonly #parts: GatewayParts;
   readonly #access: SessionAccess;
+  /** Whether a lock is on the session, by what is known now. */
+  readonly #locked: () => Refusal | undefined;
   readonly #owed = new Set<Promise<void>>();
   readonly #usage: UsageMeter;
+  readonly #limits: SessionLimits;
   readonly #startedAtMs: number;
   /** Told when the session must stop while its target is still being dialled. */
   onStop: (() => void) | undefined;
@@ -61,16 +73,29 @@ export class Session {
   #legs: { readonly client: Transport; readonly target: Transport } | undefined;
   #recordings = 0;
   #channels = 0;
+  #placed = false;
   #recorded = false;
   #closed = false;
   #recordingLost = false;
   readonly #limitsReached = new Set<keyof typeof limitRefusals>();
 
-  constructor(parts: GatewayParts, facts: SessionFacts, access: SessionAccess) {
+  constructor(
+    parts: GatewayParts,
+    facts: SessionFacts,
+    access: SessionAccess,
+    locked: () => Refusal | undefined,
+  ) {
     this.#parts = parts;
     this.facts = facts;
     this.#access = access;
+    this.#locked = locked;
     this.#startedAtMs = parts.now();
+    this.#limits = createSessionLimits({
+      startedAtMs: this.#startedAtMs,
+      now: parts.now,
+      notice: (text) => this.notice(text),
+      stop: (order) => this.stop(order),
+    });
     this.#usage = createUsageMeter({
       now: parts.now,
       report: (usage) =>
@@ -83,12 +108,19 @@ export class Session {
     return this.#order?.message;
   }
 
-  /** Puts the session on record. Nothing may reach the target before this has resolved. */
-  async open(): Promise<void> {
+  /** False where the identity has `atMost` sessions already; this one is none then. */
+  async takePlace(atMost: number): Promise<boolean> {
+    this.#placed = await takeIdentityPlace(this.#parts.control, this.#liveSession(), atMost);
+    return this.#placed;
+  }
+
+  /** Puts the session on record. Nothing may reach the target before this has resolved. `rules`: what let it in asks of it. */
+  async open(rules: SessionRules): Promise<void> {
     const { journal, control } = this.#parts;
     await journal.record(startSession(this.facts, this.#startedAtMs));
     this.#recorded = true;
     await control.put('session', this.facts.sessionId, this.#liveSession(), { kind: 'any' });
+    this.#limits.heed(rules);
   }
 
   /** Joins the legs; `accept` lets the engineer in. Nothing is joined where the session was told to stop meanwhile. */
@@ -102,6 +134,10 @@ export class Session {
       gates,
       taps: {
         ...taps,
+        channelData: (channel, from, stream, data) => {
+          if (from === 'client') this.#limits.touch();
+          taps.channelData?.(channel, from, stream, data);
+        },
         channelOpened: (channel) => {
           this.#channels += 1;
           taps.channelOpened?.(channel);
@@ -160,12 +196,25 @@ export class Session {
     this.stop({ endReason: 'Revoked', message: revocation.message });
   }
 
+  /** Nothing more happens in it while that is put on record, and then it ends. */
+  async lockOut(lock: Lock): Promise<void> {
+    if (this.#order !== undefined) return;
+    const { journal, now } = this.#parts;
+    this.freeze();
+    await journal.record(
+      revokeSession(this.facts, now(), { by: lock.author, why: lock.message, lockId: lock.lockId }),
+    );
+    this.stop({ endReason: 'Locked', message: lockRefusal(lock).message, lockId: lock.lockId });
+  }
+
   /** Puts the end on record. `failure` is why there was never a relay. */
   async close(failure?: StopOrder): Promise<void> {
+    const { journal, control, now } = this.#parts;
+    this.#limits.end();
+    if (this.#placed && !this.#recorded) await control.delete('session', this.facts.sessionId);
     if (!this.#recorded || this.#closed) return;
     this.#closed = true;
     this.#usage.end();
-    const { journal, control, now } = this.#parts;
     await this.#settleOwed();
     const order = this.#order ??
       failure ?? { endReason: 'Error', message: 'the session ended before it began' };
@@ -180,6 +229,7 @@ export class Session {
         channels: this.#channels,
         recordings: this.#recordings,
         detail: order.message,
+        lockId: order.lockId,
       }),
     );
     await control.delete('session', this.facts.sessionId);
@@ -190,7 +240,8 @@ export class Session {
     const { journal, recorder, now, redact } = this.#parts;
     return {
       facts: this.facts,
-      access: this.#access,
+      access: { ...this.#access, decide: (action) => this.#decide(action) },
+      locked: this.#locked,
       now,
       record: async (draft: AuditDraft) => {
         await journal.record(draft);
@@ -212,6 +263,14 @@ export class Session {
         }),
       storeRecording: async (channelRecorder, exit) => this.#storeRecording(channelRecorder, exit),
     };
+  }
+
+  /** Whatever else is allowed may bring rules of its own; and who asks is there. */
+  #decide(action: PolicyAction): Decision {
+    const decision = this.#access.decide(action);
+    this.#limits.touch();
+    if (decision.allowed) this.#limits.heed(this.#access.rulesOf(decision.policyIds));
+    return decision;
   }
 
   #holdUntil(work: Promise<void>): void {
@@ -298,6 +357,8 @@ export class Session {
       startedAtMs: this.#startedAtMs,
       proxyId: facts.proxyId,
       state: 'open',
+      keyFingerprint: facts.keyFingerprint,
+      ...(facts.certificateSerial === undefined ? {} : { certificateSerial: facts.certificateSerial }),
     };
   }
 }

@@ -7,18 +7,20 @@ import {
   type CertificateSpec,
   connectSocket,
   createTransport,
-  formatPublicKeyLine,
-  generatePrivateKey,
   linkFromDuplex,
   linkFromSocket,
-  mintCertificate,
-  type PrivateKey,
-  type RemoteSigner,
   type Transport,
-  userExtensions,
+  TransportError,
 } from '#ssh';
 import type { targetTransportLimits } from './gateway-limits.ts';
 import { algorithmsFor, type HostVerdict, judgeHostKey } from './host-trust.ts';
+import {
+  type CredentialOptions,
+  loginMethod,
+  type PushKey,
+  readyCredentials,
+  whatTargetNeeds,
+} from './target-credential.ts';
 
 /** What is on record before each step is taken; a rejected promise stops the connection there. */
 export type TargetWitness = {
@@ -31,25 +33,12 @@ export type TargetWitness = {
 export type InstanceReach = {
   /** A byte stream to the port of the instance. */
   open(instanceId: string, port: number, signal: AbortSignal): Promise<Duplex>;
-  /** Lets the key log in to the account for the next minute. */
-  pushKey(instanceId: string, login: string, publicKeyLine: string): Promise<void>;
+  readonly pushKey: PushKey;
 };
 
-export type TargetConnectionOptions = {
-  readonly target: Target;
-  readonly login: string;
-  /** `sshtrail:<session id>:<identity>`: the target's own log names the human by it. */
-  readonly keyId: string;
-  readonly forceCommand?: string;
-  /** Where the target takes no certificates. */
-  readonly privateKey?: PrivateKey;
-  readonly authority: RemoteSigner;
-  readonly certificateSeconds: number;
-  readonly certificateBackdateSeconds: number;
+export type TargetConnectionOptions = Omit<CredentialOptions, 'certificateIssued' | 'pushKey'> & {
   readonly timeoutMs: number;
   readonly softwareVersion: string;
-  readonly now: () => number;
-  readonly randomBytes: (size: number) => Buffer;
   readonly reach?: InstanceReach;
   readonly witness: TargetWitness;
   /** Of the connection, as the transport has them. */
@@ -110,35 +99,30 @@ async function logIn(
   } catch (error) {
     transport.cut(11, 'the key exchange failed');
     const judged = verdict();
-    if (judged === undefined) {
-      return {
-        ok: false,
-        errorCode: 'TargetUnreachable',
-        message: `${target.name} does not finish the SSH handshake (${reasonOf(error)})`,
-      };
-    }
-    await witness.hostKeyJudged(judged);
-    if (judged.trusted)
-      return {
-        ok: false,
-        errorCode: 'TargetUnreachable',
-        message: `${target.name} does not finish the SSH handshake (${reasonOf(error)})`,
-      };
-    return {
-      ok: false,
-      errorCode: 'HostKeyMismatch',
-      message: `${target.name} shows a host key that is not the one on record (${judged.fingerprint}); do not work around it, tell whoever runs the inventory`,
-    };
+    if (judged !== undefined) await witness.hostKeyJudged(judged);
+    if (judged === undefined || judged.trusted)
+      return { ok: false, errorCode: 'TargetUnreachable', message: handshakeMessage(target, error) };
+    return { ok: false, errorCode: 'HostKeyMismatch', message: mismatchMessage(target, judged) };
   }
-  const credential = await credentialOnRecord(options, verdict());
-  if ('refused' in credential) {
+  const judged = verdict();
+  const hostKeyOnRecord = judged === undefined ? Promise.resolve() : witness.hostKeyJudged(judged);
+  const { reach } = options;
+  const readied = await readyCredentials(
+    {
+      ...options,
+      certificateIssued: (certificate) => witness.certificateIssued(certificate),
+      ...(reach === undefined ? {} : { pushKey: reach.pushKey }),
+    },
+    hostKeyOnRecord,
+  );
+  if (!readied.ok) {
     transport.cut(11, 'no credential for the target');
-    return { ok: false, errorCode: 'TargetRefused', message: credential.refused };
+    return { ok: false, errorCode: 'TargetRefused', message: readied.message };
   }
   try {
     await authenticateToTarget(transport, {
       user: login,
-      credentials: [{ method: 'publickey', ...credential }],
+      credentials: readied.credentials,
       timeoutMs: options.timeoutMs,
       onBanner: options.onBanner,
     });
@@ -148,12 +132,31 @@ async function logIn(
     return {
       ok: false,
       errorCode: 'TargetRefused',
-      message: `${target.name} does not let ${login} in (${error.message}); ${options.privateKey === undefined ? "it must trust the gateway's certificate authority (TrustedUserCAKeys)" : 'it must have the configured key in authorized_keys'} and have that account`,
+      message: `${target.name} does not let ${login} in (${error.message}); ${whatTargetNeeds(loginMethod(target, options.credential))} and have that account`,
     };
   }
   await witness.authenticated(egress);
   return { ok: true, transport, identification: transport.remoteIdentification };
 }
+
+function handshakeMessage(target: Target, error: unknown): string {
+  const hint =
+    error instanceof TransportError && error.code === 'no-common-algorithm'
+      ? '; its host key may be of another type than the inventory has'
+      : '';
+  return `${target.name} does not finish the SSH handshake (${reasonOf(error)})${hint}`;
+}
+
+/** What was expected, what came, and what to do. */
+function mismatchMessage(target: Target, { fingerprint, type, why, expected }: Mismatch): string {
+  const known = expected.slice(0, maxNamedKeys).join(' or ');
+  return target.hostTrust.kind === 'pinned'
+    ? `${target.name} shows a host key that is not the one on record: expected ${known}, got ${fingerprint} (${type}); do not work around it, tell whoever runs the inventory`
+    : `${target.name} shows a host key that no authority on record vouches for: expected a certificate of ${known}, got ${fingerprint} (${type}): ${why}; do not work around it, tell whoever runs the inventory`;
+}
+
+type Mismatch = HostVerdict & { readonly trusted: false };
+const maxNamedKeys = 3;
 
 type Dialled = {
   readonly link: ByteLink;
@@ -172,66 +175,6 @@ async function dial({ target, reach, timeoutMs, signal }: TargetConnectionOption
     link: linkFromSocket(socket),
     egress: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
   };
-}
-
-/** The host key and the certificate go on record together; the target is shown nothing before both are. */
-async function credentialOnRecord(
-  options: TargetConnectionOptions,
-  judged: HostVerdict | undefined,
-): Promise<Credential | { readonly refused: string }> {
-  const { target, privateKey, forceCommand, witness } = options;
-  const hostKeyOnRecord = judged === undefined ? Promise.resolve() : witness.hostKeyJudged(judged);
-  if (privateKey === undefined && target.instance?.auth !== 'instance-connect') {
-    const [credential] = await Promise.all([mintOnRecord(options), hostKeyOnRecord]);
-    return credential;
-  }
-  await hostKeyOnRecord;
-  // Only a certificate tells the target of it.
-  if (forceCommand !== undefined)
-    return {
-      refused: `your certificate permits one command only, and ${target.name} takes no certificates, so it could not be held to that`,
-    };
-  return privateKey === undefined ? pushedKey(target.instance?.id ?? '', options) : { privateKey };
-}
-
-type Credential = { readonly privateKey: PrivateKey; readonly certificate?: Buffer };
-
-/** A key of this session alone, which the instance accepts for a minute. */
-async function pushedKey(
-  instanceId: string,
-  { reach, login, target }: TargetConnectionOptions,
-): Promise<Credential | { readonly refused: string }> {
-  if (reach === undefined)
-    return { refused: `${target.name} wants EC2 Instance Connect, which this gateway does not have` };
-  const privateKey = generatePrivateKey('ed25519');
-  try {
-    await reach.pushKey(instanceId, login, formatPublicKeyLine(privateKey.publicKey));
-  } catch (error) {
-    return { refused: `EC2 Instance Connect does not take a key for ${target.name}: ${reasonOf(error)}` };
-  }
-  return { privateKey };
-}
-
-async function mintOnRecord(options: TargetConnectionOptions): Promise<Credential> {
-  const privateKey = generatePrivateKey('ed25519');
-  const nowSeconds = BigInt(Math.floor(options.now() / 1000));
-  const spec: CertificateSpec = {
-    kind: 'user',
-    publicKey: privateKey.publicKey,
-    keyId: options.keyId,
-    serial: options.randomBytes(8).readBigUInt64BE(),
-    principals: [options.login],
-    validAfter: nowSeconds - BigInt(options.certificateBackdateSeconds),
-    validBefore: nowSeconds + BigInt(options.certificateSeconds),
-    extensions: userExtensions,
-    nonce: options.randomBytes(32),
-    ...(options.forceCommand === undefined
-      ? {}
-      : { criticalOptions: new Map([['force-command', options.forceCommand]]) }),
-  };
-  const certificate = await mintCertificate(spec, options.authority);
-  await options.witness.certificateIssued(spec);
-  return { privateKey, certificate };
 }
 
 async function withDeadline(ready: Promise<void>, timeoutMs: number): Promise<void> {

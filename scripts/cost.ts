@@ -193,7 +193,8 @@ function usageLines(engineers: number, on: Counted): readonly Line[] {
   const gets = queries * (segmentsPerDay / 2) * tablesPerQuery;
   const dayBytes = (events / use.workDays) * use.compressedEventKb * 1000;
   const scanned = queries * Math.max(athenaMinBytes, (dayBytes / 2) * tablesPerQuery);
-  const reads = on.tasks * hours * 3600 * 1.3 + sessions * 20;
+  // A task looks for revocations and for locks every 0.8 s each, and at all locks every 5 s.
+  const reads = on.tasks * hours * 3600 * 2.8 + sessions * 20;
   const writes = on.tasks * hours * 60 * 8 + sessions * 8;
   const functionSeconds = queries * 10 + (hours * 60 * 3) / 5 + (hours * 60 * 2) / 15 + sessions * 1;
   const findings = (sessions * use.findingsPerThousandSessions) / 1000;

@@ -10,6 +10,7 @@ export {
   AuthenticationError,
   authenticateToTarget,
   authenticateUser,
+  type ClientCredential,
   type InfoRequest,
   type KeyboardInteractiveStep,
   type MethodVerdict,
@@ -74,6 +75,7 @@ export {
   linkFromSocket,
   presentableAlgorithms,
   type Transport,
+  type TransportEnd,
   TransportError,
   whenEnded,
 } from './transport/index.ts';

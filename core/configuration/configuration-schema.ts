@@ -171,6 +171,21 @@ const gateway = z
       })
       .prefault({})
       .describe('Of engineers and of targets, once a session stands.'),
+    control: z
+      .strictObject({
+        unreadableSeconds: z
+          .int()
+          .min(5)
+          .max(3600)
+          .default(30)
+          .describe('After this time without a look at the locks no new session is taken,'),
+        onUnreadable: z
+          .enum(['keep', 'end'])
+          .default('keep')
+          .describe('and those that are open go on, or end.'),
+      })
+      .prefault({})
+      .describe('When the control store, which has the locks, cannot be read.'),
     drainSeconds: z
       .int()
       .min(0)
@@ -300,13 +315,18 @@ const target = z.strictObject({
     .describe('Instead of hostKeys: trust host certificates of these authorities.'),
   credential: z
     .strictObject({
-      keyFile: file.describe('Private key, mode 0600, that the target has in authorized_keys.'),
+      keyFile: file.optional().describe('Private key, mode 0600, that the target has in authorized_keys.'),
       passphraseFile: file
         .optional()
         .describe('A file, mode 0600, that holds its passphrase and nothing else.'),
+      passwordFile: file
+        .optional()
+        .describe('A file, mode 0600, that holds the password of the account and nothing else.'),
     })
     .optional()
-    .describe('For a server that takes no certificates: logs in with this key instead.'),
+    .describe(
+      'For a server that takes no certificates: logs in with this instead. One of keyFile and passwordFile.',
+    ),
 });
 
 const runbook = z.strictObject({

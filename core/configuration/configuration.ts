@@ -46,9 +46,14 @@ type TotpSource =
 /** A private key in a file, and the file of its passphrase where it has one. */
 export type KeyFile = { readonly keyFile: string; readonly passphraseFile?: string | undefined };
 
-export type TargetEntry = Target & {
-  /** A key of its own where the target takes no certificates. */
-  readonly credential?: KeyFile;
+/** What logs in to a target that takes no certificates: a key that it has in authorized_keys, or a password, in files. */
+export type CredentialFile =
+  | ({ readonly kind: 'key' } & KeyFile)
+  | { readonly kind: 'password'; readonly passwordFile: string };
+
+export type TargetEntry<Credential = CredentialFile> = Target & {
+  /** Where the target takes no certificates. */
+  readonly credential?: Credential;
   /** Accounts that exist there for engineers; undefined leaves it to the policies. */
   readonly logins?: readonly string[];
 };

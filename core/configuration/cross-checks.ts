@@ -24,6 +24,7 @@ export function crossChecks(data: unknown, form: ConfigurationForm): Complaint[]
     ...sameKeys(data, identities),
     ...identities.flatMap(({ path, value }) => identityComplaints(data, path, value, form)),
     ...targets.flatMap(({ path, value }) => hostTrustComplaints(path, value)),
+    ...(form === 'local' ? targets.flatMap(({ path, value }) => credentialComplaints(path, value)) : []),
     ...runbookComplaints(data, form),
     ...keyReuse(data),
   ];
@@ -118,6 +119,29 @@ function hostTrustComplaints(path: ValuePath, target: Record<string, unknown>): 
       fix: `run "${scan}", compare the key with the one on the server itself, and add it: hostKeys: ['ssh-ed25519 AAAA...']`,
     },
   ];
+}
+
+function credentialComplaints(path: ValuePath, { credential }: Record<string, unknown>): Complaint[] {
+  if (!isRecord(credential)) return [];
+  const [key, password] = ['keyFile' in credential, 'passwordFile' in credential];
+  if (key === password)
+    return [
+      {
+        path: [...path, 'credential'],
+        message: key ? 'has both keyFile and passwordFile' : 'has neither keyFile nor passwordFile',
+        fix: 'write one of the two',
+      },
+    ];
+  return password && 'passphraseFile' in credential
+    ? [
+        {
+          path: [...path, 'credential', 'passphraseFile'],
+          at: 'key',
+          message: 'is for a key, and there is none',
+          fix: 'remove it',
+        },
+      ]
+    : [];
 }
 
 function runbookComplaints(data: unknown, form: ConfigurationForm): Complaint[] {

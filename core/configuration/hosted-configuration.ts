@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Configuration, RunbookSetting } from './configuration.ts';
+import type { Configuration, RunbookSetting, TargetEntry } from './configuration.ts';
 import type { hostedConfigurationSchema } from './hosted-schema.ts';
 
 type Written = z.output<typeof hostedConfigurationSchema>;
@@ -7,8 +7,9 @@ type Written = z.output<typeof hostedConfigurationSchema>;
 /** The AWS form's `sshtrail.yaml`, checked, with every default filled in. Names no files. */
 export type HostedConfiguration = Pick<
   Configuration,
-  'identities' | 'trustedUserAuthorities' | 'targets' | 'recording' | 'redaction' | 'access'
+  'identities' | 'trustedUserAuthorities' | 'recording' | 'redaction' | 'access'
 > & {
+  readonly targets: readonly TargetEntry<StoredCredential>[];
   /** The rest the deployment gives. */
   readonly gateway: Readonly<Written['gateway']>;
   readonly awsIdentities: readonly AwsIdentity[];
@@ -18,6 +19,14 @@ export type HostedConfiguration = Pick<
     /** By runbook id. */
     readonly settings: Readonly<Record<string, RunbookSetting>>;
   };
+};
+
+/** What logs in to a target that takes no certificates, in a store for secrets. */
+export type StoredCredential = {
+  readonly kind: 'key' | 'password';
+  readonly store: 'parameter-store' | 'secrets-manager';
+  /** Below what the deployment has there for its targets. */
+  readonly name: string;
 };
 
 export type AwsIdentity = {

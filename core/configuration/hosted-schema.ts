@@ -26,6 +26,29 @@ const awsIdentity = z.strictObject({
     .describe('What policies call Group.'),
 });
 
+/** Everything under one path, so that the role of the gateway may read that and nothing else. */
+const credential = z
+  .strictObject({
+    kind: z
+      .enum(['key', 'password'])
+      .describe('A private key that the target has in authorized_keys, or the password of the account.'),
+    store: z
+      .enum(['parameter-store', 'secrets-manager'])
+      .default('parameter-store')
+      .describe('A SecureString of Parameter Store, or a secret of Secrets Manager, as plain text.'),
+    name: z
+      .string()
+      .max(128)
+      .regex(
+        /^[A-Za-z0-9_.-]+$/,
+        say('is not the name of a secret', 'use letters, digits and . _ -, without the path before it'),
+      )
+      .describe(
+        'What follows /sshtrail/DEPLOYMENT/targets/ in Parameter Store, sshtrail/DEPLOYMENT/targets/ in Secrets Manager.',
+      ),
+  })
+  .describe('For a server that takes no certificates: logs in with this instead.');
+
 /** https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
 const tagName = z
   .string()
@@ -108,7 +131,7 @@ export const hostedConfigurationSchema = z
       .describe('Groups of those whom IAM knows; all entries that fit count.'),
     trustedUserAuthorities: shape.trustedUserAuthorities,
     targets: z
-      .array(shape.targets.element.omit({ credential: true }))
+      .array(shape.targets.element.extend({ credential: credential.optional() }))
       .max(100_000)
       .default([])
       .describe('Servers behind the gateway.'),

@@ -21,21 +21,10 @@ export function loadHosted(
   parameters: readonly HostedParameter[],
   path: string,
 ): ({ readonly ok: true } & LoadedHosted) | { readonly ok: false; readonly problems: readonly Problem[] } {
-  const root = path.replace(/\/+$/, '');
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
-  const folders = [`${root}/config`, ...(root.endsWith('/config') ? [root] : [])];
-  const folder =
-    folders.find((candidate) => byName.has(`${candidate}/sshtrail.yaml`)) ?? folders.at(-1) ?? root;
-  const name = `${folder}/sshtrail.yaml`;
+  const name = `${configurationFolder(byName, path)}/sshtrail.yaml`;
   const main = byName.get(name);
-  const ofPolicies = [...byName.values()]
-    .filter((parameter) => parameter.name.startsWith(`${folder}/policies/`))
-    .sort((one, other) => (one.name < other.name ? -1 : 1));
-  const policies = ofPolicies.filter((parameter) =>
-    /^[^/]+\.cedar$/.test(parameter.name.slice(`${folder}/policies/`.length)),
-  );
-  const problems = ofPolicies.filter((parameter) => !policies.includes(parameter)).map(notAPolicy);
-  if (policies.length === 0) problems.push(noPolicy(folder));
+  const { policies, problems } = hostedPolicies(parameters, path);
   if (main === undefined) return { ok: false, problems: [noConfiguration(name), ...problems] };
   const parsed = parseHostedConfiguration(main.value, main.name);
   if (!parsed.ok) return { ok: false, problems: [...parsed.problems, ...problems] };
@@ -46,6 +35,30 @@ export function loadHosted(
     policyTexts: policies.map(({ name: file, value: text }) => ({ file, text })),
     version: versionOf([main, ...policies]),
   };
+}
+
+/** The policies among the parameters of a deployment, by name, and whatever else is there and should not be. */
+export function hostedPolicies(
+  parameters: readonly HostedParameter[],
+  path: string,
+): { readonly policies: readonly HostedParameter[]; readonly problems: Problem[] } {
+  const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+  const folder = configurationFolder(byName, path);
+  const ofPolicies = [...byName.values()]
+    .filter((parameter) => parameter.name.startsWith(`${folder}/policies/`))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+  const policies = ofPolicies.filter((parameter) =>
+    /^[^/]+\.cedar$/.test(parameter.name.slice(`${folder}/policies/`.length)),
+  );
+  const problems = ofPolicies.filter((parameter) => !policies.includes(parameter)).map(notAPolicy);
+  if (policies.length === 0) problems.push(noPolicy(folder));
+  return { policies, problems };
+}
+
+function configurationFolder(byName: ReadonlyMap<string, HostedParameter>, path: string): string {
+  const root = path.replace(/\/+$/, '');
+  const folders = [`${root}/config`, ...(root.endsWith('/config') ? [root] : [])];
+  return folders.find((candidate) => byName.has(`${candidate}/sshtrail.yaml`)) ?? folders.at(-1) ?? root;
 }
 
 /** Each name and value ends where the next begins, whatever is in them. */

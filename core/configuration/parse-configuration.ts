@@ -5,7 +5,15 @@ import { crossChecks } from './cross-checks.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import type { Problem } from './problem.ts';
 import { schemaComplaints } from './schema-complaints.ts';
-import { maxProblems, plainKey, toIdentity, toProblems, toSettings, toTarget } from './written-parts.ts';
+import {
+  maxProblems,
+  plainKey,
+  toCredentialFile,
+  toIdentity,
+  toProblems,
+  toSettings,
+  toTarget,
+} from './written-parts.ts';
 import { readYaml } from './yaml-source.ts';
 
 /** Reads one `sshtrail.yaml`. Tells everything that is wrong with it at once, in the order of the lines. */
@@ -35,7 +43,9 @@ function toConfiguration(written: Written): Configuration {
     gateway: written.gateway,
     identities: written.identities.map(toIdentity),
     trustedUserAuthorities: written.trustedUserAuthorities.map(plainKey),
-    targets: written.targets.map(toTarget),
+    targets: written.targets.map(({ credential, ...target }) =>
+      toTarget(target, toCredentialFile(credential)),
+    ),
     policies: written.policies,
     userAuthority: written.userAuthority,
     ...(written.hostAuthority === undefined ? {} : { hostAuthority: written.hostAuthority }),

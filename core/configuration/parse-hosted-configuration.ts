@@ -121,7 +121,7 @@ function toHostedConfiguration(written: Written): HostedConfiguration {
     identities: written.identities.map(toIdentity),
     awsIdentities: written.awsIdentities,
     trustedUserAuthorities: written.trustedUserAuthorities.map(plainKey),
-    targets: written.targets.map(toTarget),
+    targets: written.targets.map(({ credential, ...target }) => toTarget(target, credential)),
     ...(ec2Inventory === undefined ? {} : { ec2Inventory: toInventory(ec2Inventory) }),
     certificate: written.certificate,
     recording: written.recording,

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { HostTrust } from '../contract/index.ts';
-import type { Identity, RunbookSetting, TargetEntry } from './configuration.ts';
+import type { CredentialFile, Identity, RunbookSetting, TargetEntry } from './configuration.ts';
 import type { configurationSchema } from './configuration-schema.ts';
 import { type Complaint, pathText } from './cross-checks.ts';
 import { parseKeyLine } from './key-line.ts';
@@ -33,8 +33,13 @@ export function toIdentity(written: Written['identities'][number]): Identity {
   return identity;
 }
 
-export function toTarget(written: Written['targets'][number]): TargetEntry {
-  const { name, host, port, labels, logins, hostKeys, hostAuthority, credential } = written;
+type WrittenTarget = Omit<Written['targets'][number], 'credential'>;
+
+export function toTarget<Credential>(
+  written: WrittenTarget,
+  credential: Credential | undefined,
+): TargetEntry<Credential> {
+  const { name, host, port, labels, logins, hostKeys, hostAuthority } = written;
   const hostTrust: HostTrust =
     hostAuthority === undefined
       ? { kind: 'pinned', keys: (hostKeys ?? []).map(plainKey) }
@@ -52,6 +57,15 @@ export function toTarget(written: Written['targets'][number]): TargetEntry {
     ...(logins === undefined ? {} : { logins }),
     ...(credential === undefined ? {} : { credential }),
   };
+}
+
+export function toCredentialFile(
+  written: Written['targets'][number]['credential'],
+): CredentialFile | undefined {
+  if (written?.passwordFile !== undefined) return { kind: 'password', passwordFile: written.passwordFile };
+  if (written?.keyFile !== undefined)
+    return { kind: 'key', keyFile: written.keyFile, passphraseFile: written.passphraseFile };
+  return undefined;
 }
 
 export function toSettings(written: Record<string, RunbookSetting | string>): Record<string, RunbookSetting> {

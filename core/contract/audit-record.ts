@@ -55,6 +55,8 @@ export const eventNames = [
   'CancelRequest',
   'ExpireRequest',
   'UseBreakGlass',
+  'CreateLock',
+  'DeleteLock',
   'DetectCondition',
   'SuppressFinding',
   'StartRunbook',

@@ -14,6 +14,7 @@ export type ControlData = {
   run: RunbookProgress;
   allowance: ActionAllowance;
   check: ChainCheck;
+  lock: Lock;
 };
 export type ControlKind = keyof ControlData;
 
@@ -31,6 +32,9 @@ export type LiveSession = {
   readonly startedAtMs: number;
   readonly proxyId: string;
   readonly state: 'open' | 'ended';
+  readonly keyFingerprint?: string;
+  /** Of the certificate that identified, where one did; decimal. */
+  readonly certificateSerial?: string;
 };
 
 /** A wish to end one session. The id is the session id. */
@@ -218,4 +222,33 @@ export type ChainCheck = {
     readonly headHash: string;
     readonly closing: boolean;
   };
+};
+
+/** Whom a lock is about: everybody whom all the given fields fit. At least one is given; `all` stands alone. */
+export type LockSelector = {
+  readonly identity?: string;
+  /** `SHA256:` and base64; of a certificate, its key's. */
+  readonly keyFingerprint?: string;
+  /** Decimal. Serials are unique within one authority at most. */
+  readonly certificateSerial?: string;
+  readonly sessionId?: string;
+  readonly target?: string;
+  /** The Unix account on the target. */
+  readonly login?: string;
+  /** An address, or a range such as 192.0.2.0/24. */
+  readonly source?: string;
+  readonly all?: true;
+};
+
+/** Ends and refuses sessions while it is there. The id is `l-` and 32 hex digits; the item expires with the lock. */
+export type Lock = {
+  readonly lockId: string;
+  readonly selector: LockSelector;
+  /** Shown to the engineer. */
+  readonly message: string;
+  /** `runbook/SSH-005`, `iam:NAME`, or the operating system user who said `sshtrail lock`. */
+  readonly author: string;
+  readonly createdAtMs: number;
+  /** Absent: until somebody removes it. */
+  readonly expiresAtMs?: number;
 };

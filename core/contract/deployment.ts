@@ -104,6 +104,8 @@ export const apiRoutes = {
   approveRequest: '/v1/requests/{requestId}/approve',
   rejectRequest: '/v1/requests/{requestId}/reject',
   cancelRequest: '/v1/requests/{requestId}/cancel',
+  locks: '/v1/locks',
+  lock: '/v1/locks/{lockId}',
 } as const;
 
 /** Source of the gateways' and functions' events on the bus; the detail-type is the eventName, the detail the record. */

@@ -162,4 +162,6 @@ export type HostTrust =
 export interface Inventory {
   find(name: string): Promise<Target | undefined>;
   list(): Promise<readonly Target[]>;
+  /** After `find` found nothing: what is known of a target that was there, or that cannot be one. A clause for the engineer. */
+  missing?(name: string): string | undefined;
 }

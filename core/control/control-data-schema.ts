@@ -24,6 +24,8 @@ const schemas = {
     startedAtMs: timeMs,
     proxyId: text,
     state: z.enum(['open', 'ended']),
+    keyFingerprint: z.exactOptional(text),
+    certificateSerial: z.exactOptional(text),
   }),
   revocation: z.strictObject({ sessionId: text, by: text, message: text, atMs: timeMs }),
   totp: z.strictObject({
@@ -113,6 +115,23 @@ const schemas = {
         closing: z.boolean(),
       })
       .exactOptional(),
+  }),
+  lock: z.strictObject({
+    lockId: text,
+    selector: z.strictObject({
+      identity: z.exactOptional(text),
+      keyFingerprint: z.exactOptional(text),
+      certificateSerial: z.exactOptional(text),
+      sessionId: z.exactOptional(text),
+      target: z.exactOptional(text),
+      login: z.exactOptional(text),
+      source: z.exactOptional(text),
+      all: z.exactOptional(z.literal(true)),
+    }),
+    message: text,
+    author: text,
+    createdAtMs: timeMs,
+    expiresAtMs: z.exactOptional(timeMs),
   }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 

@@ -8,7 +8,7 @@ export type AccessActor =
   | { readonly kind: 'login'; readonly attempt: LoginAttempt }
   /** At the machine itself: `account` is the operating system's, whose word for the identity is all there is. */
   | { readonly kind: 'hand'; readonly identity: IdentityFacts; readonly account: string }
-  | { readonly kind: 'api'; readonly caller: ApiCaller }
+  | { readonly kind: 'api'; readonly caller: Omit<ApiCaller, 'mfa'> }
   | { readonly kind: 'proxy'; readonly proxyId: string };
 
 export function requestAccess(

@@ -75,8 +75,11 @@ export function refuseEngineerCertificate(
       });
 }
 
-/** Whom IAM proved to be calling, as the events tell it. */
-export function apiActor({ identity, mfa, ...call }: ApiCaller, atMs: number): Actor {
+/** Without `mfa`, of a route that tells nothing of it, the event says nothing of it either. */
+export function apiActor(
+  { identity, mfa, ...call }: Omit<ApiCaller, 'mfa'> & Partial<Pick<ApiCaller, 'mfa'>>,
+  atMs: number,
+): Actor {
   const accountId = identity.arn.split(':')[4];
   return {
     userIdentity: {
@@ -85,15 +88,19 @@ export function apiActor({ identity, mfa, ...call }: ApiCaller, atMs: number): A
       userName: identity.name,
       arn: identity.arn,
       ...(accountId === undefined ? {} : { accountId }),
-      sessionContext: {
-        attributes: {
-          mfaAuthenticated: mfa.verified ? 'true' : 'false',
-          creationDate: new Date(atMs).toISOString(),
-        },
-      },
+      ...(mfa === undefined
+        ? {}
+        : {
+            sessionContext: {
+              attributes: {
+                mfaAuthenticated: mfa.verified ? 'true' : 'false',
+                creationDate: new Date(atMs).toISOString(),
+              },
+            },
+          }),
     },
     ...callOf(call),
-    additional: { requestId: call.requestId, mfaAuthenticated: mfa.verified, mfaMethod: mfa.source },
+    additional: { requestId: call.requestId, mfaAuthenticated: mfa?.verified, mfaMethod: mfa?.source },
   };
 }
 

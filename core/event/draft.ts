@@ -14,6 +14,8 @@ export type Refusal = {
   readonly denyReason?: string | undefined;
   /** One plain sentence with the next step. */
   readonly message: string;
+  /** The lock that refuses. */
+  readonly lockId?: string | undefined;
 };
 
 /** Who an event says acted, and what it repeats of them. */
@@ -59,6 +61,7 @@ export function draft(
       userAgentEscaped: userAgent?.escaped || undefined,
       userAgentTruncated: userAgent?.truncated || undefined,
       denyReason: refusal?.denyReason,
+      lockId: refusal?.lockId,
     }),
     ...(refusal === undefined
       ? {}

@@ -44,7 +44,11 @@ export type SessionFacts = ConnectionFacts & {
   };
   readonly authMethod: AuthMethod;
   readonly keyFingerprint: string;
+  /** Of the certificate that identified; decimal. */
+  readonly certificateSerial?: string | undefined;
   readonly mfa: MfaFacts;
+  /** Why they connect, in the engineer's words, where policy wants to know. */
+  readonly accessReason?: string | undefined;
   /** When the identity was proven; the creationDate of the session context. */
   readonly authenticatedAtMs?: number | undefined;
   readonly policyId?: string | undefined;
@@ -64,6 +68,7 @@ export type LoginAttempt = ConnectionFacts & {
   readonly identity?: IdentityFacts | undefined;
   readonly authMethod?: AuthMethod | undefined;
   readonly keyFingerprint?: string | undefined;
+  readonly certificateSerial?: string | undefined;
   readonly mfa?: MfaFacts | undefined;
   readonly requestedLogin?: string | undefined;
   readonly requestedTarget?: string | undefined;
@@ -97,6 +102,7 @@ export function sessionFields(facts: SessionFacts, atMs: number): Fields {
     ...mfaFields(facts.mfa, atMs),
     authMethod: facts.authMethod,
     keyFingerprint: facts.keyFingerprint,
+    certificateSerial: facts.certificateSerial,
     policyId: facts.policyId,
     accessRequestId: facts.accessRequestId,
     breakGlass: facts.breakGlass,
@@ -110,6 +116,17 @@ export function serviceActor(name: string, additional: Fields): Actor {
     userAgent: 'sshtrail',
     additional,
   };
+}
+
+/** The identity of whoever AWS says did something: an ARN is all that is known of them. Undefined where it is none. */
+export function arnIdentity(arn: string): UserIdentity | undefined {
+  const [, accountId, kind, path] =
+    /^arn:aws(?:-[a-z]{1,12}){0,3}:(?:iam|sts)::(\d{12}):(user|assumed-role)\/([\w+=,.@/-]{1,640})$/.exec(
+      arn,
+    ) ?? [];
+  if (accountId === undefined || path === undefined) return undefined;
+  const userName = path.slice(path.lastIndexOf('/') + 1);
+  return { type: kind === 'user' ? 'IAMUser' : 'AssumedRole', principalId: arn, userName, arn, accountId };
 }
 
 /** The identity of who is named as the author of a wish: `runbook/SSH-002`, or an operating system user. */
@@ -153,6 +170,7 @@ function attemptActor(attempt: LoginAttempt, atMs: number): Actor {
       ...mfaFields(mfa, atMs),
       authMethod: attempt.authMethod,
       keyFingerprint: attempt.keyFingerprint,
+      certificateSerial: attempt.certificateSerial,
       policyId: attempt.policyId,
       claimedUser: { text: attempt.claimedUser, maxBytes: maxUserNameBytes },
     },

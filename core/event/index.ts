@@ -25,6 +25,7 @@ export type {
   MfaFacts,
   SessionFacts,
 } from './facts.ts';
+export * from './lock-events.ts';
 export * from './login-events.ts';
 export * from './proxy-events.ts';
 export * from './runbook-events.ts';

@@ -1,6 +1,13 @@
 import type { AuditDraft } from '#core/contract';
 import { draft } from './draft.ts';
-import { actorOf, authorIdentity, type SessionFacts, serviceActor, targetFields } from './facts.ts';
+import {
+  actorOf,
+  arnIdentity,
+  authorIdentity,
+  type SessionFacts,
+  serviceActor,
+  targetFields,
+} from './facts.ts';
 
 export type ProxyFacts = { readonly proxyId: string; readonly version: string };
 
@@ -43,21 +50,39 @@ export function stopProxy(
   });
 }
 
+/** The policies in force changed; on record before anything is decided by the new ones. */
 export function putPolicy(
   proxy: ProxyFacts,
   atMs: number,
   what: {
+    /** ARN, or the operating system user whose the changed file is. */
     readonly by: string;
-    readonly policyId: string;
+    /** Where they stand: files, or parameters. */
+    readonly files: readonly string[];
     readonly sha256: string;
-    readonly previousSha256?: string | undefined;
-    readonly file?: string | undefined;
+    readonly previousSha256: string;
+    /** Ids of policies. */
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly changed: readonly string[];
   },
 ): AuditDraft {
-  return draft('PutPolicy', atMs, authorActor(proxy, what.by), {
-    request: { policyId: what.policyId, file: what.file },
+  const actor = { ...proxyActor(proxy), userIdentity: arnIdentity(what.by) ?? authorIdentity(what.by) };
+  return draft('PutPolicy', atMs, actor, {
+    request: {
+      files: idList(what.files),
+      added: idList(what.added),
+      removed: idList(what.removed),
+      changed: idList(what.changed),
+    },
     response: { policySha256: what.sha256, previousSha256: what.previousSha256 },
   });
+}
+
+const maxListBytes = 8192;
+
+function idList(ids: readonly string[]) {
+  return ids.length === 0 ? undefined : { text: ids.join(' '), maxBytes: maxListBytes };
 }
 
 /** One setting; values that are secrets are never passed. */

@@ -14,7 +14,11 @@ export const endReasons = [
   'ClientDisconnect',
   'TargetClosed',
   'Revoked',
+  'Locked',
+  'ControlUnavailable',
   'PolicyWithdrawn',
+  'IdleTimeout',
+  'DurationExceeded',
   'ProxyShutdown',
   'ProxyLost',
   'AuditUnavailable',
@@ -26,7 +30,7 @@ export type EndReason = (typeof endReasons)[number];
 /** Durable before the target sees a byte. */
 export function startSession(facts: SessionFacts, atMs: number): AuditDraft {
   return draft('StartSession', atMs, actorOf(facts, atMs), {
-    request: targetFields(facts),
+    request: { ...targetFields(facts), accessReason: facts.accessReason },
     response: { sessionId: facts.sessionId },
   });
 }
@@ -44,6 +48,8 @@ export function endSession(
     /** How many StoreRecording events the session has. */
     readonly recordings: number;
     readonly detail?: string | undefined;
+    /** The lock that ended it. */
+    readonly lockId?: string | undefined;
   },
 ): AuditDraft {
   return draft('EndSession', atMs, actorOf(facts, atMs), {
@@ -58,14 +64,18 @@ export function endSession(
 
 /** The session itself is refused. */
 export function denyAccess(who: SessionFacts | LoginAttempt, atMs: number, refusal: Refusal): AuditDraft {
-  return draft('DenyAccess', atMs, actorOf(who, atMs), { request: targetFields(who), refusal });
+  const accessReason = 'claimedUser' in who ? undefined : who.accessReason;
+  return draft('DenyAccess', atMs, actorOf(who, atMs), {
+    request: { ...targetFields(who), accessReason },
+    refusal,
+  });
 }
 
 /** The one who acts is the author of the revocation; the session and its engineer stand in the parameters. */
 export function revokeSession(
   facts: SessionFacts,
   atMs: number,
-  what: { readonly by: string; readonly why: string },
+  what: { readonly by: string; readonly why: string; readonly lockId?: string },
 ): AuditDraft {
   const actor = {
     userIdentity: authorIdentity(what.by),
@@ -80,6 +90,7 @@ export function revokeSession(
       subjectPrincipalId: facts.identity.principalId,
       subjectSourceIp: facts.sourceIp,
       reason: what.why,
+      lockId: what.lockId,
     },
   });
 }

@@ -44,7 +44,7 @@ const patterns: readonly (readonly [SqlTokenKind, RegExp])[] = [
   ['comment', /\/\*[^]*?\*\//y],
   ['text', /'(?:[^']|'')*'/y],
   ['name', /"(?:[^"]|"")*"/y],
-  ['placeholder', /\$\{[^{}'"\n]*\}/y],
+  ['placeholder', /\$\{[^{}'";\n]*\}/y],
   ['broken', /'[^]*|"[^]*|\/\*[^]*|\$\{[^]*/y],
   ['number', /[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y],
   ['word', /[\p{L}_][\p{L}\p{N}_]*/uy],

@@ -2,7 +2,7 @@ import { type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-pol
 import { printable } from '../wording/index.ts';
 import { type Evaluation, knownEvaluation } from './evaluation-memory.ts';
 import type { PolicySet } from './load-policy.ts';
-import { actionGroup, contextOf, entitiesOf, type PolicyRequest } from './policy-request.ts';
+import { actionGroup, contextOf, entitiesOf, type PolicyRequest, resourceType } from './policy-request.ts';
 import { sliceFor } from './policy-slice.ts';
 
 /** Why the answer is no; a closed list. */
@@ -19,12 +19,6 @@ export type Decision =
       /** One sentence for the engineer, fit for a terminal. */
       readonly message: string;
     };
-
-/** More people than these are not looked for. */
-const maxApprovals = 5;
-
-/** What to ask the engineer for; `mfa-and-approval` where neither helps alone. */
-export type StepUp = 'mfa' | 'approval' | 'mfa-and-approval' | 'none';
 
 /**
  * Allowed only when a policy permits it, none forbids it, and none that covers it failed. No policy (undefined), a request
@@ -45,25 +39,6 @@ export function decide(policy: PolicySet | undefined, request: PolicyRequest): D
   return toDecision(policy, request, answer);
 }
 
-/**
- * What would turn a no into a yes: a second factor, proved now, as many approvals as help, or both. `method` is the factor the engineer
- * can be asked for.
- */
-export function stepUp(policy: PolicySet | undefined, request: PolicyRequest, method = 'totp'): StepUp {
-  if (decide(policy, request).allowed) return 'none';
-  const proved: PolicyRequest = { ...request, mfa: { method, ageSeconds: 0 } };
-  if (decide(policy, proved).allowed) return 'mfa';
-  if (approvalsNeeded(policy, request) !== undefined) return 'approval';
-  return approvalsNeeded(policy, proved) === undefined ? 'none' : 'mfa-and-approval';
-}
-
-/** By how many people the request would have to be approved; undefined where no number of them would help. */
-export function approvalsNeeded(policy: PolicySet | undefined, request: PolicyRequest): number | undefined {
-  for (let count = 1; count <= maxApprovals; count += 1)
-    if (decide(policy, { ...request, approval: { count, breakGlass: false } }).allowed) return count;
-  return undefined;
-}
-
 /** Undefined when Cedar refuses the request as such, e.g. because the source address is none. */
 function evaluate(
   slice: NonNullable<ReturnType<typeof sliceFor>>,
@@ -74,7 +49,7 @@ function evaluate(
   const question = {
     principal: { type: 'User', id: request.identity.name },
     action: { type: 'Action', id: request.action.kind },
-    resource: { type: 'Host', id: request.target.name },
+    resource: { type: resourceType(request.action.kind), id: request.target.name },
     context: contextOf(request, slice.read),
     entities: entitiesOf(request, group, slice.read),
   };
@@ -127,9 +102,8 @@ function denied(reason: DenyReason, policyIds: readonly string[], message: strin
 export function wish(request: PolicyRequest, verb: string): string {
   const { identity, login, target } = request;
   const [does, infinitive] = deeds[request.action.kind];
-  return printable(
-    `${identity.name} ${verb === '' ? does : `${verb} ${infinitive}`} as ${login} on ${target.name}`,
-  );
+  const place = resourceType(request.action.kind) === 'System' ? '' : ` as ${login} on ${target.name}`;
+  return printable(`${identity.name} ${verb === '' ? does : `${verb} ${infinitive}`}${place}`);
 }
 
 const deeds: Readonly<Record<PolicyRequest['action']['kind'], readonly [does: string, infinitive: string]>> =
@@ -146,4 +120,8 @@ const deeds: Readonly<Record<PolicyRequest['action']['kind'], readonly [does: st
     forwardAgent: ['forwards an agent', 'forward an agent'],
     forwardX11: ['forwards X11', 'forward X11'],
     approve: ['approves access', 'approve access'],
+    revoke: ['ends the session of somebody', 'end the session of somebody'],
+    viewRecording: ['plays recordings', 'play recordings'],
+    query: ['queries the audit trail', 'query the audit trail'],
+    export: ['exports evidence', 'export evidence'],
   };

@@ -1,17 +1,18 @@
+export { comparePolicies } from './compare-policies.ts';
 export type { Decision } from './decide.ts';
-export { approvalsNeeded, decide, stepUp } from './decide.ts';
+export { decide } from './decide.ts';
 export { decideCommand, judgesCommands } from './decide-command.ts';
-export { explain } from './explain.ts';
-export type { PolicySet } from './load-policy.ts';
+export { durationText, type Explanation, explain, explanationText } from './explain.ts';
+export type { PolicyProblem, PolicySet, PolicySource } from './load-policy.ts';
 export { loadPolicy } from './load-policy.ts';
-export type {
-  Approval,
-  CommandAction,
-  ForwardDestination,
-  PolicyAction,
-  PolicyRequest,
-} from './policy-request.ts';
+export type { CommandAction, ForwardDestination, PolicyAction, PolicyRequest } from './policy-request.ts';
 export { commandAction, policyActionNames } from './policy-request.ts';
-export { readsFiles } from './reads-files.ts';
+export { type PolicyTestResult, parsePolicyTable, runPolicyTable } from './policy-table.ts';
+export { problemLines } from './problem-lines.ts';
+export { answer } from './questions.ts';
 export { policySchema } from './schema-text.ts';
+export { rulesOf, type SessionRules, strictestRules } from './session-rules.ts';
+export { approvalsNeeded, reasonMayHelp, stepUp } from './step-up.ts';
 export { unknownNames } from './unknown-names.ts';
+export { readsFiles, readsSessionCount } from './what-is-read.ts';
+export { type KnownNames, readRequest, writtenRequest } from './written-request.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  type ActionConstraint,
   type DetailedError,
   type PolicyJson,
   policySetTextToParts,
@@ -7,11 +8,13 @@ import {
   validate,
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { printable } from '../wording/index.ts';
-import type { ReadNames } from './policy-request.ts';
-import { type NamedEntity, namesIn } from './read-names.ts';
+import { entityKey, type ReadNames } from './policy-request.ts';
+import { type NamedEntity, namesIn, testsContextFor } from './read-names.ts';
 import { policySchema } from './schema-text.ts';
+import { coversAction } from './scope.ts';
+import { readSessionRules, type SessionRules } from './session-rules.ts';
 
-type PolicySource = { readonly file: string; readonly text: string };
+export type PolicySource = { readonly file: string; readonly text: string };
 
 export type PolicyProblem = {
   readonly file: string;
@@ -32,6 +35,8 @@ export type LoadedPolicy = {
   readonly text: string;
   /** From its `@advice` annotation: what an engineer whom it forbids something is told. */
   readonly advice?: string;
+  /** From its other annotations. */
+  readonly rules: SessionRules;
   readonly cedar: PolicyJson;
   readonly names: ReadNames & { readonly named: readonly NamedEntity[] };
 };
@@ -114,7 +119,7 @@ function readPolicies(source: PolicySource): {
   const problems: PolicyProblem[] = [];
   for (const { text, start } of inFileOrder(source.text, parts.policies)) {
     const read = readPolicy(source, text, start);
-    if ('problem' in read) problems.push(read.problem);
+    if ('problems' in read) problems.push(...read.problems);
     else policies.push(read.policy);
   }
   return { policies, problems: [...problems, ...invalid(source)] };
@@ -124,22 +129,45 @@ function readPolicy(
   source: PolicySource,
   text: string,
   start: number,
-): { readonly policy: LoadedPolicy } | { readonly problem: PolicyProblem } {
+): { readonly policy: LoadedPolicy } | { readonly problems: readonly PolicyProblem[] } {
   const place = { file: source.file, ...placeAt(source.text, start) };
   const answer = policyToJson(text);
   if (answer.type === 'failure')
-    return { problem: cedarProblems(source, answer.errors[0])[0] ?? { ...place, ...unreadable } };
+    return { problems: [cedarProblems(source, answer.errors[0])[0] ?? { ...place, ...unreadable }] };
   const cedar = answer.json;
-  const id = cedar.annotations?.['id'];
+  const annotations = cedar.annotations ?? {};
+  const id = annotations['id'];
   if (typeof id !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/.test(id))
     return {
-      problem: {
-        ...place,
-        message: 'the policy has no usable name',
-        fix: 'write @id("a-name") before it: letters, digits and . _ : / -, at most 128; the audit trail names policies by it',
-      },
+      problems: [
+        {
+          ...place,
+          message: 'the policy has no usable name',
+          fix: 'write @id("a-name") before it: letters, digits and . _ : / -, at most 128; the audit trail names policies by it',
+        },
+      ],
     };
-  const advice = cedar.annotations?.['advice'];
+  const read = readSessionRules(annotations, { effect: cedar.effect, opens: opensConnections(cedar.action) });
+  if ('problems' in read)
+    return {
+      problems: read.problems.map(({ annotation, message, fix }) => ({
+        file: source.file,
+        ...placeAt(source.text, start + annotationOffset(text, annotation)),
+        message,
+        fix,
+      })),
+    };
+  if (testsContextFor(cedar, 'reason'))
+    return {
+      problems: [
+        {
+          ...place,
+          message: 'context has reason always holds: where none was given, the reason is ""',
+          fix: 'write context.reason != ""',
+        },
+      ],
+    };
+  const advice = annotations['advice'];
   return {
     policy: {
       id,
@@ -148,10 +176,22 @@ function readPolicy(
       line: place.line,
       text,
       ...(typeof advice === 'string' && advice !== '' ? { advice } : {}),
+      rules: read.rules,
       cedar,
       names: namesIn(cedar),
     },
   };
+}
+
+/** Where `@name` stands before the policy's own words; its beginning where that cannot be told. */
+function annotationOffset(text: string, name: string): number {
+  for (const { 0: found, index } of text.matchAll(/@\s*(\w+)|"(?:[^"\\]|\\.)*"|\/\/[^\n]*/g))
+    if (found.startsWith('@') && found.slice(1).trim() === name) return index;
+  return 0;
+}
+
+function opensConnections(action: ActionConstraint): boolean {
+  return coversAction(action, new Set([entityKey('Action', 'connect'), entityKey('Action', 'session')]));
 }
 
 const unreadable = { message: 'the policy cannot be read', fix: 'compare it with docs/policy.md' };

@@ -15,6 +15,10 @@ export const policyActionNames = [
   'forwardAgent',
   'forwardX11',
   'approve',
+  'revoke',
+  'viewRecording',
+  'query',
+  'export',
 ] as const satisfies readonly PolicyAction['kind'][];
 
 const actionGroups: ReadonlyMap<string, string> = new Map<PolicyAction['kind'], string>([
@@ -29,14 +33,22 @@ const actionGroups: ReadonlyMap<string, string> = new Map<PolicyAction['kind'], 
   ['forwardRemote', 'forward'],
   ['forwardAgent', 'forward'],
   ['forwardX11', 'forward'],
-  ['approve', 'decision'],
+  ['approve', 'oversight'],
+  ['revoke', 'oversight'],
+  ['viewRecording', 'oversight'],
+  ['query', 'oversight'],
+  ['export', 'oversight'],
 ]);
+
+const ofSystem: ReadonlySet<string> = new Set<PolicyAction['kind']>(['viewRecording', 'query', 'export']);
 
 /** What is asked for, and what belongs to that alone. */
 export type PolicyAction =
   | { readonly kind: 'connect' | 'shell' | 'forwardAgent' | 'forwardX11' }
-  /** Decide on what somebody else asked for: the login and the target are those of the request. */
-  | { readonly kind: 'approve' }
+  /** Somebody else's: a request for access to the target, a session on it. `login` is what that is for. */
+  | { readonly kind: 'approve' | 'revoke' }
+  /** About the audit trail as a whole: the target is `auditTrail`. */
+  | { readonly kind: 'viewRecording' | 'query' | 'export' }
   | CommandAction
   | { readonly kind: 'subsystem'; readonly subsystem: string }
   | FileAction
@@ -107,17 +119,17 @@ export type PolicyRequest = {
   readonly nowMs: number;
   /** In the engineer's words. */
   readonly reason?: string;
-  /** What a grant that is good now says; absent where there is none. */
-  readonly approval?: Approval;
+  /** What others granted of what is asked for; absent where nothing was requested. */
+  readonly approval?: { readonly count: number; readonly breakGlass: boolean };
+  /** Live sessions of the identity on all gateways, where they were counted. */
+  readonly sessionCount?: number;
 };
 
-/** Somebody else's word for this access. */
-export type Approval = {
-  /** How many people approved it. */
-  readonly count: number;
-  /** It was taken without approval, with a page attached. */
-  readonly breakGlass: boolean;
-};
+/** What `viewRecording`, `query` and `export` are about, and the login there. */
+export const auditTrail = {
+  target: { name: 'sshtrail', host: '', port: 0, labels: {} },
+  login: '',
+} as const satisfies Pick<PolicyRequest, 'target' | 'login'>;
 
 /** Older than any factor: what a policy reads as the age of a factor that was never proved. */
 const neverSeconds = Number.MAX_SAFE_INTEGER;
@@ -137,6 +149,11 @@ export function actionGroup(kind: string): string | undefined {
   return actionGroups.get(kind);
 }
 
+/** The type of what the action is done to. */
+export function resourceType(kind: string): 'Host' | 'System' {
+  return ofSystem.has(kind) ? 'System' : 'Host';
+}
+
 /** `env=prod` for each label. */
 export function hostGroups(labels: Readonly<Record<string, string>>): string[] {
   return Object.entries(labels).map(([label, value]) => `${label}=${value}`);
@@ -150,14 +167,14 @@ export function entityKey(type: string, id: string): string {
 /** The user, the host and the action as Cedar entities. */
 export function entitiesOf(request: PolicyRequest, group: string, read: ReadNames): EntityJson[] {
   const { identity, target } = request;
-  return [
+  const entities: EntityJson[] = [
     {
       uid: { type: 'User', id: identity.name },
       attrs: onlyRead({ name: identity.name, kind: identity.kind }, read.attributes),
       parents: parentsOf('Group', identity.groups, read),
     },
     {
-      uid: { type: 'Host', id: target.name },
+      uid: { type: resourceType(request.action.kind), id: target.name },
       attrs: onlyRead({ name: target.name, host: target.host, port: target.port }, read.attributes),
       parents: parentsOf('HostGroup', hostGroups(target.labels), read),
       ...(read.tags ? { tags: { ...target.labels } } : {}),
@@ -167,7 +184,8 @@ export function entitiesOf(request: PolicyRequest, group: string, read: ReadName
       attrs: {},
       parents: parentsOf('Action', [group], read),
     },
-  ].filter(
+  ];
+  return entities.filter(
     ({ attrs, parents, tags }) => Object.keys(attrs).length > 0 || parents.length > 0 || tags !== undefined,
   );
 }
@@ -188,10 +206,11 @@ export function contextOf(request: PolicyRequest, read: ReadNames): Context {
     time: { __extn: { fn: 'datetime', arg: now.toISOString() } },
     hour: now.getUTCHours(),
     dayOfWeek: now.getUTCDay() === 0 ? 7 : now.getUTCDay(),
-    ...(request.reason === undefined ? {} : { reason: request.reason }),
+    reason: request.reason ?? '',
     approved: (request.approval?.count ?? 0) > 0,
     approvals: request.approval?.count ?? 0,
     breakGlass: request.approval?.breakGlass ?? false,
+    ...(request.sessionCount === undefined ? {} : { sessionCount: request.sessionCount }),
     ...actionContext(request.action),
   };
   return read.wholeContext ? context : onlyRead(context, read.attributes);
@@ -217,7 +236,16 @@ function actionContext(action: PolicyAction): Context {
     return action.destination.kind === 'tcp'
       ? { host: action.destination.host, port: action.destination.port, path: '' }
       : { host: '', port: 0, path: action.destination.path };
-  action.kind satisfies 'connect' | 'shell' | 'forwardAgent' | 'forwardX11' | 'approve';
+  action.kind satisfies
+    | 'connect'
+    | 'shell'
+    | 'forwardAgent'
+    | 'forwardX11'
+    | 'approve'
+    | 'revoke'
+    | 'viewRecording'
+    | 'query'
+    | 'export';
   return {};
 }
 

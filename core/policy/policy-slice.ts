@@ -1,13 +1,15 @@
-import {
-  type ActionConstraint,
-  type EntityUidJson,
-  type PrincipalConstraint,
-  preparsePolicySet,
-  type ResourceConstraint,
-} from '@cedar-policy/cedar-wasm/nodejs';
+import { preparsePolicySet } from '@cedar-policy/cedar-wasm/nodejs';
 import type { LoadedPolicy, PolicySet } from './load-policy.ts';
-import { actionGroup, entityKey, hostGroups, type PolicyRequest, type ReadNames } from './policy-request.ts';
+import {
+  actionGroup,
+  entityKey,
+  hostGroups,
+  type PolicyRequest,
+  type ReadNames,
+  resourceType,
+} from './policy-request.ts';
 import { joinReadNames } from './read-names.ts';
+import { coversAction, coversEntity } from './scope.ts';
 
 /**
  * The policies whose scope (the part in parentheses) covers a request, parsed and ready. Cedar looks at a condition only
@@ -49,8 +51,9 @@ function scopeNames(request: PolicyRequest): ScopeNames {
       entityKey('Action', request.action.kind),
       entityKey('Action', actionGroup(request.action.kind) ?? ''),
     ]),
+    resourceType: resourceType(request.action.kind),
     resources: new Set([
-      entityKey('Host', request.target.name),
+      entityKey(resourceType(request.action.kind), request.target.name),
       ...hostGroups(request.target.labels).map((group) => entityKey('HostGroup', group)),
     ]),
   };
@@ -59,6 +62,7 @@ function scopeNames(request: PolicyRequest): ScopeNames {
 type ScopeNames = {
   readonly principals: ReadonlySet<string>;
   readonly actions: ReadonlySet<string>;
+  readonly resourceType: string;
   readonly resources: ReadonlySet<string>;
 };
 
@@ -67,31 +71,8 @@ function covers(policy: LoadedPolicy, names: ScopeNames): boolean {
   return (
     coversAction(action, names.actions) &&
     coversEntity(principal, 'User', names.principals) &&
-    coversEntity(resource, 'Host', names.resources)
+    coversEntity(resource, names.resourceType, names.resources)
   );
-}
-
-function coversAction(scope: ActionConstraint, actions: ReadonlySet<string>): boolean {
-  if (scope.op === 'All') return true;
-  if ('entities' in scope) return scope.entities.some((entity) => actions.has(keyOf(entity)));
-  return !('entity' in scope) || actions.has(keyOf(scope.entity));
-}
-
-/** A form of scope that is not known counts as covering: Cedar then decides. */
-function coversEntity(
-  scope: PrincipalConstraint | ResourceConstraint,
-  type: string,
-  entities: ReadonlySet<string>,
-): boolean {
-  if (scope.op === 'All') return true;
-  if (scope.op !== 'is') return !('entity' in scope) || entities.has(keyOf(scope.entity));
-  if (scope.entity_type !== type) return false;
-  return scope.in === undefined || !('entity' in scope.in) || entities.has(keyOf(scope.in.entity));
-}
-
-function keyOf(entity: EntityUidJson): string {
-  const { type, id } = '__entity' in entity ? entity.__entity : entity;
-  return entityKey(type, id);
 }
 
 /** Slices in the order of their last use. Cedar keeps what it parsed under a name for ever, so the names are few and used again. */

@@ -18,6 +18,19 @@ export function namesIn(policy: PolicyJson): ReadNames & { readonly named: reado
   return found;
 }
 
+/** Whether a condition asks if the context has the attribute. */
+export function testsContextFor(policy: PolicyJson, attribute: string): boolean {
+  const tests = (node: unknown): boolean => {
+    if (Array.isArray(node)) return node.some(tests);
+    if (!isRecord(node)) return false;
+    const { has } = node;
+    if (isRecord(has) && isRecord(has['left']) && has['left']['Var'] === 'context')
+      if ([has['attr']].flat()[0] === attribute) return true;
+    return Object.values(node).some(tests);
+  };
+  return policy.conditions.some(({ body }) => tests(body));
+}
+
 /** What a number of policies read together. */
 export function joinReadNames(all: readonly ReadNames[]): ReadNames {
   return {

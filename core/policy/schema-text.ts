@@ -22,6 +22,13 @@ entity Host in [HostGroup] {
   port: Long,
 } tags String;
 
+// The audit trail as a whole: System::"sshtrail". It is in no group and has no labels, its host is "" and its port 0.
+entity System {
+  name: String,
+  host: String,
+  port: Long,
+} tags String;
+
 // What is known at every question.
 type Circumstances = {
   // The account on the target that was asked for.
@@ -40,18 +47,19 @@ type Circumstances = {
   hour: Long,
   // Monday 1 to Sunday 7, in UTC.
   dayOfWeek: Long,
-  // Why, in the engineer's words, where they were given.
-  reason?: String,
-  // Did somebody else approve it, for a time that is not over? By how many people?
+  // Why, in the engineer's words; "" where none were given.
+  reason: String,
+  // Did somebody else grant just this? How many did, and is it a grant for an emergency, which nobody had to approve?
   approved: Bool,
   approvals: Long,
-  // Was it taken without approval, with a page attached? Then approved is false until somebody approved it afterwards.
   breakGlass: Bool,
+  // Sessions the identity has on all gateways, without the one that is asked about; known for connect.
+  sessionCount?: Long,
 };
 
 type Command = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
+  dayOfWeek: Long, reason: String, approved: Bool, approvals: Long, breakGlass: Bool, sessionCount?: Long,
   // The whole command line as it was sent, or as the terminal showed it when it was to be accepted.
   command: String,
   // The first word of it, where it could be told.
@@ -62,14 +70,14 @@ type Command = {
 
 type Subsystem = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
+  dayOfWeek: Long, reason: String, approved: Bool, approvals: Long, breakGlass: Bool, sessionCount?: Long,
   // E.g. "sftp".
   subsystem: String,
 };
 
 type Transfer = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
+  dayOfWeek: Long, reason: String, approved: Bool, approvals: Long, breakGlass: Bool, sessionCount?: Long,
   // The path on the target, from the root on, where it is known when the question is asked.
   path?: String,
   // How long the file is, where that is said beforehand: by scp towards the target alone.
@@ -80,7 +88,7 @@ type Transfer = {
 
 type Forward = {
   login: String, mfa: Bool, mfaMethod: String, mfaAgeSeconds: Long, sourceIp: ipaddr, time: datetime, hour: Long,
-  dayOfWeek: Long, reason?: String, approved: Bool, approvals: Long, breakGlass: Bool,
+  dayOfWeek: Long, reason: String, approved: Bool, approvals: Long, breakGlass: Bool, sessionCount?: Long,
   // Where it leads (forwardLocal) or listens (forwardRemote). "" and 0 for a Unix socket.
   host: String,
   port: Long,
@@ -89,7 +97,7 @@ type Forward = {
 };
 
 // Every action is in one of these groups: action in Action::"forward".
-action session, transfer, forward, decision;
+action session, transfer, forward, oversight;
 
 // Open a connection to the target at all. Without it nothing else is asked.
 action connect in [session] appliesTo { principal: [User], resource: [Host], context: Circumstances };
@@ -108,6 +116,11 @@ action forwardLocal in [forward] appliesTo { principal: [User], resource: [Host]
 action forwardRemote in [forward] appliesTo { principal: [User], resource: [Host], context: Forward };
 action forwardAgent in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
 action forwardX11 in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
-// Approve or reject somebody else's request for access to the target; context.login is the account they asked for.
-action approve in [decision] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+// What others asked for: grant a request for access to the target, end a session on it. context.login is the account they are for.
+action approve in [oversight] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+action revoke in [oversight] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+// What was recorded: play it, search and query it, take evidence away. context.login is "".
+action viewRecording in [oversight] appliesTo { principal: [User], resource: [System], context: Circumstances };
+action query in [oversight] appliesTo { principal: [User], resource: [System], context: Circumstances };
+action export in [oversight] appliesTo { principal: [User], resource: [System], context: Circumstances };
 `;

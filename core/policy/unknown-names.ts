@@ -1,6 +1,6 @@
 import { closestName, printable } from '../wording/index.ts';
 import type { PolicyProblem, PolicySet } from './load-policy.ts';
-import { hostGroups } from './policy-request.ts';
+import { auditTrail, hostGroups } from './policy-request.ts';
 
 /**
  * Users, groups, hosts and labels that a policy names and nobody has. Cedar cannot see these mistakes: a forbid for
@@ -15,6 +15,7 @@ export function unknownNames(
     ['User', new Set(identities.map((identity) => identity.name))],
     ['Group', new Set(identities.flatMap((identity) => identity.groups))],
     ['Host', new Set(targets.map((target) => target.name))],
+    ['System', new Set([auditTrail.target.name])],
     ['HostGroup', new Set(targets.flatMap((target) => hostGroups(target.labels)))],
   ]);
   const problems: PolicyProblem[] = [];

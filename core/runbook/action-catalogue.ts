@@ -35,14 +35,40 @@ const actionClasses: Readonly<Record<string, ActionClass>> = {
 };
 
 /** Actions this version can take; the only ones a runbook may name. */
-export const availableActions = ['evidence.snapshot', 'session.revoke', 'notify'] as const;
+export const availableActions = [
+  'evidence.snapshot',
+  'session.revoke',
+  'source.block',
+  'principal.lock',
+  'key.revoke',
+  'notify',
+] as const;
 export type ActionName = (typeof availableActions)[number];
 
-/** Actions that change something outside the audit trail; each needs a limit and a look at live state. */
+/** Actions that are locks: the finding's column that says whom, and the lock's field. */
+export const lockingActions = {
+  'source.block': { column: 'source_ip', field: 'source' },
+  'principal.lock': { column: 'user_name', field: 'identity' },
+  'key.revoke': { column: 'key_fingerprint', field: 'keyFingerprint' },
+} as const satisfies {
+  readonly [Action in ActionName]?: { readonly column: string; readonly field: string };
+};
+export type LockingAction = keyof typeof lockingActions;
+
+export function isLockingAction(action: string): action is LockingAction {
+  return Object.hasOwn(lockingActions, action);
+}
+
+/** A lock that nobody was asked for ends by itself within this. */
+export const maxUnaskedLockMs = 86_400_000;
+
+/** Actions that change something outside the audit trail; each needs a limit, and a look at live state where there is something to look at. */
 export const containingActions: readonly string[] = [
   'session.revoke',
   'session.freeze',
   'source.block',
+  'principal.lock',
+  'key.revoke',
   'sg.revokeRule',
 ];
 

@@ -1,4 +1,10 @@
-import { actionClass, containingActions } from './action-catalogue.ts';
+import {
+  actionClass,
+  containingActions,
+  isLockingAction,
+  lockingActions,
+  maxUnaskedLockMs,
+} from './action-catalogue.ts';
 import { inputProblem } from './compile-runbook.ts';
 import { conditionColumns, parseCondition } from './condition.ts';
 import { durationMs } from './duration.ts';
@@ -146,9 +152,10 @@ function stepProblems(file: RunbookFile, index: number): readonly RawProblem[] {
   if (step.mode === 'auto' && containingActions.includes(step.do)) {
     if (step.limit?.perRun === undefined || step.limit.perHour === undefined)
       problems.push({ path, message: `${step.do} on its own needs limit: { perRun: ..., perHour: ... }` });
-    if (step.verify === undefined)
+    if (step.verify === undefined && !isLockingAction(step.do))
       problems.push({ path, message: `${step.do} on its own needs verify: session.isOpen` });
   }
+  problems.push(...lockProblems(file, step, path));
   if (step.do === 'session.revoke') {
     if (!file.finding.columns.includes('session_id'))
       problems.push({ path, message: "session.revoke needs session_id among the finding's columns" });
@@ -158,6 +165,35 @@ function stepProblems(file: RunbookFile, index: number): readonly RawProblem[] {
         message: 'session.revoke needs a message that tells the engineer why, and how to come back',
       });
   }
+  return problems;
+}
+
+function lockProblems(
+  { finding }: RunbookFile,
+  step: RunbookFile['respond'][number],
+  path: readonly PropertyKey[],
+): readonly RawProblem[] {
+  if (!isLockingAction(step.do))
+    return step.for === undefined
+      ? []
+      : [{ path: [...path, 'for'], message: `${step.do} is no lock and does not last; remove for` }];
+  const problems: RawProblem[] = [];
+  const { column } = lockingActions[step.do];
+  if (!finding.columns.includes(column))
+    problems.push({ path, message: `${step.do} needs ${column} among the finding's columns` });
+  if (step.message === undefined)
+    problems.push({
+      path,
+      message: `${step.do} needs a message that tells whom it locks why, and whom to ask`,
+    });
+  const forMs = step.for === undefined ? undefined : durationMs(step.for);
+  if (step.mode === 'auto' && (forMs === undefined || forMs > maxUnaskedLockMs))
+    problems.push({ path, message: `${step.do} on its own needs for: 30m or such, of at most 24h` });
+  if (step.verify !== undefined)
+    problems.push({
+      path: [...path, 'verify'],
+      message: `${step.do} has no live state to look at; remove verify`,
+    });
   return problems;
 }
 

@@ -194,6 +194,7 @@ function toStep(step: RunbookFile['respond'][number]): RunbookStep {
           },
         }),
     ...(step.message === undefined ? {} : { message: step.message }),
+    ...(step.for === undefined ? {} : { forMs: ms(step.for) }),
     ...(step.why === undefined ? {} : { why: step.why }),
   };
 }

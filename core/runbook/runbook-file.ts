@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { eventNames } from '#core/contract';
-import { availableActions, containingActions } from './action-catalogue.ts';
+import { availableActions, containingActions, lockingActions } from './action-catalogue.ts';
 import { durationPattern } from './duration.ts';
 
 const duration = z.string().regex(durationPattern, 'a duration is a number and s, m, h or d, like 30m');
@@ -46,9 +46,17 @@ const stepRules = [
   stepRule({ properties: { mode: { const: 'approve' } }, required: ['mode'] }, ['approvers']),
   stepRule({ properties: { do: { enum: containingActions }, mode: { const: 'auto' } }, required: ['do'] }, [
     'limit',
+  ]),
+  stepRule({ properties: { do: { const: 'session.revoke' }, mode: { const: 'auto' } }, required: ['do'] }, [
     'verify',
   ]),
-  stepRule({ properties: { do: { const: 'session.revoke' } }, required: ['do'] }, ['message']),
+  stepRule({ properties: { do: { const: 'source.block' }, mode: { const: 'auto' } }, required: ['do'] }, [
+    'for',
+  ]),
+  stepRule(
+    { properties: { do: { enum: ['session.revoke', ...Object.keys(lockingActions)] } }, required: ['do'] },
+    ['message'],
+  ),
 ];
 
 const step = z
@@ -73,6 +81,7 @@ const step = z
       })
       .optional(),
     message: z.string().max(500).optional().describe('Shown to the engineer; may use ${column}.'),
+    for: duration.optional().describe('Of a lock: how long; without it, until somebody lifts it.'),
     undo: z.string().max(200).optional(),
     why: line.optional(),
   })

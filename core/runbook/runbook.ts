@@ -61,6 +61,8 @@ export type RunbookStep = {
   };
   readonly approvers?: { readonly group: string; readonly notSelf: boolean; readonly expiresMs: number };
   readonly message?: string;
+  /** Of a lock: how long; without it, until somebody lifts it. */
+  readonly forMs?: number;
   readonly why?: string;
 };
 

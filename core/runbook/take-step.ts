@@ -12,6 +12,7 @@ import { executeRunbookStep, type RunbookRun, requestStepApproval } from '#core/
 import type { ActionExecutor } from './action-executor.ts';
 import { giveBackAllowance, takeAllowance } from './allowance.ts';
 import { type Decision, maxAttempts, stepLeaseMs } from './decide-actions.ts';
+import { takeLockStep } from './lock-step.ts';
 import { findingNotice, stepNotice } from './notice.ts';
 import { fillTemplate, printable } from './printable-text.ts';
 import type { Runbook, RunbookStep } from './runbook.ts';
@@ -288,6 +289,10 @@ async function act(
         ? { outcome: 'done', detail: 'the gateway was asked to end the session' }
         : { outcome: 'not-needed', detail: 'the session was being ended already' };
     }
+    case 'source.block':
+    case 'principal.lock':
+    case 'key.revoke':
+      return takeLockStep(runbook, finding, { ...step, action: step.action }, tools);
     default:
       return step.action satisfies never;
   }

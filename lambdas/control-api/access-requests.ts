@@ -58,33 +58,15 @@ const requestBody = z.strictObject({
 });
 const decisionBody = z.strictObject({ reason: text.optional() });
 
-const kinds = {
-  [apiRoutes.approveRequest]: 'approve',
-  [apiRoutes.rejectRequest]: 'reject',
-  [apiRoutes.cancelRequest]: 'cancel',
-} as const;
-
-/** The routes of requests for access. IAM has decided who may call; who may ask, and who may decide, policy says. */
-export async function accessRequests(
-  event: APIGatewayProxyEvent,
-  who: AccessCaller,
-  parts: AccessRequestParts,
-): Promise<APIGatewayProxyResult> {
-  if (event.resource === apiRoutes.requests)
-    return event.httpMethod === 'GET' ? list(parts) : ask(event, who, parts);
-  const kind = Object.entries(kinds).find(([route]) => route === event.resource)?.[1];
-  if (kind === undefined) return errorResponse(404, 'no-such-route', 'there is no such route');
-  return decide(kind, event, who, parts);
-}
-
 /** What waits, newest first. */
-async function list({ control, now }: AccessRequestParts): Promise<APIGatewayProxyResult> {
+export async function listAccess({ control, now }: AccessRequestParts): Promise<APIGatewayProxyResult> {
   const waiting = (await listRequests(control)).filter((request) => waitsForSomebody(request, now()));
   const requests: readonly AccessRequest[] = waiting.slice(0, maxListed);
   return jsonResponse(200, { requests, truncated: requests.length < waiting.length });
 }
 
-async function ask(
+/** Asks. IAM has decided who may call; whether it is of use, policy says. */
+export async function askAccess(
   event: APIGatewayProxyEvent,
   who: AccessCaller,
   parts: AccessRequestParts,
@@ -133,6 +115,12 @@ async function ask(
     return errorResponse(429, 'too-many-requests', 'too many of your requests wait; cancel one');
   await parts.notifier.notify(requestNotice(request));
   return jsonResponse(201, { request });
+}
+
+/** Decides. IAM has decided who may call; who may decide, policy says. */
+export function decideAccess(kind: 'approve' | 'reject' | 'cancel') {
+  return (event: APIGatewayProxyEvent, who: AccessCaller, parts: AccessRequestParts) =>
+    decide(kind, event, who, parts);
 }
 
 async function decide(
@@ -211,7 +199,7 @@ function question(
 }
 
 function actorOf({ call, caller }: AccessCaller): AccessActor {
-  return { kind: 'api', caller: { ...call, identity: caller, mfa: { verified: false, source: 'none' } } };
+  return { kind: 'api', caller: { ...call, identity: caller } };
 }
 
 function deskOf({ control, journal, now }: AccessRequestParts): RequestDesk {

@@ -1,21 +1,15 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
-import {
-  apiRoutes,
-  type ControlStore,
-  type LiveSession,
-  type SessionId,
-  sessionId as toSessionId,
-} from '#core/contract';
+import { apiRoutes, type LiveSession, type SessionId, sessionId as toSessionId } from '#core/contract';
 import { printable } from '#core/wording';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
-import { type AccessRequestParts, accessRequests } from './access-requests.ts';
+import { type AccessRequestParts, askAccess, decideAccess, listAccess } from './access-requests.ts';
+import { addLock, type LockApiParts, type LockCaller, listLocks, removeLock } from './locks.ts';
 
-export type ControlApiParts = AccessRequestParts & {
-  readonly control: ControlStore;
-  readonly now: () => number;
-  readonly sleep: (ms: number) => Promise<void>;
-};
+export type ControlApiParts = AccessRequestParts &
+  LockApiParts & {
+    readonly sleep: (ms: number) => Promise<void>;
+  };
 
 /** What became of the wish to end a session: `asked` and `already` where it was not seen to end in time. */
 export type RevocationState = 'ended' | 'asked' | 'already' | 'not-open';
@@ -29,40 +23,38 @@ const revocationLifetimeMs = 86_400_000;
 const endedWithinMs = 5_000;
 const lookEveryMs = 200;
 
-const methods: Readonly<Record<string, readonly string[]>> = {
-  [apiRoutes.sessions]: ['GET'],
-  [apiRoutes.revokeSession]: ['POST'],
-  [apiRoutes.requests]: ['GET', 'POST'],
-  [apiRoutes.approveRequest]: ['POST'],
-  [apiRoutes.rejectRequest]: ['POST'],
-  [apiRoutes.cancelRequest]: ['POST'],
+type Answer = (
+  event: APIGatewayProxyEvent,
+  caller: LockCaller,
+  parts: ControlApiParts,
+) => Promise<APIGatewayProxyResult>;
+
+const routes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
+  [apiRoutes.sessions]: { GET: (_event, _caller, parts) => sessions(parts) },
+  [apiRoutes.revokeSession]: { POST: (event, { caller }, parts) => revoke(event, caller.name, parts) },
+  [apiRoutes.locks]: { GET: (_event, _caller, parts) => listLocks(parts), POST: addLock },
+  [apiRoutes.lock]: { DELETE: removeLock },
+  [apiRoutes.requests]: { GET: (_event, _caller, parts) => listAccess(parts), POST: askAccess },
+  [apiRoutes.approveRequest]: { POST: decideAccess('approve') },
+  [apiRoutes.rejectRequest]: { POST: decideAccess('reject') },
+  [apiRoutes.cancelRequest]: { POST: decideAccess('cancel') },
 };
 const revokeRequest = z.strictObject({ message: z.string().max(maxMessage).optional() });
 
-/** Who is connected, the end of one session, and requests for access. IAM has decided who may call. */
+/** Who is connected, the end of one session, locks, and requests for access. IAM has decided who may call. */
 export async function controlApi(
   event: APIGatewayProxyEvent,
   parts: ControlApiParts,
 ): Promise<APIGatewayProxyResult> {
-  const allowed = methods[event.resource];
-  if (allowed === undefined)
-    return errorResponse(
-      404,
-      'no-such-route',
-      `there is ${Object.entries(methods)
-        .map(([route, names]) => `${names.join(', ')} ${route}`)
-        .join('; ')}`,
-    );
-  if (!allowed.includes(event.httpMethod))
-    return errorResponse(405, 'wrong-method', `this route takes ${allowed.join(' and ')}`, {
-      allow: allowed.join(', '),
-    });
+  const methods = Object.hasOwn(routes, event.resource) ? routes[event.resource] : undefined;
+  if (methods === undefined)
+    return errorResponse(404, 'no-such-route', `there is ${Object.keys(routes).join(', ')}`);
+  const answer = Object.hasOwn(methods, event.httpMethod) ? methods[event.httpMethod] : undefined;
+  const allow = Object.keys(methods).join(', ');
+  if (answer === undefined) return errorResponse(405, 'wrong-method', `this route takes ${allow}`, { allow });
   const identity = apiIdentity(event);
   if (!identity.ok) return errorResponse(403, identity.reason, identity.message);
-  if (event.resource === apiRoutes.sessions) return sessions(parts);
-  return event.resource === apiRoutes.revokeSession
-    ? revoke(event, identity.caller.name, parts)
-    : accessRequests(event, identity, parts);
+  return answer(event, identity, parts);
 }
 
 /** Oldest first. */

@@ -1,5 +1,5 @@
 import type { AuditDraft } from '#core/contract';
-import type { Forward, SessionFacts } from '#core/event';
+import type { Forward, Refusal, SessionFacts } from '#core/event';
 import type { ChannelName } from '#core/recording';
 import type { ChannelRecorder, RecordingExit, RecordingStart } from '../recording/index.ts';
 import type { SessionAccess } from '../session-access.ts';
@@ -11,6 +11,8 @@ import type { CommandHold } from './command-hold.ts';
 export type ChannelOwner = {
   readonly facts: SessionFacts;
   readonly access: SessionAccess;
+  /** Whether a lock is on the session, by what is known now. */
+  readonly locked: () => Refusal | undefined;
   readonly now: () => number;
   /** Resolves when the event is durable. */
   record(draft: AuditDraft): Promise<void>;

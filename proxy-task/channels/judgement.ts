@@ -1,5 +1,5 @@
 import type { AuditDraft } from '#core/contract';
-import type { Refusal } from '#core/event';
+import { denyAccess, type Refusal } from '#core/event';
 import type { PolicyAction } from '#core/policy';
 import type { Verdict } from '#ssh';
 import { type Denial, refusalOf } from '../session-access.ts';
@@ -22,11 +22,24 @@ export async function judge(
   }
   const refusal = refusalOf(denial);
   await owner.record(event(refusal));
+  return refusedBy(owner, refusal);
+}
+
+/** While its end is on its way nothing new begins in a session that is locked; undefined where it is not. */
+export function judgeLock(
+  owner: Pick<ChannelOwner, 'facts' | 'now' | 'record' | 'locked'>,
+): Promise<Verdict> | undefined {
+  const refusal = owner.locked();
+  if (refusal === undefined) return undefined;
+  return owner.record(denyAccess(owner.facts, owner.now(), refusal)).then(() => refusedBy(owner, refusal));
+}
+
+function refusedBy({ facts }: Pick<ChannelOwner, 'facts'>, { message }: Refusal): Verdict {
   return {
     kind: 'refuse',
     openFailureReason: 1,
     exitStatus: refusedExitStatus,
-    message: `sshtrail: ${refusal.message} (session ${owner.facts.sessionId})`,
+    message: `sshtrail: ${message} (session ${facts.sessionId})`,
   };
 }
 

@@ -2,6 +2,7 @@ import { closePortForward, completeCommand } from '#core/event';
 import type { RelayChannel, RelayGates, RelayTaps } from '#ssh';
 import type { ChannelOwner, ChannelState } from './channel-owner.ts';
 import { forwardOf, gateGlobal, gateOpen } from './forwards.ts';
+import { judgeLock } from './judgement.ts';
 import { gateRequest, noteAnswer } from './programs.ts';
 
 /**
@@ -35,9 +36,12 @@ export function createSessionChannels(owner: ChannelOwner): {
 
   return {
     gates: {
-      channelOpen: (open) => gateOpen(owner, open),
-      channelRequest: (channel, request) => gateRequest(owner, stateOf(channel), channel, request),
-      globalRequest: (request) => gateGlobal(owner, request),
+      channelOpen: (open) => judgeLock(owner) ?? gateOpen(owner, open),
+      // What the target says of a program that ends may be said.
+      channelRequest: (channel, request) =>
+        (request.from === 'client' ? judgeLock(owner) : undefined) ??
+        gateRequest(owner, stateOf(channel), channel, request),
+      globalRequest: (request) => judgeLock(owner) ?? gateGlobal(owner, request),
       // What a transfer says on its standard error is text for people, and none of what a client says there is typed.
       channelData(channel, from, stream, data) {
         const state = stream === 'data' ? states.get(channel.serial) : undefined;

@@ -1,11 +1,11 @@
 import type { AccessGrant, ControlStore } from '#core/contract';
 import { approvalBy, type GrantHolder, goodGrants } from '#core/grant';
-import type { Approval } from '#core/policy';
+import type { PolicyRequest } from '#core/policy';
 
 /** The grants of one login, as they were read last and as the time makes of them. */
 export type HeldGrants = {
   /** What those that are good now say of an action. */
-  approvalOf(action: string): Approval | undefined;
+  approvalOf(action: string): PolicyRequest['approval'];
   /** Looks for all there are. */
   find(): Promise<void>;
   /** Looks again at those that are known, so that one that was ended meanwhile counts no more. Asks nobody where there are none. */

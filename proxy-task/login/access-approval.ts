@@ -36,6 +36,8 @@ export type AccessApprovalOptions = {
   readonly takePlace: () => Refusal | undefined;
   /** Puts it on record that the login ends here. */
   readonly denied: (engineer: ProvenEngineer, refusal: Refusal) => Promise<void>;
+  /** Hides secrets: people paste all kinds of things. */
+  readonly redact: (text: string) => string;
   readonly randomBytes: (size: number) => Buffer;
   readonly report: (line: string) => void;
   /** Aborted when the connection is over. */
@@ -107,9 +109,17 @@ function approvalDialogue(
         'break-glass-not-allowed',
         'policy lets nobody in here by break-glass; give a reason, and wait for approval',
       );
-    const reason = reasonText(word === null ? text : text.trim().slice(word[0].length));
+    const given = word === null ? text : text.trim().slice(word[0].length);
+    const reason = reasonText(options.redact(given));
     if (reason === undefined)
       return refuse('no-reason', 'a reason has 1 to 500 characters; log in again and give one');
+    // A policy may have its own mind of reasons: nobody is asked, and nothing taken, that would not let in with this one.
+    const still = await options.wanted({ ...engineer, reason });
+    if (still === undefined || (word !== null && !still.breakGlass))
+      return refuse(
+        'approval-impossible',
+        'policy would not let you in with that reason; log in again and give one as it wants it',
+      );
     if (word !== null) return takeWithout(reason);
     if (wanted.needed === undefined)
       return refuse(

@@ -17,11 +17,13 @@ export type ProvenEngineer = {
   readonly identity: Identity;
   readonly authMethod: 'publickey' | 'certificate' | 'security-key';
   readonly keyFingerprint: string;
+  /** Of the certificate that identified; decimal. */
+  readonly certificateSerial?: string;
   /** Of a security key, or a certificate of one. */
   readonly assertion?: SecurityKeyAssertion;
   readonly forceCommand?: string;
   readonly mfa: { readonly verified: boolean; readonly method: string; readonly atMs?: number };
-  /** Why they want in, in their words. */
+  /** Why they connect, in their words, where they were asked. */
   readonly reason?: string;
 };
 
@@ -42,6 +44,8 @@ export type EngineerAuthenticatorOptions = {
   readonly counters: SecurityKeyCounters;
   /** What is asked once the key is proved, one after the other. */
   readonly questions: readonly LoginQuestion[];
+  /** Whom the gateway will refuse whatever they answer is asked nothing. The refusal itself comes after, with its reason. */
+  readonly isRefused?: (engineer: ProvenEngineer) => Promise<boolean>;
   /** Told of a security key that is not taken, before its attempt fails. */
   readonly securityKeyRefused: (engineer: ProvenEngineer, why: SecurityKeyRefusal) => Promise<void>;
   readonly sourceAddress: string;
@@ -78,6 +82,9 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
       authMethod: methodOf(key),
       keyFingerprint: key.offered.publicKey.fingerprint,
       mfa: provedMfa(assertion?.userVerified === true, claimed.mfa ?? provedOutside(outer), now()),
+      ...(key.offered.kind === 'certificate'
+        ? { certificateSerial: String(key.offered.certificate.serial) }
+        : {}),
       ...(assertion === undefined ? {} : { assertion }),
       ...(claimed.forceCommand === undefined ? {} : { forceCommand: claimed.forceCommand }),
     };
@@ -97,6 +104,7 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
   }
 
   async function firstFrom(start: number, from: ProvenEngineer): Promise<typeof asking> {
+    if (start < questions.length && (await options.isRefused?.(from)) === true) return undefined;
     for (const [index, question] of questions.entries()) {
       const dialogue = index < start ? undefined : await question.of(from);
       if (dialogue !== undefined) return { question: index, dialogue };

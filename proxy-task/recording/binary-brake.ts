@@ -2,6 +2,8 @@ import type { Released } from './bulk-brake.ts';
 
 /** Judged at once, so that a heading before a binary stays. */
 const windowBytes = 4096;
+/** Of binary output so much of a window is looked at first: a backup of a disk is not read byte by byte. */
+const sampleBytes = 256;
 /** Fewer bytes that are no text say nothing of what they stand in. */
 const minSigns = 16;
 /** One byte in so many that is no text makes a window binary: compressed data has one in nine, a list of paths that end in NUL one in some forty. */
@@ -25,16 +27,16 @@ export class BinaryBrake {
     const released: Released[] = [];
     let textFrom = 0;
     for (let start = 0; start < data.length; start += windowBytes) {
-      const window = data.subarray(start, start + windowBytes);
+      const end = Math.min(start + windowBytes, data.length);
       const wasBinary = this.#binary;
-      this.#judge(window);
+      this.#judge(data, start, end);
       if (this.#binary) {
         if (!wasBinary) {
           if (start > textFrom) released.push(this.#release(data.subarray(textFrom, start)));
           this.#fromMs = atMs;
         }
-        this.#skipped += window.length;
-        textFrom = start + window.length;
+        this.#skipped += end - start;
+        textFrom = end;
       }
     }
     if (textFrom < data.length) released.push(this.#release(data.subarray(textFrom)));
@@ -46,11 +48,14 @@ export class BinaryBrake {
   }
 
   /** A window that says little is what was before it. */
-  #judge(window: Uint8Array): void {
-    let signs = 0;
-    for (const byte of window) signs += isSign[byte] ?? 0;
-    if (signs >= minSigns) this.#binary = signs * signShare >= window.length;
-    else if (window.length >= windowBytes / 2 || signs === 0) this.#binary = false;
+  #judge(data: Uint8Array, start: number, end: number): void {
+    const sampleEnd = Math.min(start + sampleBytes, end);
+    let signs = signsIn(data, start, sampleEnd);
+    if (this.#binary && signs >= minSigns && signs * signShare >= sampleBytes) return;
+    signs += signsIn(data, sampleEnd, end);
+    const bytes = end - start;
+    if (signs >= minSigns) this.#binary = signs * signShare >= bytes;
+    else if (bytes >= windowBytes / 2 || signs === 0) this.#binary = false;
   }
 
   #release(data: Uint8Array): Released {
@@ -58,4 +63,10 @@ export class BinaryBrake {
     this.#skipped = 0;
     return { omitted, data };
   }
+}
+
+function signsIn(data: Uint8Array, start: number, end: number): number {
+  let signs = 0;
+  for (let at = start; at < end; at += 1) signs += isSign[data[at] ?? 0] ?? 0;
+  return signs;
 }

@@ -23,13 +23,15 @@ import { type Gateway, startGateway } from '../gateway.ts';
 import { accessSettings, limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
+import { keepPolicy } from '../policy-keeper.ts';
 import { createRecorder } from '../recording/index.ts';
 import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
 import { createTaskClients, type TaskClients } from './task-clients.ts';
 import { readTaskIdentity, type TaskIdentity } from './task-identity.ts';
 import { loadTaskInstallation, type TaskInstallation } from './task-installation.ts';
+import { watchTaskPolicies } from './task-policies.ts';
 import { createTaskSinks } from './task-sinks.ts';
-import { instanceReach, taskInventory } from './task-targets.ts';
+import { instanceReach, taskCredentials, taskInventory } from './task-targets.ts';
 
 export type TaskOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -45,6 +47,7 @@ export type TaskOptions = {
 
 const revocationLatencyMs = 1_000;
 const targetTimeoutMs = 10_000;
+const policyLookMs = 15_000;
 
 type Variables = ReturnType<typeof readEnvironment<'gateway'>>;
 
@@ -117,16 +120,23 @@ export async function serveTask(
     onFailure: (error) => failure.resolve(error),
   });
   journal.subscribe((record) => meter.count(record));
-  const parts = partsOf(
-    options,
-    variables,
-    clients,
-    installation,
-    stores,
+  const policies = keepPolicy({
+    initial: installation.policy,
+    sources: watchTaskPolicies({
+      ssm: clients.ssm,
+      parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
+      report,
+    }),
+    everyMs: policyLookMs,
+    proxy,
     journal,
-    { proxyId, port },
+    now,
     report,
-  );
+  });
+  const parts: GatewayParts = {
+    ...partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
+    policy: policies.current,
+  };
   const gateway = await startGateway(parts, failure.promise);
   await journal.record(
     startProxy(proxy, now(), {
@@ -143,6 +153,7 @@ export async function serveTask(
     meter,
     failed: failure.promise,
     async close(reason) {
+      await policies.close();
       await gateway.close(reason);
       if (!failed)
         await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
@@ -243,17 +254,21 @@ function partsOf(
   journal: Journal,
   process: { readonly proxyId: string; readonly port: number },
   report: (line: string) => void,
-): GatewayParts {
+): Omit<GatewayParts, 'policy'> {
   const { now, randomBytes } = options;
   const rules = compileRules(installation.configuration.redaction);
   return {
     settings: settingsOf(installation, variables, process, options.version),
     identities: identitiesOf(installation),
-    policy: () => installation.policy,
     inventory: taskInventory(installation.configuration, clients, now, report),
     journal,
     control,
     userAuthority: installation.targetAuthority,
+    targetCredential: taskCredentials(
+      installation.configuration,
+      clients.ssm,
+      variables.SSHTRAIL_PARAMETER_PATH,
+    ),
     hostKeys: [{ privateKey: installation.hostKey }],
     hostAuthority: installation.hostAuthority,
     reach: instanceReach(clients, targetTimeoutMs),

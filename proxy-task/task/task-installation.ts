@@ -2,7 +2,7 @@ import type { KMSClient } from '@aws-sdk/client-kms';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { ensureSecret, openKmsSigner, readParameters } from '#adapters/aws';
 import { formatProblems, type HostedConfiguration, loadHosted } from '#core/configuration';
-import { loadPolicy, type PolicySet } from '#core/policy';
+import { loadPolicy, type PolicySet, problemLines } from '#core/policy';
 import {
   formatPrivateKey,
   formatPublicKeyLine,
@@ -48,12 +48,7 @@ export async function loadTaskInstallation(options: TaskInstallationOptions): Pr
   const loaded = loadHosted(await readParameters({ client: ssm, path }), path);
   if (!loaded.ok) throw unusable(formatProblems(loaded.problems));
   const policy = loadPolicy(loaded.policyTexts);
-  if (!policy.ok)
-    throw unusable(
-      policy.problems
-        .map(({ file, line, column, message, fix }) => `${file}:${line}:${column} ${message}; ${fix}`)
-        .join('\n'),
-    );
+  if (!policy.ok) throw unusable(problemLines(policy.problems));
   const hostKey = await ensureSecret(ssm, `${parameterPath}/host-key`, () =>
     formatPrivateKey(
       generatePrivateKey(loaded.configuration.gateway.algorithms === 'fips' ? 'ecdsa-p256' : 'ed25519'),

@@ -11,6 +11,7 @@ import type { ChannelTable } from './channel-table.ts';
 import type { RelayGates, RelayTaps, Verdict } from './contract.ts';
 import { decide, type Overseer } from './decision.ts';
 import type { Leg } from './leg.ts';
+import { RefusalAllowance } from './refusal-allowance.ts';
 import type { TargetPermissions } from './target-permissions.ts';
 
 /** CHANNEL_OPEN and its two answers, RFC 4254 §5.1, in either direction. */
@@ -20,6 +21,7 @@ export class ChannelOpening {
   readonly #gates: RelayGates;
   readonly #taps: RelayTaps;
   readonly #overseer: Overseer;
+  readonly #allowances = { client: new RefusalAllowance('client'), target: new RefusalAllowance('target') };
 
   constructor(
     table: ChannelTable,
@@ -45,6 +47,7 @@ export class ChannelOpening {
       return;
     }
     if (!this.#table.reserve()) {
+      this.#allowances[leg.side].count();
       refuse(leg, open, OpenFailureReason.resourceShortage, 'too many channels are open');
       this.#taps.limitReached?.('channels');
       return;

@@ -9,6 +9,7 @@ export type RelayErrorCode =
   | 'packet-too-large'
   | 'unexpected-reply'
   | 'too-many-requests'
+  | 'too-many-refused'
   | 'malformed'
   | 'data-refused'
   | 'window-spent'

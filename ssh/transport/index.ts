@@ -6,6 +6,7 @@ export type {
   HostKey,
   Role,
   Transport,
+  TransportEnd,
   TransportLimits,
   TransportOptions,
 } from './contract.ts';

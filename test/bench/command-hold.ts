@@ -82,7 +82,10 @@ async function shows(bash: Bash, wanted: string): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!bash.shown.includes(wanted)) {
     if (bash.child.exitCode !== null || performance.now() > deadline)
-      throw new BenchError('failed', `bash showed ${JSON.stringify(bash.shown)}, not ${JSON.stringify(wanted)}`);
+      throw new BenchError(
+        'failed',
+        `bash showed ${JSON.stringify(bash.shown)}, not ${JSON.stringify(wanted)}`,
+      );
     await sleep(1);
   }
 }

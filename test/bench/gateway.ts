@@ -33,6 +33,9 @@ export type Premises = {
   readonly gatewayKey: PrivateKey;
   readonly engineerKey: PrivateKey;
   readonly engineerKeyFile: string;
+  /** Of another identity, `guest`. */
+  readonly guestKey: PrivateKey;
+  readonly guestKeyFile: string;
 };
 
 export type GatewayProcess = ReadyChild & {
@@ -52,9 +55,12 @@ export async function preparePremises(
   const gatewayKey = beside?.like.gatewayKey ?? generatePrivateKey('ed25519');
   const engineerKey = beside?.like.engineerKey ?? generatePrivateKey('ed25519');
   const engineerKeyFile = join(folder, 'id_engineer');
+  const guestKey = beside?.like.guestKey ?? generatePrivateKey('ed25519');
+  const guestKeyFile = join(folder, 'id_guest');
   writeSecret(data.hostKey, formatPrivateKey(gatewayKey, 'gateway'));
   writeSecret(engineerKeyFile, formatPrivateKey(engineerKey, 'engineer'));
-  return { data, authority, gatewayKey, engineerKey, engineerKeyFile };
+  writeSecret(guestKeyFile, formatPrivateKey(guestKey, 'guest'));
+  return { data, authority, gatewayKey, engineerKey, engineerKeyFile, guestKey, guestKeyFile };
 }
 
 export type GatewayChoices = {
@@ -63,6 +69,8 @@ export type GatewayChoices = {
   readonly recordsOutput?: boolean;
   /** Then its policy speaks of single commands, which are held on terminals until they are judged. */
   readonly judgesCommands?: boolean;
+  /** Otherwise the limits of what one address may do are out of the way, since all clients share one. */
+  readonly limitsSources?: boolean;
 };
 
 /** Starts the gateway in a process of its own, recording and journal on, with one target behind it. */
@@ -70,17 +78,17 @@ export async function startGatewayProcess(
   workbench: Workbench,
   premises: Premises,
   target: { readonly port: number; readonly hostKey: PrivateKey },
-  { workers = 1, recordsOutput = true, judgesCommands = false }: GatewayChoices = {},
+  { workers = 1, recordsOutput = true, judgesCommands = false, limitsSources = false }: GatewayChoices = {},
 ): Promise<GatewayProcess> {
   const { data } = premises;
   writeSecret(data.policy, judgesCommands ? `${policy}${commandPolicy}` : policy);
   writeSecret(
     data.configuration,
     configurationText(
-      formatPublicKeyLine(premises.engineerKey.publicKey),
+      premises,
       target.port,
       formatPublicKeyLine(target.hostKey.publicKey),
-      workers,
+      `${limitsSources ? '' : unlimitedSources}  workers: ${workers}`,
     ),
   );
   const { nodeFlags, progress } = workbench;
@@ -126,25 +134,30 @@ forbid (principal, action == Action::"command", resource)
 when { context has program && context.program == "touch" };
 `;
 
+const unlimitedSources = `  maxSessions: 20000
+  maxConnectionsPerSource: 20000
+  maxStartsPerSourcePerMinute: 1000000
+  maxStartups: { begin: 20000, ratePercent: 100, full: 20000 }
+`;
+
 function configurationText(
-  engineerKey: string,
+  { engineerKey, guestKey }: Premises,
   targetPort: number,
   targetKey: string,
-  workers: number,
+  settings: string,
 ): string {
   return `gateway:
   listen: { host: 127.0.0.1, port: 0 }
   proxyId: bench
   eventSource: ssh-proxy.example.com
-  workers: ${workers}
-  maxSessions: 20000
-  maxConnectionsPerSource: 20000
-  maxStartsPerSourcePerMinute: 1000000
-  maxStartups: { begin: 20000, ratePercent: 100, full: 20000 }
+${settings}
 identities:
   - name: engineer
     groups: [engineers]
-    keys: [${JSON.stringify(engineerKey)}]
+    keys: [${JSON.stringify(formatPublicKeyLine(engineerKey.publicKey))}]
+  - name: guest
+    groups: [engineers]
+    keys: [${JSON.stringify(formatPublicKeyLine(guestKey.publicKey))}]
 targets:
   - name: ${targetName}
     host: 127.0.0.1

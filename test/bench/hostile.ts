@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { constants, setPriority, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { startStalledLoad } from '../support/stalled-load.ts';
 import { startChild } from './child.ts';
 import type { Figure } from './figure.ts';
@@ -24,7 +26,7 @@ export const hostile: Family = {
   about: `${keys} keys of a session beside each kind of hostile peer, and stock logins beside ${10 * stalledPerStep} connections that stop half-way`,
   onRequest: true,
   async measure(workbench) {
-    const ssh = await openSshPaths(workbench);
+    const ssh = await openSshPaths(workbench, { limitsSources: true });
     const figures: Figure[] = [];
     for (let count = 0; count < warmUpLogins; count += 1) await logIn(ssh);
     await type(ssh, warmUpKeys);
@@ -47,11 +49,15 @@ export const hostile: Family = {
         figureOf(`keystroke-direct-beside-${attack}`, 'ms', direct, 10),
       );
     }
-    const load = await startStalledLoad(ssh.gateway.port, stalledPerStep);
+    const folder = join(workbench.folder, 'stalled');
+    mkdirSync(folder);
+    const crowded = await openSshPaths({ ...workbench, folder });
+    await logIn(crowded);
+    const load = await startStalledLoad(crowded.gateway.port, stalledPerStep);
     workbench.defer(() => load.stop());
     workbench.progress(`hostile: ${load.held} of ${10 * stalledPerStep} stalled connections hold a place`);
     const seconds: number[] = [];
-    for (let count = 0; count < logins; count += 1) seconds.push(await logIn(ssh));
+    for (let count = 0; count < logins; count += 1) seconds.push(await logIn(crowded));
     figures.push(figureOf('login-beside-stalled', 's', seconds, 1));
     return figures;
   },

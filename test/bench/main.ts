@@ -5,6 +5,7 @@ import { BenchError } from './bench-error.ts';
 import { coldStart } from './cold-start.ts';
 import { commandHold } from './command-hold.ts';
 import { connections } from './connections.ts';
+import { decisionTimes } from './decisions.ts';
 import { type Figure, figureJson } from './figure.ts';
 import { hostile } from './hostile.ts';
 import { keystrokes } from './keystrokes.ts';
@@ -33,6 +34,7 @@ const families: readonly Family[] = [
   queryable,
   opening,
   coldStart,
+  decisionTimes,
   workerStarts,
   hostile,
   memory10k,

@@ -1,11 +1,14 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { openSqliteControlStore } from '#adapters/local';
 import type { ControlStore } from '#core/contract';
 import { BenchError } from './bench-error.ts';
 import type { Child } from './child.ts';
 import { openLoad } from './load.ts';
+import { lockOne } from './lock.ts';
 import { preciseNowMs } from './messages.ts';
 import { percentile } from './statistics.ts';
-import type { Family } from './workbench.ts';
+import type { Family, Workbench } from './workbench.ts';
 
 const sessions = 1000;
 const revoked = 100;
@@ -13,24 +16,44 @@ const deadlineMs = 30_000;
 
 export const revocation: Family = {
   name: 'revocation',
-  about: `${revoked} of ${sessions} sessions are revoked in the control store by another process: from the write to the client's end`,
+  about: `${revoked} of ${sessions} sessions are revoked in the control store by another process: from the write to the client's end; then one identity that has as many of them on two workers is locked`,
   async measure(workbench) {
-    const { premises, client, open } = await openLoad(workbench);
-    await open(sessions);
+    const load = await openLoad(subfolder(workbench, 'one'));
+    const { premises, client } = load;
+    await load.open(sessions);
     const control = await openSqliteControlStore(premises.data.control, { now: Date.now });
     workbench.defer(() => control.close());
     workbench.progress(`revocation: ${sessions} sessions open, ${revoked} get revoked`);
     const seconds = await revokeSome(control, client);
+    await load.close();
+    const locked = await lockOne(subfolder(workbench, 'two'), {
+      locked: revoked,
+      others: sessions - revoked,
+    });
     return [
       {
         name: 'lock-to-closed',
         unit: 's',
         measured: { kind: 'percentiles', p50: percentile(seconds, 0.5), p99: percentile(seconds, 0.99) },
-        against: { kind: 'promise', bound: { direction: 'at-most', limit: 1.5 } },
+        against: promise,
+      },
+      {
+        name: 'lock-of-one-identity',
+        unit: 's',
+        measured: { kind: 'percentiles', p50: percentile(locked, 0.5), p99: percentile(locked, 0.99) },
+        against: promise,
       },
     ];
   },
 };
+
+const promise = { kind: 'promise', bound: { direction: 'at-most', limit: 1.5 } } as const;
+
+function subfolder(workbench: Workbench, name: string): Workbench {
+  const folder = join(workbench.folder, name);
+  mkdirSync(folder);
+  return { ...workbench, folder };
+}
 
 /** Seconds from the beginning of each write to the end of its connection, which names the session. */
 async function revokeSome(control: ControlStore, client: Child): Promise<readonly number[]> {

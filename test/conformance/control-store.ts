@@ -215,6 +215,32 @@ export function controlStoreConformance(name: string, create: () => Promise<Cont
       expect(versions.filter((each) => each !== undefined)).toEqual([2]);
     });
 
+    it('keeps whom a lock is about, and forgets the lock when it expires', async () => {
+      const stores = await create();
+      const store = await stores.open();
+      const lock: ControlData['lock'] = {
+        lockId: `l-${'1'.repeat(32)}`,
+        selector: { identity: 'bob', source: '192.0.2.0/24' },
+        message: 'ask the security team',
+        author: 'runbook/SSH-005',
+        createdAtMs: 1,
+        expiresAtMs: 2000,
+      };
+      const everybody: ControlData['lock'] = {
+        ...lock,
+        lockId: `l-${'2'.repeat(32)}`,
+        selector: { all: true },
+      };
+      stores.setNow(1000);
+
+      await store.put('lock', lock.lockId, lock, absent, lock.expiresAtMs);
+      await store.put('lock', everybody.lockId, everybody, absent);
+
+      expect((await store.list('lock')).map(({ data }) => data)).toEqual([lock, everybody]);
+      stores.setNow(2000);
+      expect((await store.list('lock')).map(({ data }) => data)).toEqual([everybody]);
+    });
+
     it('refuses data that is not of the kind', async () => {
       const store = await (await create()).open();
 

@@ -367,6 +367,9 @@ async function openApi(stacks: EmulatedStacks, functions: Functions): Promise<Fa
       { method: 'POST', path: apiRoutes.certificate, handler: invoke('issue-certificate') },
       { method: 'GET', path: apiRoutes.sessions, handler: invoke('control-api') },
       { method: 'POST', path: apiRoutes.revokeSession, handler: invoke('control-api') },
+      { method: 'GET', path: apiRoutes.locks, handler: invoke('control-api') },
+      { method: 'POST', path: apiRoutes.locks, handler: invoke('control-api') },
+      { method: 'DELETE', path: apiRoutes.lock, handler: invoke('control-api') },
     ],
     resourcePolicy: policy.Statement,
     credentials: Object.entries(people).map(([name, { accessKeyId, secretAccessKey, mfa }]) => ({

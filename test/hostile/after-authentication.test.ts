@@ -86,27 +86,51 @@ test('who sends beyond the window is disconnected, and the session ends on recor
   ).toHaveLength(1);
 });
 
-test('who opens a hundred thousand channels gets as many as are allowed', async () => {
+test('who asks for a hundred thousand channels gets as many as are allowed, and is cut', async () => {
   const transport = await logIn();
   const answers = { opened: 0, refused: 0 };
-  const answered = new Promise<void>((resolve) => {
-    transport.onMessage = (plain) => {
-      if (plain[1] === MessageNumber.channelOpenConfirmation) answers.opened += 1;
-      if (plain[1] === MessageNumber.channelOpenFailure) answers.refused += 1;
-      if (answers.opened + answers.refused === flood) resolve();
-    };
-  });
+  transport.onMessage = (plain) => {
+    if (plain[1] === MessageNumber.channelOpenConfirmation) answers.opened += 1;
+    if (plain[1] === MessageNumber.channelOpenFailure) answers.refused += 1;
+  };
+  const over = settled(transport.ended);
 
-  for (let number = 0; number < flood; number += 1) {
+  for (let number = 0; number < flood && !over.aborted; number += 1) {
     transport.send(openSession(number));
-    while (transport.backlogBytes > 1_048_576) await new Promise(setImmediate);
+    while (!over.aborted && transport.backlogBytes > 1_048_576) await new Promise(setImmediate);
   }
 
-  await untilWithin(4 * promptlyMs, 'an answer to every request', answered);
+  const end = await untilWithin(promptlyMs, 'the end of the connection', transport.ended);
+  expect(end).toMatchObject({ kind: 'disconnect', code: 2 });
   await expectGoodClient();
   await expectBoundedMemory();
+  expect(answers.opened).toBeLessThanOrEqual(maxChannels);
+  expect(answers.refused).toBeGreaterThanOrEqual(900);
+  expect(answers.refused).toBeLessThan(flood / 10);
+});
+
+test('a client that is refused a channel now and then goes on', async () => {
+  const transport = await logIn();
+  const answers = { opened: 0, refused: 0 };
+  let answered = () => undefined as void;
+  transport.onMessage = (plain) => {
+    if (plain[1] === MessageNumber.channelOpenConfirmation) answers.opened += 1;
+    if (plain[1] === MessageNumber.channelOpenFailure) answers.refused += 1;
+    answered();
+  };
+  const asked = maxChannels + 500;
+
+  for (let number = 0; number < asked; number += 1) transport.send(openSession(number));
+  const all = new Promise<void>((resolve) => {
+    answered = () => {
+      if (answers.opened + answers.refused === asked) resolve();
+    };
+    answered();
+  });
+
+  await untilWithin(promptlyMs, 'an answer to every request', all);
   // sshd has a limit of its own, which is higher.
-  expect(answers).toEqual({ opened: maxChannels, refused: flood - maxChannels });
+  expect(answers).toEqual({ opened: maxChannels, refused: 500 });
   transport.cut(11, 'enough');
 });
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type { PrivateKey } from '#ssh';
 import { modernAlgorithms } from '../../ssh/algorithms/index.ts';
 import { authenticateToTarget } from '../../ssh/authentication/index.ts';
-import { connectSocket, createTransport, linkFromSocket, type Transport } from '../../ssh/transport/index.ts';
+import { createTransport, linkFromSocket, type Transport } from '../../ssh/transport/index.ts';
 import { MessageNumber, WireWriter } from '../../ssh/wire/index.ts';
 import { openSession } from './messages.ts';
 
@@ -64,8 +64,9 @@ export function kexInit(): Buffer {
 }
 
 /** A client of ours whose key exchange is done, and nothing else. Messages that come are dropped. */
-export async function connectEncrypted(port: number): Promise<Transport> {
-  const socket = await connectSocket({ host: '127.0.0.1', port, timeoutMs: 10_000 });
+export async function connectEncrypted(port: number, localAddress = '127.0.0.1'): Promise<Transport> {
+  const socket = connect({ host: '127.0.0.1', port, localAddress });
+  await once(socket, 'connect');
   const transport = createTransport(linkFromSocket(socket), {
     role: 'client',
     softwareVersion: 'attacker',
@@ -84,8 +85,9 @@ export async function connectLoggedIn(
   port: number,
   user: string,
   privateKey: PrivateKey,
+  localAddress?: string,
 ): Promise<Transport> {
-  const transport = await connectEncrypted(port);
+  const transport = await connectEncrypted(port, localAddress);
   await authenticateToTarget(transport, {
     user,
     credentials: [{ method: 'publickey', privateKey }],

@@ -115,3 +115,24 @@ test('keys may be asked about no more often than the limit says', async () => {
   );
   expect(event).toEqual({ error_code: 'AuthenticationFailed' });
 });
+
+test('an address whose peers broke the protocol has to wait before more of it are taken', async () => {
+  const strict = await startStack({ gatewayConfiguration: ['maxStartsPerSourcePerMinute: 60'] });
+  onTestFinished(() => strict.close());
+  const { port } = strict.running.gateway.address;
+  const before = await strict.ssh(['echo taken']);
+
+  for (let time = 0; time < 2; time += 1) {
+    const transport = await connectLoggedIn(port, `${strict.login}@web-1`, strict.engineerKey);
+    transport.send(exec(4711, 'true'));
+    await untilWithin(10_000, 'the end of the connection', transport.ended);
+  }
+  const after = await strict.ssh(['echo taken']);
+
+  expect(before.stdout.toString(), before.stderr).toBe('taken\n');
+  expect([after.code, after.stdout.toString()]).toEqual([255, '']);
+  const events = await strict.eventually(
+    "SELECT error_code, source_ip FROM events WHERE deny_reason = 'starting-too-fast'",
+  );
+  expect(events).toEqual([{ error_code: 'SessionLimitExceeded', source_ip: '127.0.0.1' }]);
+});

@@ -63,6 +63,7 @@ export const actionsOfCall: Readonly<Record<string, readonly string[]>> = {
   GetPublicKey: ['kms:GetPublicKey'],
   Sign: ['kms:Sign'],
   GetParameter: ['ssm:GetParameter'],
+  GetParameterHistory: ['ssm:GetParameterHistory'],
   GetParametersByPath: ['ssm:GetParametersByPath'],
   PutParameter: ['ssm:PutParameter'],
   DeleteParameter: ['ssm:DeleteParameter'],
@@ -102,6 +103,8 @@ export const actionsOfCall: Readonly<Record<string, readonly string[]>> = {
 export const implied: Readonly<Record<string, string>> = {
   'kms:GenerateDataKey': 'S3, SNS and the parameters encrypt with the data key in the name of the caller',
   'kms:Decrypt': 'S3 and the parameters decrypt with the data key in the name of the caller',
+  'secretsmanager:GetSecretValue':
+    'Parameter Store reads a secret by its reference in the name of the caller',
   'glue:GetDatabase': 'Athena looks the database up in the name of the caller',
   'glue:GetTable': 'Athena looks the table up in the name of the caller',
   'glue:GetPartitions': 'Athena asks for partitions in the name of the caller',

@@ -49,6 +49,28 @@ test('a source that starts too fast is held to the rate, and earns starts back w
   expect(aQuarterMinuteLater).toBe('entered');
 });
 
+test('a source whose peer broke the protocol comes back later, and others at once', () => {
+  let now = 0;
+  const admission = createAdmission({ ...limits, maxStartsPerSourcePerMinute: 60 }, () => now);
+  const place = entered(admission, '192.0.2.1');
+  const outcomes = () => [outcome(admission, '192.0.2.1'), outcome(admission, '192.0.2.2')];
+
+  place.fault();
+  const first = outcomes();
+  place.fault();
+  place.fault();
+  place.leave();
+  const afterThree = outcomes();
+  now = 31_000;
+  const early = outcome(admission, '192.0.2.1');
+  now = 34_000;
+  const late = outcome(admission, '192.0.2.1');
+
+  expect(first).toEqual(['entered', 'entered']);
+  expect(afterThree).toEqual(['starting-too-fast', 'entered']);
+  expect([early, late]).toEqual(['starting-too-fast', 'entered']);
+});
+
 test('sessions are bounded whatever the sources, and a place that is given back is free', () => {
   const admission = createAdmission(limits, () => 0);
   const places = [1, 2, 3, 4, 5, 6].map((host) => entered(admission, `198.51.100.${host}`));

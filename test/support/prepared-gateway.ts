@@ -172,6 +172,8 @@ function sshOptions(client: {
   return ['-F', '/dev/null', ...options.flatMap((option) => ['-o', option])];
 }
 
+const nameOf = (line: string) => line.split(':', 1)[0];
+
 function configurationText(
   engineer: string,
   target: Target,
@@ -185,7 +187,7 @@ function configurationText(
     `maxConnectionsPerSource: ${options.unlimitedStarts === true ? 100_000 : 1000}`,
     `maxStartsPerSourcePerMinute: ${options.unlimitedStarts === true ? 1_000_000 : 100_000}`,
     ...(options.gatewayConfiguration ?? []),
-  ];
+  ].filter((line, index, all) => all.findLastIndex((each) => nameOf(each) === nameOf(line)) === index);
   return `gateway:
 ${gatewayLines.map((line) => `  ${line}`).join('\n')}
 identities:

@@ -37,11 +37,14 @@ const loginPattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,62}\$?$/;
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$/;
 /** Labels that EC2 itself vouches for; a tag cannot have such a name. */
 const ownLabels = 'ec2/';
-/** Older answers than this are no answers. */
-const maxAgeMs = 600_000;
+/** An older answer than this is none: labels and accounts may have been taken away since. */
+const maxAgeMs = 900_000;
 /** EC2 is not asked more often than this while it does not answer. */
 const maxPauseMs = 10_000;
 const maxInstances = 20_000;
+/** Targets that were there and are not, by name and by id: the newest of them, and for a day. */
+const maxGone = 2_000;
+const rememberGoneMs = 86_400_000;
 
 /**
  * Running instances with the tags. What cannot be a target (a name that is none, or that two have; no address; no host authority) is left
@@ -50,7 +53,9 @@ const maxInstances = 20_000;
  * Whoever may write the tags decides which instance has a name and, through labels, which policies apply to it; the host keys are
  * never theirs to say.
  *
- * @throws InventoryError `unreadable` where EC2 does not answer and what it said last is older than ten minutes
+ * An answer of EC2 counts for a minute, and where EC2 does not answer for a quarter of an hour; its age is told then, and that it counts again.
+ *
+ * @throws InventoryError `unreadable` where EC2 does not answer and what it said last is older than that
  */
 export function createEc2Inventory(given: {
   /** Best with `maxAttempts: 1`: calls are repeated here. */
@@ -62,15 +67,21 @@ export function createEc2Inventory(given: {
 }): Inventory {
   const { client, options, now, onFault, refreshMs = 60_000 } = given;
   const told = new Set<string>();
-  let known: { readonly targets: ReadonlyMap<string, Target>; readonly atMs: number } | undefined;
+  const gone = new Map<string, { readonly id: string; readonly atMs: number }>();
+  let known: (Known & { readonly atMs: number }) | undefined;
   let failed: { readonly error: InventoryError; readonly atMs: number } | undefined;
   let underWay: Promise<void> | undefined;
+  let stale = false;
 
   async function refresh(): Promise<void> {
     try {
       const instances = await describe(client, options);
-      known = { targets: targetsOf(instances, options, tell), atMs: now() };
+      const { targets, unusable } = targetsOf(instances, options, tell);
+      remember(targets);
+      known = { targets, unusable, atMs: now() };
       failed = undefined;
+      if (stale) onFault(new InventoryError('unreadable', 'the instances can be read again'));
+      stale = false;
     } catch (cause) {
       const reason =
         cause instanceof InventoryError
@@ -79,7 +90,38 @@ export function createEc2Inventory(given: {
       const message = `the instances could not be read: ${reason}`;
       failed = { error: new InventoryError('unreadable', message, { cause }), atMs: now() };
       onFault(failed.error);
+      tellStale();
     }
+  }
+
+  /** Once for each time that EC2 is away for too long. */
+  function tellStale(): void {
+    if (stale || known === undefined || now() - known.atMs <= maxAgeMs) return;
+    stale = true;
+    const minutes = Math.floor((now() - known.atMs) / 60_000);
+    onFault(
+      new InventoryError(
+        'unreadable',
+        `EC2 has not answered for ${minutes} minutes, so that its instances are refused as targets until it does; look at the role and the network`,
+      ),
+    );
+  }
+
+  /** What was a target until now, and is one no more. */
+  function remember(targets: ReadonlyMap<string, Target>): void {
+    if (known === undefined) return;
+    const ids = new Set([...targets.values()].map(({ instance }) => instance?.id));
+    for (const { name, instance } of known.targets.values()) {
+      const id = instance?.id ?? '';
+      const names = [...(targets.has(name) ? [] : [name]), ...(ids.has(id) ? [] : [id])];
+      for (const lost of names) {
+        // Last in the order of the map, which is the order of forgetting.
+        gone.delete(lost);
+        gone.set(lost, { id, atMs: known.atMs });
+      }
+    }
+    for (const [lost, { atMs }] of gone)
+      if (gone.size > maxGone || now() - atMs > rememberGoneMs) gone.delete(lost);
   }
 
   function tell(message: string): void {
@@ -110,16 +152,39 @@ export function createEc2Inventory(given: {
       return targets.get(name);
     },
     list: async () => [...(await current()).values()],
+    missing(name) {
+      const why = known?.unusable.get(name);
+      if (why !== undefined) return why;
+      const lost = gone.get(name);
+      return lost === undefined
+        ? undefined
+        : `it was the instance ${lost.id} at ${new Date(lost.atMs).toISOString().slice(0, 16)}Z, which does not run any more or has lost its tags`;
+    },
   };
 }
 
-/** Asks one after the other; of two targets of a name the first counts. */
+/** What an answer of EC2 comes to. */
+type Known = {
+  /** By name. */
+  readonly targets: ReadonlyMap<string, Target>;
+  /** Why an instance is no target, by the name and the id by which somebody would ask for it. */
+  readonly unusable: ReadonlyMap<string, string>;
+};
+
+/**
+ * Asks one after the other; of two targets of a name the first counts, also where the second was asked for by something else than
+ * its name: policies know targets by their names, and whoever may tag an instance must not choose one that is taken.
+ */
 export function combineInventories(...inventories: readonly Inventory[]): Inventory {
   return {
     async find(name) {
-      for (const inventory of inventories) {
+      for (const [index, inventory] of inventories.entries()) {
         const target = await inventory.find(name);
-        if (target !== undefined) return target;
+        if (target === undefined) continue;
+        if (target.name === name) return target;
+        for (const earlier of inventories.slice(0, index))
+          if ((await earlier.find(target.name)) !== undefined) return undefined;
+        return target;
       }
       return undefined;
     },
@@ -129,6 +194,13 @@ export function combineInventories(...inventories: readonly Inventory[]): Invent
         for (const target of await inventory.list())
           if (!byName.has(target.name)) byName.set(target.name, target);
       return [...byName.values()];
+    },
+    missing(name) {
+      for (const inventory of inventories) {
+        const why = inventory.missing?.(name);
+        if (why !== undefined) return why;
+      }
+      return undefined;
     },
   };
 }
@@ -181,13 +253,17 @@ function targetsOf(
   instances: readonly Instance[],
   options: Ec2InventoryOptions,
   tell: (message: string) => void,
-): ReadonlyMap<string, Target> {
+): Known {
   const byName = new Map<string, Target>();
   const doubled = new Set<string>();
+  const unusable = new Map<string, string>();
   for (const instance of instances) {
     const read = targetOf(instance, options);
     if (!read.ok) {
-      tell(`${instance.InstanceId ?? 'an instance'} is no target: ${read.message}`);
+      const id = instance.InstanceId ?? 'an instance';
+      tell(`${id} is no target: ${read.message}`);
+      unusable.set(id, read.message);
+      if (read.name !== undefined) unusable.set(read.name, `${id} is none: ${read.message}`);
       continue;
     }
     const { name } = read.target;
@@ -196,14 +272,17 @@ function targetsOf(
   }
   for (const name of doubled) {
     byName.delete(name);
-    tell(`more than one instance is named ${name}, so none is a target by that name; rename them`);
+    const message = `more than one instance is named ${name}, so none is a target by that name; rename them`;
+    tell(message);
+    unusable.set(name, message);
   }
-  return byName;
+  return { targets: byName, unusable };
 }
 
 type Reading =
   | { readonly ok: true; readonly target: Target }
-  | { readonly ok: false; readonly message: string };
+  /** `name` where the tag gives one. */
+  | { readonly ok: false; readonly message: string; readonly name?: string };
 
 function targetOf(instance: Instance, options: Ec2InventoryOptions): Reading {
   const tags = new Map((instance.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
@@ -216,14 +295,15 @@ function targetOf(instance: Instance, options: Ec2InventoryOptions): Reading {
     );
   if (instanceIdPattern.test(name))
     return no(`its tag ${options.nameTag} is an instance's id, which finds that instance alone; rename it`);
-  if (host === undefined || host === '') return no(`it has no ${options.address} address`);
+  const unusable = (message: string): Reading => ({ ok: false, message, name });
+  if (host === undefined || host === '') return unusable(`it has no ${options.address} address`);
   if (options.hostAuthority === undefined)
-    return no('nothing says which host keys to trust; set ec2Inventory.hostAuthority');
+    return unusable('nothing says which host keys to trust; set ec2Inventory.hostAuthority');
   const logins = loginsOf(tags, options.loginsTag);
   if (logins?.some((login) => !loginPattern.test(login)) === true)
-    return no(`its tag ${options.loginsTag} has something else than accounts`);
+    return unusable(`its tag ${options.loginsTag} has something else than accounts`);
   const labels = labelsOf(tags, options.labelTags);
-  if (labels === undefined) return no('a tag that is to be a label has invisible characters');
+  if (labels === undefined) return unusable('a tag that is to be a label has invisible characters');
   const zone = instance.Placement?.AvailabilityZone;
   return {
     ok: true,

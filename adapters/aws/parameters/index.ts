@@ -1,3 +1,11 @@
-export { ensureSecret, readParameter, readParameters, type StoredParameter } from './parameters.ts';
+export {
+  ensureSecret,
+  readParameter,
+  readParameterAuthor,
+  readParameters,
+  readSecret,
+  type StoredParameter,
+  secretReference,
+} from './parameters.ts';
 export { ParametersError, type ParametersErrorCode } from './parameters-error.ts';
 export { deleteParameter, putParameter } from './write-parameter.ts';

@@ -17,11 +17,17 @@ export class ParametersError extends Error {
   }
 }
 
-type Operation = 'DeleteParameter' | 'GetParameter' | 'GetParametersByPath' | 'PutParameter';
+type Operation =
+  | 'DeleteParameter'
+  | 'GetParameter'
+  | 'GetParameterHistory'
+  | 'GetParametersByPath'
+  | 'PutParameter';
 
 const done: Readonly<Record<Operation, string>> = {
   DeleteParameter: 'deleted',
   GetParameter: 'read',
+  GetParameterHistory: 'read',
   GetParametersByPath: 'read',
   PutParameter: 'made',
 };

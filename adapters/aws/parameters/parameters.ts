@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   GetParameterCommand,
+  GetParameterHistoryCommand,
+  type GetParameterHistoryCommandOutput,
   GetParametersByPathCommand,
   type GetParametersByPathCommandOutput,
   type Parameter,
@@ -67,6 +69,55 @@ export async function readParameters(options: {
  */
 export async function readParameter(client: SSMClient, name: string): Promise<string | undefined> {
   return (await getParameter(client, name))?.Value;
+}
+
+/**
+ * A secret that somebody put there: a SecureString, or what `secretReference` names.
+ * @throws ParametersError `refused` where there is none, `unsafe` where it is there in the clear
+ */
+export async function readSecret(client: SSMClient, name: string): Promise<string> {
+  const found = await getParameter(client, name);
+  if (found?.Value === undefined)
+    throw new ParametersError(
+      'refused',
+      `there is no parameter ${JSON.stringify(name)}; put the secret there`,
+    );
+  if (found.Type !== 'SecureString')
+    throw new ParametersError(
+      'unsafe',
+      `the parameter ${JSON.stringify(name)} holds a secret in the clear; put another one there, as a SecureString`,
+    );
+  return found.Value;
+}
+
+/**
+ * The name by which Parameter Store hands out a secret of Secrets Manager
+ * (https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html).
+ */
+export function secretReference(secretName: string): string {
+  return `/aws/reference/secretsmanager/${secretName}`;
+}
+
+/**
+ * The ARN of who wrote the present version; undefined where that is not known. Values are not asked for.
+ * @throws ParametersError
+ */
+export async function readParameterAuthor(client: SSMClient, name: string): Promise<string | undefined> {
+  let newest = { version: 0, author: undefined as string | undefined };
+  let token: string | undefined;
+  // There are a hundred versions at most, which is two pages.
+  for (let page = 0; page < 10; page += 1) {
+    const answer: GetParameterHistoryCommandOutput = await told('GetParameterHistory', name, (abortSignal) =>
+      client.send(new GetParameterHistoryCommand({ Name: name, MaxResults: 50, NextToken: token }), {
+        abortSignal,
+      }),
+    );
+    for (const { Version: version = 0, LastModifiedUser: author } of answer.Parameters ?? [])
+      if (version > newest.version) newest = { version, author };
+    token = answer.NextToken === '' ? undefined : answer.NextToken;
+    if (token === undefined) break;
+  }
+  return newest.author;
 }
 
 /**

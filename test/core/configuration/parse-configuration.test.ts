@@ -51,6 +51,7 @@ describe('a good configuration', () => {
           maxUnansweredChannelRequests: 64,
           maxBacklogBytes: 16_777_216,
           writeStallSeconds: 60,
+          control: { unreadableSeconds: 30, onUnreadable: 'keep' },
           drainSeconds: 30,
           rekeyBytes: 1_073_741_824,
           rekeySeconds: 3600,

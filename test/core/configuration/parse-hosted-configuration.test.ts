@@ -45,6 +45,7 @@ describe('a good configuration of the AWS form', () => {
           maxUnansweredChannelRequests: 64,
           maxBacklogBytes: 16_777_216,
           writeStallSeconds: 60,
+          control: { unreadableSeconds: 30, onUnreadable: 'keep' },
           drainSeconds: 85,
           rekeyBytes: 1_073_741_824,
           rekeySeconds: 3600,

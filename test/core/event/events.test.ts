@@ -15,6 +15,22 @@ const refused = {
 const forward = { forwardType: 'local', host: 'db.example.com', port: 5432 } as const;
 const run = { runbookId: 'SSH-002', runId: 'run-1', mode: 'live', trigger: 'schedule' } as const;
 const proxy = { proxyId: 'p-eu1-a', version: '0.1.0' };
+const lock = {
+  lockId: `l-${'1'.repeat(32)}`,
+  selector: {
+    identity: 'alice',
+    keyFingerprint: sessionFacts.keyFingerprint,
+    certificateSerial: '7',
+    sessionId: sessionFacts.sessionId,
+    target: 'pay-api-3',
+    login: 'ec2-user',
+    source: '203.0.113.0/24',
+  },
+  message: 'call the security desk',
+  author: 'carol',
+  createdAtMs: atMs,
+  expiresAtMs: atMs + 3_600_000,
+};
 const finding = { findingKey: 's-1', sessionId: sessionFacts.sessionId };
 
 const ofSession: Partial<Record<EventName, AuditDraft>> = {
@@ -196,7 +212,22 @@ const ofServices: Partial<Record<EventName, AuditDraft>> = {
     actionsFailed: 0,
     seconds: 0.2,
   }),
-  PutPolicy: event.putPolicy(proxy, atMs, { by: 'carol', policyId: 'prod-ops', sha256: 'b'.repeat(64) }),
+  CreateLock: event.createLock({ kind: 'person', name: 'carol' }, atMs, lock),
+  DeleteLock: event.deleteLock(
+    { kind: 'runbook', runbookId: 'SSH-005' },
+    atMs,
+    lock,
+    'it could not be stored',
+  ),
+  PutPolicy: event.putPolicy(proxy, atMs, {
+    by: 'carol',
+    files: ['policy.cedar'],
+    sha256: 'b'.repeat(64),
+    previousSha256: 'a'.repeat(64),
+    added: ['prod-ops'],
+    removed: [],
+    changed: ['no-root', 'staging'],
+  }),
   UpdateConfiguration: event.updateConfiguration(proxy, atMs, {
     by: 'carol',
     key: 'mfa.graceSeconds',

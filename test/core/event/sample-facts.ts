@@ -18,6 +18,7 @@ export const sessionFacts: SessionFacts = {
   userAgent: 'SSH-2.0-OpenSSH_9.9',
   authMethod: 'certificate',
   keyFingerprint: 'SHA256:2VxQzPb3kKqjY0tGZ5o3mT1w8hR4uC7sN6dLfXeAaBc',
+  certificateSerial: '4294967297',
   mfa: { verified: true, method: 'totp', atMs: atMs - 61_000 },
   authenticatedAtMs: atMs - 62_000,
   proxyId: 'p-eu1-a',

@@ -29,6 +29,7 @@ describe('one SELECT', () => {
     ["SELECT 'x", 'invalid'],
     ['SELECT "x', 'invalid'],
     ['SELECT 1 /* x', 'invalid'],
+    ['SELECT ${;}', 'invalid'],
   ])('%j is %s', (sql, code) => {
     expect(() => oneSelect(sql, 1_000)).toThrow(expect.objectContaining({ code }));
   });

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { decide, explain, type PolicyRequest, policyActionNames, stepUp } from '#core/policy';
+import {
+  decide,
+  explain,
+  explanationText,
+  type PolicyRequest,
+  policyActionNames,
+  stepUp,
+} from '#core/policy';
+import { auditTrail } from '../../../core/policy/policy-request.ts';
 import { policyOf, production, request } from './requests.ts';
 
 const permitAll = '@id("all") permit (principal, action, resource);';
@@ -119,8 +127,28 @@ describe('a decision', () => {
     ['ok/Sunday is 7', 'context.dayOfWeek == 7', { nowMs: Date.UTC(2026, 10, 22) }, true],
     ['ok/until', 'context.time < datetime("2026-11-21")', {}, true],
     ['fail/until', 'context.time < datetime("2026-11-20")', {}, false],
-    ['ok/reason', 'context has reason && context.reason like "INC-*"', { reason: 'INC-7' }, true],
-    ['fail/no reason', 'context has reason', {}, false],
+    ['ok/reason', 'context.reason like "INC-*"', { reason: 'INC-7' }, true],
+    ['fail/no reason', 'context.reason != ""', {}, false],
+    [
+      'ok/approved',
+      'context.approved && context.approvals == 2 && !context.breakGlass',
+      { approval: { count: 2, breakGlass: false } },
+      true,
+    ],
+    ['fail/not approved', 'context.approved || context.approvals > 0 || context.breakGlass', {}, false],
+    [
+      'ok/break-glass is no approval',
+      'context.breakGlass && !context.approved',
+      { approval: { count: 0, breakGlass: true } },
+      true,
+    ],
+    ['ok/sessions', 'context has sessionCount && context.sessionCount < 4', { sessionCount: 3 }, true],
+    [
+      'fail/sessions that were not counted',
+      'context has sessionCount && context.sessionCount < 4',
+      {},
+      false,
+    ],
     [
       'ok/fresh factor',
       'context.mfa && context.mfaAgeSeconds < 60',
@@ -186,12 +214,16 @@ describe('a decision', () => {
       { kind: 'forwardAgent' },
       { kind: 'forwardX11' },
       { kind: 'approve' },
+      { kind: 'revoke' },
+      { kind: 'viewRecording' },
+      { kind: 'query' },
+      { kind: 'export' },
     ];
 
     expect(actions.map((action) => action.kind)).toEqual(policyActionNames);
     expect(
       actions.filter((action) => decide(policy, request({ action })).allowed).map(({ kind }) => kind),
-    ).toEqual(policyActionNames.slice(5, -1));
+    ).toEqual(policyActionNames.slice(5, 11));
   });
 
   it('stays right when more different questions are asked than answers are kept ready', () => {
@@ -247,15 +279,17 @@ describe('step-up', () => {
 });
 
 describe('an explanation', () => {
+  const explained = (...asked: Parameters<typeof explain>) => explanationText(explain(...asked));
+
   it('shows the policies that decided where they stand, and what would change the answer', () => {
     const policy = policyOf(
       permitAll,
       '// one line\n@id("f")\nforbid (principal, action, resource)\nunless { context.mfa };',
     );
 
-    expect(explain(policy, request())).toBe(
+    expect(explained(policy, request())).toBe(
       [
-        'denied (forbidden-by-policy): policy "f" forbids that alice opens a shell as deploy on web-1',
+        'denied (forbidden-by-policy): policy "f" forbids that alice connects as deploy on web-1',
         '',
         'forbid "f" at 1.cedar:2',
         '  @id("f")',
@@ -268,9 +302,55 @@ describe('an explanation', () => {
         '',
       ].join('\n'),
     );
-    expect(explain(policy, request({ mfa: { method: 'totp', ageSeconds: 1 } }))).toContain(
+    expect(explained(policy, request({ mfa: { method: 'totp', ageSeconds: 1 } }))).toContain(
       'allowed: alice may open a shell as deploy on web-1',
     );
-    expect(explain(undefined, request())).toContain('Nothing is allowed');
+    expect(explained(undefined, request())).toContain('Nothing is allowed');
+  });
+
+  it('tells of a session what it has to keep to', () => {
+    const policy = policyOf(
+      '@id("p") @idle_timeout("15m") @max_duration("1h") @max_sessions("3") @require_reason("true") permit (principal, action, resource);',
+    );
+
+    expect(explained(policy, request())).toContain(
+      [
+        'The engineer is asked for a reason.',
+        'It ends after 15 minutes without input.',
+        'It ends 1 hour after its start.',
+        'The identity has at most 3 sessions at once.',
+      ].join('\n'),
+    );
+  });
+
+  it('asks about a command that ssh is given twice, as the gateway does', () => {
+    const policy = policyOf(permitAll, '@id("f") forbid (principal, action == Action::"command", resource);');
+    const { decision, request: answered } = explain(
+      policy,
+      request({ action: { kind: 'exec', command: 'uptime' } }),
+    );
+
+    expect([decision.allowed, answered.action.kind]).toEqual([false, 'command']);
+  });
+});
+
+describe('oversight', () => {
+  const policy = policyOf(
+    '@id("approve") permit (principal in Group::"engineers", action in [Action::"approve", Action::"revoke"], resource in HostGroup::"env=staging") when { context.login == "deploy" };',
+    '@id("look") permit (principal, action in [Action::"viewRecording", Action::"query"], resource == System::"sshtrail");',
+    '@id("port") permit (principal, action, resource) when { resource.port == 2222 || (resource.hasTag("a") && resource.getTag("a") == "b") };',
+  );
+
+  it.each([
+    ['approve', { ...request(), action: { kind: 'approve' } }, ['approve']],
+    ['revoke', { ...request(), action: { kind: 'revoke' } }, ['approve']],
+    ['approve on another target', request({ action: { kind: 'approve' }, target: production }), []],
+    ['query', request({ action: { kind: 'query' }, ...auditTrail }), ['look']],
+    ['viewRecording', request({ action: { kind: 'viewRecording' }, ...auditTrail }), ['look']],
+    ['export', request({ action: { kind: 'export' }, ...auditTrail }), []],
+  ] satisfies [string, PolicyRequest, string[]][])('is policy, too: %s', (_, asked, policyIds) => {
+    const decision = decide(policy, asked);
+
+    expect([decision.allowed, decision.policyIds]).toEqual([policyIds.length > 0, policyIds]);
   });
 });

@@ -56,6 +56,13 @@ describe('loading policies', () => {
       54,
       /labels/,
     ],
+    [
+      'fail/asking whether there is a reason',
+      '\n@id("a") permit (principal, action, resource) when { context.mfa && (context has reason) };',
+      2,
+      1,
+      /always holds/,
+    ],
     ['fail/no id', 'permit (principal, action, resource);', 1, 1, /name/],
     ['fail/id that breaks a log line', '@id("a\\nb") permit (principal, action, resource);', 1, 1, /name/],
     ['fail/id that is empty', '@id permit (principal, action, resource);', 1, 1, /name/],
@@ -77,10 +84,10 @@ describe('loading policies', () => {
     ['fail/nothing', '// nothing', 1, 1, /no policy/],
     [
       'fail/unguarded optional',
-      '@id("a") permit (principal, action, resource) when { context.reason == "x" };',
+      '@id("a") permit (principal, action, resource) when { context.sessionCount == 1 };',
       1,
       54,
-      /reason/,
+      /sessionCount/,
     ],
   ])('%s', (_, text, line, column, message) => {
     const [problem, ...others] = problemsOf(text);

@@ -35,6 +35,7 @@ export function memoryControlStore(clock: Clock): ControlStore {
     check: new Map(),
     finding: new Map(),
     action: new Map(),
+    lock: new Map(),
   };
   function isLive(item: { readonly expiresAtMs?: number }): boolean {
     return item.expiresAtMs === undefined || item.expiresAtMs > clock.nowMs;

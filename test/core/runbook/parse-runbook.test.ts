@@ -47,7 +47,13 @@ describe('reading a runbook', () => {
     ['each: session_id', 'each: event_id', "finding's columns"],
     ['suppress: 24h', 'suppress: 10m', 'lookback'],
     ['${user_name} did it', '${user} did it', "finding's columns"],
-    ['do: notify', 'do: principal.lock', 'not available in this version'],
+    ['do: notify', 'do: grant.revoke', 'not available in this version'],
+    ['do: notify', 'do: principal.lock', 'never automatic'],
+    ['do: notify', 'do: key.revoke', 'needs key_fingerprint among'],
+    ['do: notify', 'do: source.block', 'needs for: 30m'],
+    ['do: notify', 'do: source.block\n    for: 25h', 'at most 24h'],
+    ['do: notify', 'do: source.block\n    for: 1h', 'needs a message'],
+    ['do: notify', 'do: notify\n    for: 1h', 'is no lock'],
     ['do: notify', 'do: log.delete', 'never done by a runbook'],
     ['do: notify', 'do: panic', 'not an action'],
     ['when: still_open', 'when: still_open ==', 'not a condition'],
@@ -96,12 +102,12 @@ describe('reading a runbook', () => {
     const yaml = sampleYaml
       .replace('severity: high', 'severity: loud')
       .replace('owner: team:security', 'owner: bob')
-      .replace('do: notify', 'do: principal.lock');
+      .replace('do: notify', 'do: grant.revoke');
 
     expect(problems(yaml).map(({ line, path }) => `${line} ${path}`)).toEqual([
       '5 severity',
       '6 owner',
-      `${lineOf(yaml, 'principal.lock')} respond.2.do`,
+      `${lineOf(yaml, 'grant.revoke')} respond.2.do`,
     ]);
   });
 

@@ -35,7 +35,10 @@ const pathPattern = /^\/(?:[a-zA-Z0-9_.-]+(?:\/[a-zA-Z0-9_.-]+){0,14}\/?)?$/;
  * Parameter Store in memory: parameters of the standard tier, with their versions. A secret comes out only where decryption was
  * asked for. Leaves every other operation of SSM to whoever comes next.
  */
-export function fakeSsmParameters(): FakeSsmParameters {
+export function fakeSsmParameters(
+  /** Secrets of Secrets Manager by their names; handed out by reference, and only to those who ask for them decrypted. */
+  secrets: ReadonlyMap<string, string> = new Map(),
+): FakeSsmParameters {
   const parameters: Parameters = new Map();
   return {
     service: 'ssm',
@@ -44,7 +47,9 @@ export function fakeSsmParameters(): FakeSsmParameters {
       const run = operation === undefined ? undefined : operations.get(operation);
       if (run === undefined) return undefined;
       try {
-        return jsonAnswer(run(parameters, membersOf(body)));
+        const members = membersOf(body);
+        const referred = operation === 'GetParameter' ? referredSecret(secrets, members) : undefined;
+        return jsonAnswer(referred ?? run(parameters, members));
       } catch (error) {
         if (error instanceof Refusal) return jsonError(400, error.code, error.message);
         throw error;
@@ -70,6 +75,7 @@ function isRecord(value: unknown): value is Members {
 const operations: ReadonlyMap<string, (parameters: Parameters, members: Members) => unknown> = new Map([
   ['PutParameter', putParameter],
   ['GetParameter', getParameter],
+  ['GetParameterHistory', getParameterHistory],
   ['GetParametersByPath', getParametersByPath],
   ['DeleteParameter', deleteParameter],
 ]);
@@ -112,6 +118,45 @@ function getParameter(parameters: Parameters, members: Members): unknown {
   const kept = parameters.get(name);
   if (kept === undefined) throw new Refusal('ParameterNotFound', '');
   return { Parameter: written(name, kept, members['WithDecryption'] === true) };
+}
+
+const referencePath = '/aws/reference/secretsmanager/';
+
+/** Undefined where the name is no reference. */
+function referredSecret(secrets: ReadonlyMap<string, string>, members: Members): unknown {
+  const name = members['Name'];
+  if (typeof name !== 'string' || !name.startsWith(referencePath)) return undefined;
+  only(members, ['Name', 'WithDecryption']);
+  if (members['WithDecryption'] !== true)
+    throw invalid('WithDecryption flag must be True for retrieving a Secret Manager secret.');
+  const value = secrets.get(name.slice(referencePath.length));
+  if (value === undefined) throw new Refusal('ParameterNotFound', '');
+  return { Parameter: { Name: name, Type: 'SecureString', Value: value, Version: 0, DataType: 'text' } };
+}
+
+/** Every version was written by the same user; older ones have lost their values here. */
+function getParameterHistory(parameters: Parameters, members: Members): unknown {
+  only(members, ['Name', 'MaxResults', 'NextToken', 'WithDecryption']);
+  const { MaxResults, NextToken } = members;
+  const size = MaxResults ?? 50;
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1 || size > 50)
+    throw invalid(
+      "Value at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 50",
+    );
+  const name = nameIn(members);
+  const kept = parameters.get(name);
+  if (kept === undefined) throw new Refusal('ParameterNotFound', '');
+  const start = typeof NextToken === 'string' ? Number(NextToken) : 0;
+  const end = Math.min(kept.version, start + size);
+  return {
+    Parameters: Array.from({ length: end - start }, (_, index) => ({
+      Name: name,
+      Type: kept.type,
+      Version: start + index + 1,
+      LastModifiedUser: `arn:aws:iam::${account}:user/editor-${start + index + 1}`,
+    })),
+    ...(end < kept.version ? { NextToken: String(end) } : {}),
+  };
 }
 
 function deleteParameter(parameters: Parameters, members: Members): unknown {

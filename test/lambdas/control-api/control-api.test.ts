@@ -36,14 +36,15 @@ async function openPlace(sessions: readonly LiveSession[]) {
   const control = memoryControlStore(clock);
   for (const session of sessions) await control.put('session', session.sessionId, session, { kind: 'any' });
   const state = { whileWaiting: async () => undefined as unknown };
+  const journal = fakeJournal();
   const handler = (event: APIGatewayProxyEvent) =>
     controlApi(event, {
       control,
-      journal: fakeJournal(),
+      journal,
       notifier: fakeNotifier(),
       rules: () => Promise.reject(new Error('sessions are nothing that policy is asked about')),
-      randomBytes: (size) => Buffer.alloc(size),
       now: () => clock.nowMs,
+      randomBytes: (size) => Buffer.alloc(size, 0xab),
       sleep: async (ms) => {
         clock.nowMs += ms;
         await state.whileWaiting();
@@ -53,6 +54,9 @@ async function openPlace(sessions: readonly LiveSession[]) {
     routes: [
       { method: 'GET', path: apiRoutes.sessions, handler },
       { method: 'POST', path: apiRoutes.revokeSession, handler },
+      { method: 'GET', path: apiRoutes.locks, handler },
+      { method: 'POST', path: apiRoutes.locks, handler },
+      { method: 'DELETE', path: apiRoutes.lock, handler },
     ],
     resourcePolicy,
     credentials: Object.values(callers),
@@ -63,6 +67,14 @@ async function openPlace(sessions: readonly LiveSession[]) {
     control,
     state,
     handler,
+    journal,
+    locks: () => signedCall(`${api.url}/v1/locks`, callers.withMfa, { method: 'GET' }),
+    lock: (body: unknown, caller: FakeCaller = callers.withMfa) =>
+      signedCall(`${api.url}/v1/locks`, caller, {
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    unlock: (id: string, caller: FakeCaller = callers.withMfa) =>
+      signedCall(`${api.url}/v1/locks/${id}`, caller, { method: 'DELETE' }),
     sessions: (caller: FakeCaller = callers.withMfa) =>
       signedCall(`${api.url}/v1/sessions`, caller, { method: 'GET' }),
     revoke: (id: string, body?: unknown, caller: FakeCaller = callers.withMfa) =>
@@ -237,16 +249,131 @@ describe('the end of a session', () => {
   });
 });
 
+describe('a lock', () => {
+  const lockId = `l-${'ab'.repeat(16)}`;
+  const wish = { selector: { identity: 'Engineer+bob' }, message: 'call the security desk' };
+
+  it('is in the store and on record in the name of who IAM proved to ask', async () => {
+    const place = await openPlace([]);
+
+    const { status, json } = await place.lock({ ...wish, forSeconds: 3600 });
+
+    const lock = {
+      lockId,
+      ...wish,
+      author: 'iam:Engineer+alice',
+      createdAtMs: nowMs,
+      expiresAtMs: nowMs + 3_600_000,
+    };
+    expect([status, json]).toEqual([201, lock]);
+    expect((await place.locks()).json).toEqual({ locks: [lock], truncated: false });
+    expect((await place.control.get('lock', lockId))?.expiresAtMs).toBe(lock.expiresAtMs);
+    expect(place.journal.drafts).toMatchObject([
+      {
+        eventName: 'CreateLock',
+        userIdentity: { userName: 'Engineer+alice', arn: callers.withMfa.arn },
+        sourceIPAddress: '127.0.0.1',
+        requestParameters: { lockId, subjectName: 'Engineer+bob' },
+      },
+    ]);
+  });
+
+  it('is lifted, once, on record', async () => {
+    const place = await openPlace([]);
+    await place.lock(wish);
+
+    const first = await place.unlock(lockId, callers.longTermKey);
+    const second = await place.unlock(lockId);
+
+    expect([first.status, first.json]).toEqual([200, { lockId, state: 'lifted' }]);
+    expect([second.status, second.json]).toEqual([200, { lockId, state: 'not-there' }]);
+    expect((await place.locks()).json).toEqual({ locks: [], truncated: false });
+    expect(
+      place.journal.drafts.map(({ eventName, userIdentity }) => [eventName, userIdentity.userName]),
+    ).toEqual([
+      ['CreateLock', 'Engineer+alice'],
+      ['DeleteLock', 'carol'],
+    ]);
+  });
+
+  it('is not made where that cannot be put on record', async () => {
+    const place = await openPlace([]);
+    place.journal.failure = new Error('the bucket is gone');
+
+    await place.lock(wish);
+
+    expect(await place.control.list('lock')).toEqual([]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['that is no JSON', 'bob', 'bad-request'],
+    ['without a message', { selector: { identity: 'bob' } }, 'bad-request'],
+    ['with a blank message', { ...wish, message: ' ' }, 'bad-request'],
+    ['in the name of another', { ...wish, author: 'root' }, 'bad-request'],
+    ['for no time', { ...wish, forSeconds: 0 }, 'bad-request'],
+    ['for ever and a day', { ...wish, forSeconds: 1e12 }, 'bad-request'],
+    ['of nobody', { ...wish, selector: {} }, 'nothing-selected'],
+    ['of everybody and one', { ...wish, selector: { all: true, identity: 'bob' } }, 'all-stands-alone'],
+    ['of every address', { ...wish, selector: { source: '0.0.0.0/0' } }, 'malformed-field'],
+    ['by another field', { ...wish, selector: { group: 'engineers' } }, 'unknown-field'],
+  ])('%s is refused', async (_, body, code) => {
+    const place = await openPlace([]);
+
+    const { status, json } = await place.lock(body);
+
+    expect([status, json]).toMatchObject([400, { error: { code } }]);
+    expect(await place.control.list('lock')).toEqual([]);
+  });
+
+  it.each([['l-1'], [lockId.toUpperCase()], [`${lockId}0`], ['..%2Fsessions'], ['*']])(
+    'is not lifted by %s, which is no id',
+    async (id) => {
+      const place = await openPlace([]);
+      await place.lock(wish);
+
+      expect(await place.unlock(id)).toMatchObject({ status: 400, json: { error: { code: 'bad-lock-id' } } });
+      expect(await place.control.list('lock')).toHaveLength(1);
+    },
+  );
+
+  it('is made by nobody in particular as little as by test calls of the console', async () => {
+    const { handler, control } = await openPlace([]);
+    const call = { resource: apiRoutes.locks, pathParameters: null, body: JSON.stringify(wish) };
+
+    const answers = [
+      await handler(apiEvent(call, { userArn: null })),
+      await handler(apiEvent(call, { sourceIp: 'test-invoke-source-ip' })),
+    ];
+
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([403, 403]);
+    expect(await control.list('lock')).toEqual([]);
+  });
+
+  it('is judged whatever the body', async () => {
+    const { handler } = await openPlace([]);
+
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), async (body) => {
+        const call = { resource: apiRoutes.locks, pathParameters: null, body };
+        expect((await handler(apiEvent(call, {}))).statusCode).toBe(400);
+      }),
+    );
+  });
+});
+
 describe('a route', () => {
   it('that is not there is told so', async () => {
     const { handler } = await openPlace([]);
 
-    expect((await handler({ ...eventOf({}), resource: '/v1/other' })).statusCode).toBe(404);
+    for (const resource of ['/v1/other', 'constructor', '__proto__'])
+      expect((await handler({ ...eventOf({}), resource })).statusCode).toBe(404);
   });
 
   it.each([
     [apiRoutes.sessions, 'POST', 'GET'],
     [apiRoutes.revokeSession, 'DELETE', 'POST'],
+    [apiRoutes.locks, 'DELETE', 'GET, POST'],
+    [apiRoutes.lock, 'constructor', 'DELETE'],
   ])('%s is refused by %s', async (resource, httpMethod, allow) => {
     const { handler } = await openPlace([]);
 

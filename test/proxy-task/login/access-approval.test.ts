@@ -66,6 +66,7 @@ function options(changes: Partial<AccessApprovalOptions> = {}): AccessApprovalOp
     denied: async (_engineer, refusal) => {
       refusals.push(refusal);
     },
+    redact: (text) => text.replaceAll('hunter2', '*******'),
     randomBytes: (size) => Buffer.alloc(size, (ids += 1)),
     report: (line) => reports.push(line),
     signal: stop.signal,
@@ -188,6 +189,24 @@ describe('a login that needs approval', () => {
 
     expect(await login.answer(['restore the index'])).toMatchObject(said('waits for approval'));
     await expect.poll(() => reports).toEqual([expect.stringContaining('the webhook is gone')]);
+  });
+
+  test('keeps secrets out of its reason', async () => {
+    const login = await dialogue();
+
+    await login.answer(['password is hunter2']);
+
+    expect((await control.list('request'))[0]?.data.reason).toBe('password is *******');
+  });
+
+  test('bothers nobody where policy takes another reason', async () => {
+    const login = await dialogue({
+      wanted: async ({ reason }) => (reason?.startsWith('INC-') === false ? undefined : wanted()),
+    });
+
+    expect(await login.answer(['because'])).toMatchObject({ kind: 'refused' });
+    expect(await control.list('request')).toEqual([]);
+    expect(await login.answer(['INC-421'])).toMatchObject(said('waits for approval'));
   });
 
   test('is not asked where nothing would help', async () => {

@@ -148,7 +148,7 @@ describe('createEc2Inventory', () => {
     expect(place.front.calls).toHaveLength(1);
   });
 
-  it('serves what it knew for ten minutes where EC2 does not answer, and then nothing', async () => {
+  it('serves what it knew for a quarter of an hour where EC2 does not answer, and then nothing, and says so', async () => {
     const place = await opened();
     await place.start({ tags: { Name: 'web-1' } });
     const inventory = place.inventory();
@@ -158,7 +158,7 @@ describe('createEc2Inventory', () => {
       ...refusal('UnauthorizedOperation', 'You are not authorized', 403),
     }));
 
-    place.clock.nowMs += 600_000;
+    place.clock.nowMs += 900_000;
     const stale = await inventory.find('web-1');
     place.clock.nowMs += 10_001;
     const finding = inventory.find('web-1');
@@ -169,10 +169,70 @@ describe('createEc2Inventory', () => {
       /the instances could not be read: the role here lacks ec2:DescribeInstances/,
     );
     await expect(inventory.list()).rejects.toMatchObject({ code: 'unreadable' });
-    expect(place.faults).toHaveLength(2);
+    place.clock.nowMs += 10_000;
+    await expect(inventory.list()).rejects.toMatchObject({ code: 'unreadable' });
+    expect(place.faults).toEqual([
+      expect.stringMatching(/could not be read/),
+      expect.stringMatching(/could not be read/),
+      'EC2 has not answered for 15 minutes, so that its instances are refused as targets until it does; look at the role and the network',
+      expect.stringMatching(/could not be read/),
+    ]);
     heal();
     place.clock.nowMs += 10_000;
     expect((await inventory.find('web-1'))?.name).toBe('web-1');
+    expect(place.faults.at(-1)).toBe('the instances can be read again');
+  });
+
+  it('knows what a target was that has gone, by its name and by its id', async () => {
+    const place = await opened();
+    const id = await place.start({ tags: { Name: 'web-1' } });
+    const inventory = place.inventory();
+    await inventory.list();
+    ec2.instances.delete(id);
+
+    place.clock.nowMs += 60_000;
+    const found = await inventory.find('web-1');
+
+    const was = `it was the instance ${id} at 2027-01-15T08:00Z, which does not run any more or has lost its tags`;
+    expect(found).toBeUndefined();
+    expect(inventory.missing?.('web-1')).toBe(was);
+    expect(inventory.missing?.(id)).toBe(was);
+    expect(inventory.missing?.('web-2')).toBeUndefined();
+    expect(inventory.missing?.('__proto__')).toBeUndefined();
+    place.clock.nowMs += 86_400_001;
+    await inventory.list();
+    expect(inventory.missing?.('web-1')).toBeUndefined();
+  });
+
+  it('knows that a name has gone over to another instance', async () => {
+    const place = await opened();
+    const old = await place.start({ tags: { Name: 'web-1' } });
+    const inventory = place.inventory();
+    await inventory.list();
+    ec2.instances.delete(old);
+    const fresh = await place.start({ tags: { Name: 'web-1' } });
+
+    place.clock.nowMs += 60_000;
+    const found = await inventory.find('web-1');
+
+    expect(found?.instance?.id).toBe(fresh);
+    expect(inventory.missing?.('web-1')).toBeUndefined();
+    expect(inventory.missing?.(old)).toContain(`it was the instance ${old}`);
+  });
+
+  it('knows why an instance is no target', async () => {
+    const place = await opened();
+    const id = await place.start({ tags: { Name: 'web-1' } });
+    await place.start({ tags: { Name: 'twin' } });
+    await place.start({ tags: { Name: 'twin' } });
+    const inventory = place.inventory({ address: 'public' });
+    await inventory.list();
+    const doubled = place.inventory();
+    await doubled.list();
+
+    expect(inventory.missing?.('web-1')).toBe(`${id} is none: it has no public address`);
+    expect(inventory.missing?.(id)).toBe('it has no public address');
+    expect(doubled.missing?.('twin')).toMatch(/^more than one instance is named twin/);
   });
 
   it('does not make everybody wait for an EC2 that is away', async () => {
@@ -331,6 +391,30 @@ describe('combineInventories', () => {
 
     expect((await inventory.find(first.name))?.host).toBe(first.host);
     expect(await inventory.list()).toEqual([first]);
+  });
+
+  it('lets no tag take the name of a configured target by way of the instance id', async () => {
+    const [configured] = exampleTargets;
+    if (configured === undefined) throw new Error('no example');
+    const place = await opened();
+    const attacker = await place.start({ tags: { Name: configured.name } });
+    const other = await place.start({ tags: { Name: 'other' } });
+    const inventory = combineInventories(createStaticInventory(exampleTargets), place.inventory());
+
+    expect(await inventory.find(attacker)).toBeUndefined();
+    expect((await inventory.find(other))?.name).toBe('other');
+    expect((await inventory.find(configured.name))?.host).toBe(configured.host);
+  });
+
+  it('passes on what one of them knows of a missing target', async () => {
+    const place = await opened();
+    await place.start({ tags: { Name: 'twin' } });
+    await place.start({ tags: { Name: 'twin' } });
+    const inventory = combineInventories(createStaticInventory(exampleTargets), place.inventory());
+
+    expect(await inventory.find('twin')).toBeUndefined();
+    expect(inventory.missing?.('twin')).toMatch(/^more than one/);
+    expect(inventory.missing?.('nobody')).toBeUndefined();
   });
 
   it('finds a configured target while EC2 is away, and says that it cannot know of others', async () => {

@@ -6,7 +6,12 @@ import {
   SSMClient,
 } from '@aws-sdk/client-ssm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ensureSecret, readParameter, readParameters } from '../../../../adapters/aws/parameters/index.ts';
+import {
+  ensureSecret,
+  readParameter,
+  readParameterAuthor,
+  readParameters,
+} from '../../../../adapters/aws/parameters/index.ts';
 import { type FakeAws, jsonError, startFakeAws } from '../../../fakes/aws/fake-aws.ts';
 import { fakeSsmParameters } from '../../../fakes/aws/ssm-parameters.ts';
 import { awsEndpoints, clientOptions } from '../../../support/aws-endpoints.ts';
@@ -32,6 +37,26 @@ async function put(
 }
 
 describe.each(await awsEndpoints(fakeSsmParameters()))('over $name', ({ endpoint }) => {
+  describe('readParameterAuthor', () => {
+    it('names whoever wrote the present version, however many there were', async () => {
+      const { client, path } = await opened(endpoint);
+      for (let version = 0; version < 60; version += 1) await put(client, `${path}/a`, `value ${version}`);
+
+      expect(await readParameterAuthor(client, `${path}/a`)).toMatch(/^arn:aws:/);
+    });
+
+    it('says so where there is no such parameter, or the right to ask is missing', async () => {
+      const { client, path, front } = await opened(endpoint);
+      await expect(readParameterAuthor(client, `${path}/a`)).rejects.toMatchObject({ code: 'refused' });
+
+      front.inject(() => ({ kind: 'answer', ...jsonError(400, 'AccessDeniedException', 'no') }));
+      await expect(readParameterAuthor(client, `${path}/a`)).rejects.toMatchObject({
+        code: 'denied',
+        message: expect.stringContaining('ssm:GetParameterHistory'),
+      });
+    });
+  });
+
   describe('readParameters', () => {
     it('reads everything below a path, decrypted, over pages, by name', async () => {
       const { client, path } = await opened(endpoint);

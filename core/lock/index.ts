@@ -1,0 +1,14 @@
+export { lockRefusal } from './lock-refusal.ts';
+export { createLockRegister } from './lock-register.ts';
+export { describeSelector, readLockSelector } from './lock-selector.ts';
+export { fits, type LockFacts } from './locks-against.ts';
+export {
+  type LockTools,
+  liftLock,
+  lockIdFor,
+  lockIdPattern,
+  maxLocks,
+  maxMessageLength,
+  newLockId,
+  placeLock,
+} from './place-lock.ts';
