@@ -7,6 +7,7 @@ import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import { formatPublicKeyLine, type PrivateKey } from '#ssh';
 import {
+  accessSettings,
   createIdentityDirectory,
   createRecorder,
   type Gateway,
@@ -19,6 +20,7 @@ import {
 import { auditWriters, closeLost, type LocalStores, openLocalStores, type Writer } from './audit-writer.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { type Installation, policyFiles, readPolicy } from './installation.ts';
+import { configuredNotifier } from './notifier.ts';
 import { watchPolicyFiles } from './policy-files.ts';
 import { version } from './version.ts';
 
@@ -166,6 +168,7 @@ function partsOf(
       now,
       onIndexFault: (error) => report(error.message),
     }),
+    notifier: configuredNotifier(configuration, report),
     redact: (text) => redactText(text, rules).text,
     now,
     randomBytes,
@@ -178,7 +181,7 @@ function ownAuthorities({ engineerAuthority }: Installation): readonly string[] 
 }
 
 function settingsOf({ installation, listen, writer }: WriterRunOptions): GatewaySettings {
-  const { gateway, userAuthority, recording } = installation.configuration;
+  const { access, gateway, userAuthority, recording } = installation.configuration;
   return {
     proxyId: writer.proxyId,
     version,
@@ -190,5 +193,6 @@ function settingsOf({ installation, listen, writer }: WriterRunOptions): Gateway
     certificateBackdateSeconds: userAuthority.backdateSeconds,
     onRecordingFailure: recording.onFailure,
     revocationLatencyMs,
+    access: accessSettings(access),
   };
 }

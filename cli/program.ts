@@ -12,6 +12,13 @@ import { openOriginalCommand } from './commands/open-original.ts';
 import { playCommand } from './commands/play.ts';
 import { policyCommand } from './commands/policy.ts';
 import { queryCommand } from './commands/query.ts';
+import {
+  approveCommand,
+  cancelCommand,
+  rejectCommand,
+  requestCommand,
+  requestsCommand,
+} from './commands/requests.ts';
 import { runbookCommand } from './commands/runbook.ts';
 import { searchCommand } from './commands/search.ts';
 import { killCommand, sessionsCommand } from './commands/sessions.ts';
@@ -42,6 +49,11 @@ export function buildProgram(context: CommandContext): Command {
     exportCommand,
     openOriginalCommand,
     killCommand,
+    requestCommand,
+    requestsCommand,
+    approveCommand,
+    rejectCommand,
+    cancelCommand,
     lockCommand,
     unlockCommand,
     locksCommand,

@@ -1,9 +1,4 @@
-import {
-  createConsoleNotifier,
-  createWebhookNotifier,
-  openDuckDbEngine,
-  openSegmentFiles,
-} from '#adapters/local';
+import { openDuckDbEngine, openSegmentFiles } from '#adapters/local';
 import type { AuditRecord, Notifier, QueryEngine } from '#core/contract';
 import {
   createActionExecutor,
@@ -17,6 +12,7 @@ import {
 import type { DataDirectory } from './data-directory.ts';
 import type { RunningGateway } from './gateway-run.ts';
 import type { Installation } from './installation.ts';
+import { configuredNotifier } from './notifier.ts';
 import { configuredRunbooks, requireRunbooks, settingOf } from './runbook-files.ts';
 
 export type RunbookScheduler = {
@@ -54,7 +50,6 @@ type Entry = {
 /** Runs the runbooks: by the clock, and soon after the events they name. */
 export async function startRunbookScheduler(options: RunbookSchedulerOptions): Promise<RunbookScheduler> {
   const { data, installation, running, now, report } = options;
-  const { notify } = installation.configuration;
   const entries: Entry[] = runbooksInUse(data, installation).map((runbook) => ({
     runbook,
     lastRunMs: undefined,
@@ -68,10 +63,7 @@ export async function startRunbookScheduler(options: RunbookSchedulerOptions): P
     dataDirectory: data.root,
     openSegmentFiles,
   });
-  const notifier =
-    notify.webhook === undefined
-      ? createConsoleNotifier(report)
-      : createWebhookNotifier({ url: notify.webhook, fetch, timeoutMs: 10_000 });
+  const notifier = configuredNotifier(installation.configuration, report);
   let closed = false;
 
   function ask(entry: Entry, trigger: 'schedule' | 'event'): void {

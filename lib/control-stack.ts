@@ -30,7 +30,7 @@ import type { AuditStack } from './audit-stack.ts';
 import { output } from './constructs/output.ts';
 import { ProductFunction } from './constructs/product-function.ts';
 import type { Deployment } from './deployment.ts';
-import { commonEnvironment } from './environment.ts';
+import { commonEnvironment, parameterPath } from './environment.ts';
 import { type Resources, workloadRoleArn } from './permissions.ts';
 
 export type ControlStackProps = StackProps & { readonly audit: AuditStack };
@@ -244,7 +244,11 @@ export class ControlStack extends Stack {
       function: 'control-api',
       deployment: this.#deployment.name,
       on: this.resources('*'),
-      environment: this.commonEnvironment(),
+      environment: {
+        ...this.commonEnvironment(),
+        SSHTRAIL_PARAMETER_PATH: parameterPath(this.#deployment),
+        SSHTRAIL_NOTICE_TOPIC: this.topic.topicArn,
+      },
       timeout: Duration.seconds(25),
       logRetention: this.#deployment.logRetentionDays,
     });
@@ -311,6 +315,11 @@ export class ControlStack extends Stack {
     add('POST', apiRoutes.removeFactor, sessions);
     add('GET', apiRoutes.sessions, sessions);
     add('POST', apiRoutes.revokeSession, sessions);
+    add('GET', apiRoutes.requests, sessions);
+    add('POST', apiRoutes.requests, sessions);
+    add('POST', apiRoutes.approveRequest, sessions);
+    add('POST', apiRoutes.rejectRequest, sessions);
+    add('POST', apiRoutes.cancelRequest, sessions);
     add('GET', apiRoutes.locks, sessions);
     add('POST', apiRoutes.locks, sessions);
     add('DELETE', apiRoutes.lock, sessions);

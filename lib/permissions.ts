@@ -42,7 +42,7 @@ export type Permission = {
 export function permissionsOf(workload: Workload, on: Resources): readonly Permission[] {
   switch (workload) {
     case 'gateway':
-      return [...writer(on, withRecordings), ...gateway(on)];
+      return [...writer(on, withRecordings), ...gateway(on), notices(on)];
     case 'issue-certificate':
       return [
         ...writer(on, eventsOnly),
@@ -57,7 +57,7 @@ export function permissionsOf(workload: Workload, on: Resources): readonly Permi
         },
       ];
     case 'control-api':
-      return writer(on, eventsOnly);
+      return [...writer(on, eventsOnly), configuration(on), notices(on)];
     case 'run-runbook':
       return [
         ...writer(on, withFindings),
@@ -401,7 +401,7 @@ function configuration(on: Resources): Permission {
 function notices(on: Resources): Permission {
   return {
     sid: 'Notify',
-    reason: 'tells people of findings',
+    reason: 'tells people of findings and of requests for access',
     actions: ['sns:Publish'],
     resources: [on.noticeTopic],
   };

@@ -264,6 +264,7 @@ export class ProxyStack extends Stack {
       SSHTRAIL_HEALTH_PORT: String(healthPort),
       SSHTRAIL_PROXY_PROTOCOL_RANGES: gateway.proxyProtocol ? network.balancerRanges.join(',') : '',
       SSHTRAIL_MAX_DRAIN_MINUTES: String(gateway.maxDrainMinutes),
+      SSHTRAIL_NOTICE_TOPIC: control.topic.topicArn,
       SSHTRAIL_METRICS_NAMESPACE: 'sshtrail',
     };
     const container = task.addContainer('gateway', {

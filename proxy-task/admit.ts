@@ -3,12 +3,15 @@ import type { ConnectionFacts, LoginAttempt, Refusal, SessionFacts } from '#core
 import type { SessionRules } from '#core/policy';
 import { findTarget } from './find-target.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { createHeldGrants } from './grants/held-grants.ts';
 import { countSessions } from './identity-sessions.ts';
 import type { JumpPassage } from './jump.ts';
 import type { ProvenEngineer } from './login/engineer-authenticator.ts';
 import { type LoginName, parseInnerName, parseLoginName } from './login/login-name.ts';
 import {
+  type ApprovalWays,
   createSessionAccess,
+  type Denial,
   factsOf,
   identityFacts,
   type SessionAccess,
@@ -27,13 +30,20 @@ export type Admitted = {
   readonly rules: SessionRules;
 };
 
+export type NotAdmitted = {
+  readonly refusal: Refusal;
+  readonly facts?: SessionFacts;
+  /** Where somebody else's approval is all that is missing. */
+  readonly approval?: ApprovalWays & { readonly target: Target; readonly login: string };
+};
+
 /** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
 export async function admit(
   parts: GatewayParts,
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
   passage: JumpPassage | undefined,
-): Promise<Admitted | { readonly refusal: Refusal; readonly facts?: SessionFacts }> {
+): Promise<Admitted | NotAdmitted> {
   const name = nameOf(engineer, passage);
   if (name.kind !== 'login-at-target')
     return {
@@ -60,15 +70,26 @@ export async function admit(
   }
   const { login } = name;
   const access = await accessOf(parts, { engineer, target, login, sourceIp: connection.sourceIp });
-  const decision = access.decide({ kind: 'connect' });
+  const decision = await access.decideAnew({ kind: 'connect' });
+  if (!decision.allowed) return notAdmitted(parts, engineer, connection, { target, login, access, decision });
+  const { policyIds } = decision;
+  const rules = access.rulesOf(policyIds);
+  if (rules.requiresReason !== true || engineer.reason !== undefined)
+    return { engineer, target, login, access, policyIds, rules };
+  return {
+    facts: factsOf(engineer, connection, target, login, parts.now()),
+    refusal: reasonRequired(login, target),
+  };
+}
+
+function notAdmitted(
+  parts: GatewayParts,
+  engineer: ProvenEngineer,
+  connection: ConnectionFacts,
+  asked: Pick<Admitted, 'target' | 'login' | 'access'> & { readonly decision: Denial },
+): NotAdmitted {
+  const { target, login, access, decision } = asked;
   const facts = factsOf(engineer, connection, target, login, parts.now());
-  if (decision.allowed) {
-    const { policyIds } = decision;
-    const rules = access.rulesOf(policyIds);
-    return rules.requiresReason === true && engineer.reason === undefined
-      ? { facts, refusal: reasonRequired(login, target) }
-      : { engineer, target, login, access, policyIds, rules };
-  }
   if (access.mfaWouldHelp()) {
     const message = engineer.mfa.verified
       ? `${login} on ${target.name} needs a second factor that is newer, and ${engineer.identity.name} has none to be asked for; log in with one`
@@ -76,6 +97,15 @@ export async function admit(
     return { facts, refusal: { errorCode: 'MfaRequired', denyReason: 'second-factor-required', message } };
   }
   if (access.reasonMayHelp()) return { facts, refusal: reasonRequired(login, target) };
+  const ways = access.approvalWays();
+  if (ways !== undefined) {
+    const message = `${login} on ${target.name} needs approval; log in with a client that can answer questions, or ask with "sshtrail request"`;
+    return {
+      facts,
+      refusal: { errorCode: 'AccessDenied', denyReason: 'approval-required', message },
+      approval: { ...ways, target, login },
+    };
+  }
   return {
     facts,
     refusal: { errorCode: 'AccessDenied', denyReason: decision.reason, message: decision.message },
@@ -94,10 +124,15 @@ async function accessOf(
   { policy, control, now }: GatewayParts,
   who: Pick<SessionAccessOptions, 'engineer' | 'target' | 'login' | 'sourceIp'>,
 ): Promise<SessionAccess> {
-  const access = createSessionAccess({ ...who, policy, now });
+  const grants = createHeldGrants({
+    control,
+    holder: { identity: who.engineer.identity.name, target: who.target.name, login: who.login },
+    now,
+  });
+  const access = createSessionAccess({ ...who, policy, grants, now });
   if (!access.readsSessionCount()) return access;
   const sessionCount = await countSessions(control, who.engineer.identity.name);
-  return createSessionAccess({ ...who, policy, now, sessionCount });
+  return createSessionAccess({ ...who, policy, grants, now, sessionCount });
 }
 
 function reasonRequired(login: string, target: Target): Refusal {

@@ -23,8 +23,10 @@ import {
   whenEnded,
 } from '#ssh';
 import { type Admitted, admit, attemptOf, lacks, nameOf } from './admit.ts';
+import { approvalQuestion } from './approval-question.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { endWithGrant } from './grants/end-with-grant.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import { type LockGuard, lockableSession, lockFactsOf } from './locks/index.ts';
@@ -100,7 +102,9 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
     proxyId: parts.settings.proxyId,
     ...(context.passage === undefined ? {} : { jumpId: context.passage.connectionId }),
   });
-  const authenticator = authenticatorFor(context, connection);
+  const authenticating = new AbortController();
+  const stopListening = whenEnded(transport, () => authenticating.abort());
+  const authenticator = authenticatorFor(context, connection, authenticating.signal);
   let user: AuthenticatedUser;
   try {
     user = await authenticateEngineer(transport, {
@@ -110,12 +114,15 @@ export async function openConnection(context: ConnectionContext): Promise<Sessio
       maxAttempts: parts.settings.maxAuthAttempts,
       maxKeyQueries: parts.settings.maxKeyOffers,
       graceMs: parts.settings.loginGraceMs,
+      provenGraceMs: 2 * parts.settings.loginGraceMs + parts.settings.access.waitMs,
       ...(parts.settings.banner === undefined ? {} : { banner: parts.settings.banner }),
     });
   } catch (error) {
     await recordFailedLogin(context, connection(), authenticator, error);
     await transport.ended;
     return undefined;
+  } finally {
+    stopListening();
   }
   const { engineer } = authenticator;
   if (engineer === undefined) {
@@ -179,9 +186,16 @@ async function openForEngineer(
 
   const facts = factsOf(engineer, connection, admitted.target, admitted.login, parts.now());
   const [policyId] = admitted.policyIds;
+  const { leansOn } = admitted.access;
   const session = new Session(
     parts,
-    policyId === undefined ? facts : { ...facts, policyId },
+    {
+      ...facts,
+      policyId,
+      ...(leansOn === undefined
+        ? {}
+        : { accessRequestId: leansOn.requestId, breakGlass: leansOn.breakGlass }),
+    },
     admitted.access,
     () => context.locks.lockOn(lockFactsOf(facts)),
   );
@@ -277,12 +291,14 @@ async function dialAndJoin(
     return session;
   }
   session.join(transport, dialled.transport, () => user.accept());
+  endWithGrant({ session, access: admitted.access, transport, now: parts.now, report: parts.report });
   return session;
 }
 
 function authenticatorFor(
   context: ConnectionContext,
   connection: () => ConnectionFacts,
+  signal: AbortSignal,
 ): EngineerAuthenticator {
   const { parts, locks, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
@@ -325,6 +341,7 @@ function authenticatorFor(
           nameOf(engineer, passage).kind !== 'jump' &&
           lacks(await admit(parts, engineer, connection(), passage), 'reason'),
       }),
+      approvalQuestion(context, connection, signal),
     ],
   });
 }

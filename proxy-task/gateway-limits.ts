@@ -1,5 +1,5 @@
 import type { Configuration } from '#core/configuration';
-import type { GatewaySettings } from './gateway-parts.ts';
+import type { AccessSettings, GatewaySettings } from './gateway-parts.ts';
 
 /** Algorithms and limits as a configuration file has them. Where several processes share the port, each counts for itself. */
 export function limitsOf(
@@ -72,4 +72,16 @@ export function relayLimits(settings: GatewaySettings) {
 /** Whether the sides of a session are asked if they are there. */
 export function keepaliveOf({ keepalive }: GatewaySettings) {
   return keepalive.intervalMs === 0 ? {} : { keepalive };
+}
+
+export function accessSettings({
+  waitSeconds,
+  requestSeconds,
+  grantSeconds,
+}: Configuration['access']): AccessSettings {
+  return {
+    waitMs: waitSeconds * 1000,
+    requestMs: requestSeconds * 1000,
+    grantMs: grantSeconds * 1000,
+  };
 }

@@ -1,4 +1,4 @@
-import type { ControlStore, Inventory, Journal, Target } from '#core/contract';
+import type { ControlStore, Inventory, Journal, Notifier, Target } from '#core/contract';
 import type { PolicySet } from '#core/policy';
 import type { HostKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './login/identity-directory.ts';
@@ -51,6 +51,17 @@ export type GatewaySettings = {
   readonly revocationLatencyMs: number;
   /** For how long the control store may be unreadable until no new session is taken, and whether the running ones go on then. */
   readonly controlUnreadable: { readonly afterMs: number; readonly sessions: 'keep' | 'end' };
+  readonly access: AccessSettings;
+};
+
+/** Access that somebody else has to approve. */
+export type AccessSettings = {
+  /** How long a login waits to be approved. */
+  readonly waitMs: number;
+  /** How long a request can be decided on. */
+  readonly requestMs: number;
+  /** How long access lasts that a login asked for. */
+  readonly grantMs: number;
 };
 
 /** Everything the gateway works with; made by a composition root, never here. */
@@ -71,6 +82,8 @@ export type GatewayParts = {
   /** For targets that are instances; those that need it are unreachable without. */
   readonly reach?: InstanceReach;
   readonly recorder: Recorder;
+  /** Tells people of requests for access. */
+  readonly notifier: Notifier;
   /** Puts asterisks in the place of secrets, for events. */
   readonly redact: (text: string) => string;
   readonly now: () => number;

@@ -18,6 +18,7 @@ import { type Admission, createAdmission, type Place } from './admission.ts';
 import { type ConnectionContext, openConnection, type SessionRegistry } from './connection.ts';
 import { GatewayError } from './gateway-error.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { watchRequestExpiry } from './grants/request-expiry.ts';
 import { createHostCertificates, type HostCertificates } from './host-certificates.ts';
 import type { JumpOptions, JumpPassage } from './jump.ts';
 import { listen } from './listen.ts';
@@ -160,6 +161,7 @@ class GatewayServer {
       this.#parts.report(`a connection could not be accepted: ${error.message}`),
     );
     this.#watchRevocations();
+    watchRequestExpiry(this.#parts, this.#stopping.signal);
     return address;
   }
 

@@ -1,6 +1,6 @@
 export { drainGateway } from './drain.ts';
 export { type Gateway, startGateway } from './gateway.ts';
-export { limitsOf } from './gateway-limits.ts';
+export { accessSettings, limitsOf } from './gateway-limits.ts';
 export type { GatewayParts, GatewaySettings } from './gateway-parts.ts';
 export { onUncaughtFault } from './last-resort.ts';
 export { createIdentityDirectory } from './login/identity-directory.ts';

@@ -270,6 +270,34 @@ const webhook = z
     say('is not an https URL', 'write https://...; plain http is for 127.0.0.1 and localhost only'),
   );
 
+const access = z
+  .strictObject({
+    waitSeconds: z
+      .int()
+      .min(0)
+      .max(3600)
+      .default(300)
+      .describe('How long a login waits to be approved; 0 tells the id of the request and ends.'),
+    requestSeconds: z
+      .int()
+      .min(60)
+      .max(604_800)
+      .default(3600)
+      .describe('How long a request can be decided on.'),
+    grantSeconds: z
+      .int()
+      .min(60)
+      .max(604_800)
+      .default(3600)
+      .describe('How long access lasts from its approval on, where nothing else was asked for,'),
+    maxGrantSeconds: z.int().min(60).max(604_800).default(28_800).describe('and at most.'),
+  })
+  .refine(
+    ({ grantSeconds, maxGrantSeconds }) => grantSeconds <= maxGrantSeconds,
+    say('grants for longer than its own most', 'write a grantSeconds that is not above maxGrantSeconds'),
+  )
+  .prefault({});
+
 export const configurationSchema = z
   .strictObject({
     gateway,
@@ -356,6 +384,7 @@ export const configurationSchema = z
       })
       .prefault({})
       .describe('How the trail is signed; docs/spec/digest.md.'),
+    access: access.describe('Access that somebody else has to approve; docs/access-requests.md.'),
     runbooks: z
       .object({ directory: file.optional().describe('Folder of runbooks; those of the product if absent.') })
       .catchall(runbook)

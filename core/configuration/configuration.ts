@@ -21,6 +21,7 @@ export type Configuration = {
   readonly recording: Readonly<Written['recording']>;
   readonly redaction: Readonly<Written['redaction']>;
   readonly evidence: Readonly<Written['evidence']>;
+  readonly access: Readonly<Written['access']>;
   readonly runbooks: {
     readonly directory?: string;
     /** By runbook id. */

@@ -7,7 +7,7 @@ type Written = z.output<typeof hostedConfigurationSchema>;
 /** The AWS form's `sshtrail.yaml`, checked, with every default filled in. Names no files. */
 export type HostedConfiguration = Pick<
   Configuration,
-  'identities' | 'trustedUserAuthorities' | 'recording' | 'redaction'
+  'identities' | 'trustedUserAuthorities' | 'recording' | 'redaction' | 'access'
 > & {
   readonly targets: readonly TargetEntry<StoredCredential>[];
   /** The rest the deployment gives. */

@@ -143,6 +143,7 @@ export const hostedConfigurationSchema = z
       .describe('The certificate that each session shows to its target.'),
     recording: shape.recording,
     redaction: shape.redaction,
+    access: shape.access,
     runbooks: shape.runbooks
       .unwrap()
       .omit({ directory: true })

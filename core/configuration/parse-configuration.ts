@@ -54,6 +54,7 @@ function toConfiguration(written: Written): Configuration {
     recording: written.recording,
     redaction: written.redaction,
     evidence: written.evidence,
+    access: written.access,
     runbooks: { ...(directory === undefined ? {} : { directory }), settings: toSettings(settings) },
     notify: written.notify.webhook === undefined ? {} : { webhook: written.notify.webhook },
   };

@@ -130,6 +130,7 @@ function toHostedConfiguration(written: Written): HostedConfiguration {
     certificate: written.certificate,
     recording: written.recording,
     redaction: written.redaction,
+    access: written.access,
     runbooks: { settings: toSettings(written.runbooks) },
   };
 }

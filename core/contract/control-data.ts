@@ -6,6 +6,8 @@ export type ControlData = {
   factor: EnrolledFactor;
   proof: MfaProof;
   counter: SecurityKeyCounter;
+  request: AccessRequest;
+  grant: AccessGrant;
   finding: Finding;
   action: ActionTaken;
   writer: AuditWriter;
@@ -88,6 +90,65 @@ export type SecurityKeyCounter = {
   readonly seen: number;
   /** When it last changed. */
   readonly atMs: number;
+};
+
+/** A wish for access that needs approval. The id is its `id`. */
+export type AccessRequest = {
+  /** `r-` and 32 lower-case hex digits. */
+  readonly id: string;
+  readonly identity: string;
+  /** As the inventory had it when access was asked for: approvers are judged by these labels. */
+  readonly target: {
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly login: string;
+  /** Names of policy actions, or `*` alone: whatever policy allows once it is approved. */
+  readonly actions: readonly string[];
+  /** In the engineer's words. */
+  readonly reason: string;
+  /** Of whatever system keeps them. */
+  readonly ticket?: string;
+  readonly askedAtMs: number;
+  /** Nobody decides from then on. */
+  readonly expiresAtMs: number;
+  /** How long the grant is good for, from the last approval on. */
+  readonly forMs: number;
+  /** Approvals by so many different people make a grant. */
+  readonly needed: number;
+  readonly state: 'waiting' | 'approved' | 'rejected' | 'cancelled' | 'expired';
+  /** Each by somebody else; in order. */
+  readonly approvals: readonly { readonly by: string; readonly atMs: number }[];
+  /** Who made the state what it is, where that was not an approval, and why. */
+  readonly decided?: { readonly by: string; readonly atMs: number; readonly reason: string };
+  /** Access was taken without approval; `review` is what somebody else said of it afterwards. */
+  readonly breakGlass: boolean;
+  readonly review?: {
+    readonly by: string;
+    readonly atMs: number;
+    readonly outcome: 'approved' | 'rejected';
+    readonly reason: string;
+  };
+};
+
+/** Access for a time. The id is its `id`. */
+export type AccessGrant = {
+  /** `g-` and the 32 digits of its request's id. */
+  readonly id: string;
+  readonly requestId: string;
+  readonly identity: string;
+  /** Name of the target. */
+  readonly target: string;
+  readonly login: string;
+  /** As in the request. */
+  readonly actions: readonly string[];
+  readonly fromMs: number;
+  /** From then on it is none. */
+  readonly untilMs: number;
+  readonly approvedBy: readonly string[];
+  readonly breakGlass: boolean;
 };
 
 /** A row a runbook's query returned. The id is `<runbook>:<key>`. */

@@ -37,6 +37,7 @@ export const deploymentVariables = {
     'SSHTRAIL_PROXY_PROTOCOL_RANGES',
     /** Task protection is renewed for no longer than this after a stop was asked for. */
     'SSHTRAIL_MAX_DRAIN_MINUTES',
+    'SSHTRAIL_NOTICE_TOPIC',
     /** CloudWatch namespace of the metrics in the log (embedded metric format). */
     'SSHTRAIL_METRICS_NAMESPACE',
   ],
@@ -50,7 +51,7 @@ export const deploymentVariables = {
     /** Comma-separated accounts whose Identity Center is declared to ask for MFA at every sign-in; may be empty. */
     'SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS',
   ],
-  'control-api': [...common],
+  'control-api': [...common, 'SSHTRAIL_PARAMETER_PATH', 'SSHTRAIL_NOTICE_TOPIC'],
   'run-runbook': [
     ...common,
     ...athena,
@@ -102,6 +103,10 @@ export const apiRoutes = {
   removeFactor: '/v1/factors/{identity}/remove',
   sessions: '/v1/sessions',
   revokeSession: '/v1/sessions/{sessionId}/revoke',
+  requests: '/v1/requests',
+  approveRequest: '/v1/requests/{requestId}/approve',
+  rejectRequest: '/v1/requests/{requestId}/reject',
+  cancelRequest: '/v1/requests/{requestId}/cancel',
   locks: '/v1/locks',
   lock: '/v1/locks/{lockId}',
 } as const;

@@ -52,6 +52,10 @@ export type SessionFacts = ConnectionFacts & {
   /** When the identity was proven; the creationDate of the session context. */
   readonly authenticatedAtMs?: number | undefined;
   readonly policyId?: string | undefined;
+  /** The request by which it was granted. */
+  readonly accessRequestId?: string | undefined;
+  /** It was taken without approval. */
+  readonly breakGlass?: boolean | undefined;
   /** The target's SSH identification string. */
   readonly targetIdentification?: string | undefined;
 };
@@ -100,6 +104,8 @@ export function sessionFields(facts: SessionFacts, atMs: number): Fields {
     keyFingerprint: facts.keyFingerprint,
     certificateSerial: facts.certificateSerial,
     policyId: facts.policyId,
+    accessRequestId: facts.accessRequestId,
+    breakGlass: facts.breakGlass,
     targetIdentification: facts.targetIdentification,
   };
 }

@@ -1,5 +1,12 @@
+export * from './access-events.ts';
 export * from './activity-events.ts';
-export * from './api-events.ts';
+export {
+  type ApiCall,
+  type ApiCaller,
+  issueEngineerCertificate,
+  refuseEngineerCertificate,
+  type UnknownApiCaller,
+} from './api-events.ts';
 export { parseAuditRecord, type RecordFrame, toAuditRecord, uuidV7 } from './audit-record.ts';
 export {
   type ConnectionRefusal,

@@ -12,7 +12,7 @@ export { problemLines } from './problem-lines.ts';
 export { answer } from './questions.ts';
 export { policySchema } from './schema-text.ts';
 export { rulesOf, type SessionRules, strictestRules } from './session-rules.ts';
-export { reasonMayHelp, stepUp } from './step-up.ts';
+export { approvalsNeeded, reasonMayHelp, stepUp } from './step-up.ts';
 export { unknownNames } from './unknown-names.ts';
 export { readsFiles, readsSessionCount } from './what-is-read.ts';
 export { type KnownNames, readRequest, writtenRequest } from './written-request.ts';

@@ -3,6 +3,7 @@ export { createActionExecutor } from './action-executor.ts';
 export { answerStep } from './approve-step.ts';
 export { compileRunbook } from './compile-runbook.ts';
 export type { Decision } from './decide-actions.ts';
+export { durationMs } from './duration.ts';
 export type { ParsedRunbook, RunbookProblem } from './parse-runbook.ts';
 export { parseRunbook } from './parse-runbook.ts';
 export type { ResponseOptions, ResponseReport } from './respond-to-finding.ts';

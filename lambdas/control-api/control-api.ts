@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { apiRoutes, type LiveSession, type SessionId, sessionId as toSessionId } from '#core/contract';
 import { printable } from '#core/wording';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
+import { type AccessRequestParts, askAccess, decideAccess, listAccess } from './access-requests.ts';
 import { addLock, type LockApiParts, type LockCaller, listLocks, removeLock } from './locks.ts';
 
-export type ControlApiParts = LockApiParts & {
-  readonly sleep: (ms: number) => Promise<void>;
-};
+export type ControlApiParts = AccessRequestParts &
+  LockApiParts & {
+    readonly sleep: (ms: number) => Promise<void>;
+  };
 
 /** What became of the wish to end a session: `asked` and `already` where it was not seen to end in time. */
 export type RevocationState = 'ended' | 'asked' | 'already' | 'not-open';
@@ -32,10 +34,14 @@ const routes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
   [apiRoutes.revokeSession]: { POST: (event, { caller }, parts) => revoke(event, caller.name, parts) },
   [apiRoutes.locks]: { GET: (_event, _caller, parts) => listLocks(parts), POST: addLock },
   [apiRoutes.lock]: { DELETE: removeLock },
+  [apiRoutes.requests]: { GET: (_event, _caller, parts) => listAccess(parts), POST: askAccess },
+  [apiRoutes.approveRequest]: { POST: decideAccess('approve') },
+  [apiRoutes.rejectRequest]: { POST: decideAccess('reject') },
+  [apiRoutes.cancelRequest]: { POST: decideAccess('cancel') },
 };
 const revokeRequest = z.strictObject({ message: z.string().max(maxMessage).optional() });
 
-/** Who is connected, the end of one session, and locks. IAM has decided who may call. */
+/** Who is connected, the end of one session, locks, and requests for access. IAM has decided who may call. */
 export async function controlApi(
   event: APIGatewayProxyEvent,
   parts: ControlApiParts,

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SNSClient } from '@aws-sdk/client-sns';
 import type { APIGatewayProxyHandler } from 'aws-lambda';
+import { createSnsNotifier } from '#adapters/aws';
 import { readEnvironment } from '#core/deployment';
 import {
   answering,
@@ -11,6 +13,7 @@ import {
   readRegion,
   writeLine,
 } from '../shared/index.ts';
+import { readAccessRules } from './access-rules.ts';
 import { controlApi } from './control-api.ts';
 import { factorApi, isFactorRoute } from './factors.ts';
 
@@ -23,13 +26,14 @@ function prepare() {
     region,
     environment: readEnvironment(functionName, process.env),
     clients: createInvocationClients(region, process.env['AWS_ENDPOINT_URL']),
+    sns: new SNSClient({ region, maxAttempts: 1 }),
   };
 }
 let prepared: ReturnType<typeof prepare> | undefined;
 
 export const handler: APIGatewayProxyHandler = async (event, { awsRequestId: requestId }) => {
   prepared ??= prepare();
-  const { region, environment, clients } = prepared;
+  const { region, environment, clients, sns } = prepared;
   const now = Date.now;
   const log = createLog(writeLine, { function: functionName, requestId, now });
   const count = createCount(writeLine, { function: functionName, now });
@@ -50,9 +54,15 @@ export const handler: APIGatewayProxyHandler = async (event, { awsRequestId: req
       : controlApi(event, {
           control: invocation.control,
           journal: invocation.journal,
+          rules: () => readAccessRules(clients.ssm, environment.SSHTRAIL_PARAMETER_PATH),
+          notifier: createSnsNotifier({
+            client: sns,
+            topicArn: environment.SSHTRAIL_NOTICE_TOPIC,
+            deployment: environment.SSHTRAIL_NAME,
+          }),
           now,
-          randomBytes,
           sleep: delay,
+          randomBytes,
         }),
   );
 };

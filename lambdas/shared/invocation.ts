@@ -104,7 +104,9 @@ export type InvocationClients = {
 
 export type OpenInvocationOptions = Omit<InvocationOptions, 'stores' | 'origin'> & {
   /** As `readEnvironment` gives it for any function. */
-  readonly environment: Readonly<Record<DeploymentVariable<'control-api'>, string>>;
+  readonly environment: Readonly<
+    Record<DeploymentVariable<'control-api'> & DeploymentVariable<'issue-certificate'>, string>
+  >;
   readonly region: string;
   readonly clients: InvocationClients;
   readonly count: Count;

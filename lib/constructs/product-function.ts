@@ -43,6 +43,7 @@ export class ProductFunction<Name extends FunctionName> extends Construct {
     logGroup.grantWrite(role);
     addPermissions(role, permissionsOf(props.function, props.on));
     const needsRunbooks = props.function === 'run-runbook' || props.function === 'act';
+    const needsPolicies = props.function === 'control-api';
     this.lambda = new NodejsFunction(this, 'Function', {
       functionName: name,
       runtime: Runtime.NODEJS_24_X,
@@ -67,8 +68,9 @@ export class ProductFunction<Name extends FunctionName> extends Construct {
         keepNames: true,
         target: 'node24',
         banner:
-          "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+          "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url); const __dirname = import.meta.dirname;",
         ...(needsRunbooks ? { commandHooks: copyRunbooks } : {}),
+        ...(needsPolicies ? { commandHooks: copyCedar } : {}),
       },
     });
   }
@@ -81,6 +83,15 @@ const copyRunbooks = {
   afterBundling: (from: string, to: string) => [
     `mkdir -p ${quoted(join(to, 'runbooks'))}`,
     `cp ${quoted(join(from, 'runbooks'))}/*.yaml ${quoted(join(to, 'runbooks'))}`,
+  ],
+};
+
+/** Cedar reads its WebAssembly from beside itself. */
+const copyCedar = {
+  beforeBundling: () => [],
+  beforeInstall: () => [],
+  afterBundling: (from: string, to: string) => [
+    `cp ${quoted(join(from, 'node_modules', '@cedar-policy', 'cedar-wasm', 'nodejs', 'cedar_wasm_bg.wasm'))} ${quoted(to)}`,
   ],
 };
 

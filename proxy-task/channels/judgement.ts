@@ -15,7 +15,7 @@ export async function judge(
   actions: PolicyAction | readonly PolicyAction[],
   event: (refused: Refusal | undefined) => AuditDraft,
 ): Promise<Verdict> {
-  const denial = firstDenial(owner, [actions].flat());
+  const denial = await firstDenial(owner, [actions].flat());
   if (denial === undefined) {
     await owner.record(event(undefined));
     return pass;
@@ -44,9 +44,12 @@ function refusedBy({ facts }: Pick<ChannelOwner, 'facts'>, { message }: Refusal)
 }
 
 /** All of them must be allowed. */
-function firstDenial(owner: ChannelOwner, actions: readonly PolicyAction[]): Denial | undefined {
+async function firstDenial(
+  owner: ChannelOwner,
+  actions: readonly PolicyAction[],
+): Promise<Denial | undefined> {
   for (const action of actions) {
-    const decision = owner.access.decide(action);
+    const decision = await owner.access.decideAnew(action);
     if (!decision.allowed) return decision;
   }
   return undefined;

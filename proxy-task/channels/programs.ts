@@ -56,14 +56,7 @@ export function gateRequest(
   if (request.from === 'target') return pass;
   switch (detail.kind) {
     case 'shell':
-      return judgeProgram(
-        owner,
-        state,
-        { kind: 'shell' },
-        (refused) => openShell(facts, at, { channelId, refused, ...state.terminal }),
-        () => begin(owner, state, channelId, 'shell', undefined),
-        state.started === undefined ? shellRefusal(owner, state) : secondProgram,
-      );
+      return judgeShell(owner, state, channelId);
     case 'exec': {
       const command = detail.command.toString('utf8');
       const recorded = recordedCommand(detail.command, owner.redact);
@@ -125,6 +118,25 @@ export function gateRequest(
     case 'other':
       return pass;
   }
+}
+
+/** What a grant makes of it is looked up first: the refusals go by the same answer as the judgement. */
+async function judgeShell(
+  owner: ChannelOwner,
+  state: ChannelState,
+  channelId: ChannelName,
+): Promise<Verdict> {
+  const { facts, access } = owner;
+  const at = owner.now();
+  await access.decideAnew({ kind: 'shell' });
+  return judgeProgram(
+    owner,
+    state,
+    { kind: 'shell' },
+    (refused) => openShell(facts, at, { channelId, refused, ...state.terminal }),
+    () => begin(owner, state, channelId, 'shell', undefined),
+    state.started === undefined ? shellRefusal(owner, state) : secondProgram,
+  );
 }
 
 /** One program a channel (RFC 4254 §6.5), whatever the target thinks of that: a second one would take the first one's recording. */

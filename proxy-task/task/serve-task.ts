@@ -3,6 +3,7 @@ import {
   createObjectSpool,
   createS3BlobRemover,
   createS3BlobStore,
+  createSnsNotifier,
   type OpenedObjectJournal,
   openObjectJournal,
 } from '#adapters/aws';
@@ -19,7 +20,7 @@ import { readEnvironment } from '#core/deployment';
 import { reportAuditLoss, startProxy, stopProxy } from '#core/event';
 import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
-import { limitsOf } from '../gateway-limits.ts';
+import { accessSettings, limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
 import { keepPolicy } from '../policy-keeper.ts';
@@ -278,6 +279,11 @@ function partsOf(
       now,
       onIndexFault: (error) => report(error.message),
     }),
+    notifier: createSnsNotifier({
+      client: clients.sns,
+      topicArn: variables.SSHTRAIL_NOTICE_TOPIC,
+      deployment: variables.SSHTRAIL_NAME,
+    }),
     redact: (text) => redactText(text, rules).text,
     now,
     randomBytes,
@@ -305,7 +311,7 @@ function settingsOf(
   { proxyId, port }: { readonly proxyId: string; readonly port: number },
   version: string,
 ): GatewaySettings {
-  const { gateway, certificate, recording } = configuration;
+  const { access, gateway, certificate, recording } = configuration;
   return {
     proxyId,
     version,
@@ -317,5 +323,6 @@ function settingsOf(
     certificateBackdateSeconds: certificate.backdateSeconds,
     onRecordingFailure: recording.onFailure,
     revocationLatencyMs,
+    access: accessSettings(access),
   };
 }

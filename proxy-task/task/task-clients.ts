@@ -4,6 +4,7 @@ import { EC2InstanceConnectClient } from '@aws-sdk/client-ec2-instance-connect';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
 
 export type TaskClients = ReturnType<typeof createTaskClients>;
@@ -22,5 +23,6 @@ export function createTaskClients(region: string) {
     ec2: new EC2Client(retries),
     instanceConnect: new EC2InstanceConnectClient(retries),
     events: new EventBridgeClient(retries),
+    sns: new SNSClient(once),
   };
 }

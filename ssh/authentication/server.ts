@@ -29,7 +29,7 @@ import {
 
 const defaultKeyQueries = 20;
 const maxPrompts = 8;
-/** Info requests within one keyboard-interactive exchange. */
+/** Info requests with prompts within one keyboard-interactive exchange; those without, which say something, end with the grace time. */
 const maxInteractiveRounds = 16;
 const maxBannerLength = 4096;
 const maxLineLength = 512;
@@ -206,10 +206,11 @@ class ServerAuthentication {
     const step = await next();
     if (this.#state !== 'requests') return;
     if (step.kind === 'done') return this.#conclude(user, 'keyboard-interactive', step.verdict);
-    if (round > maxInteractiveRounds)
+    const asks = step.request.prompts.length > 0;
+    if (asks && round > maxInteractiveRounds)
       throw new AuthenticationError('too-many-attempts', 'too many rounds of questions');
     this.#transport.send(encodeInfoRequest(showable(step.request)));
-    this.#exchange = { prompts: step.request.prompts.length, rounds: round };
+    this.#exchange = { prompts: step.request.prompts.length, rounds: asks ? round : round - 1 };
   }
 
   async #infoResponse(payload: Buffer): Promise<void> {

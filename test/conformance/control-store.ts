@@ -6,7 +6,9 @@ import type {
   ControlStore,
   WatchOptions,
 } from '../../core/contract/index.ts';
+import { grantOf } from '../../core/grant/access-request.ts';
 import { createSecurityKeyCounters } from '../../proxy-task/login/security-key-counters.ts';
+import { request } from '../core/grant/sample-request.ts';
 
 export const revocation: ControlData['revocation'] = {
   sessionId: 's-0123456789abcdef0123456789abcdef',
@@ -224,6 +226,27 @@ export function controlStoreConformance(name: string, create: () => Promise<Cont
 
       expect((await store.get('action', 'once'))?.data).toEqual(action);
       expect((await store.get('action', 'again'))?.data).toEqual({ ...action, attempts: 2 });
+    });
+
+    it('keeps requests for access and what they were granted, and lets one of racing decisions win', async () => {
+      const stores = await create();
+      const [one, other] = [await stores.open(), await stores.open()];
+      const asked = request({ ticket: 'INC-421' });
+      const decided = { by: 'bob', atMs: 5, reason: 'not now' };
+      const review = { by: 'carol', atMs: 6, outcome: 'approved', reason: 'fine' } as const;
+      const taken = request({ id: 'r-2', state: 'approved', breakGlass: true, review });
+
+      await one.put('request', asked.id, asked, absent);
+      await one.put('request', taken.id, taken, absent);
+      await one.put('grant', 'g-1', grantOf(taken), absent);
+      const versions = await Promise.all([
+        one.put('request', asked.id, { ...asked, state: 'rejected', decided }, version(1)),
+        other.put('request', asked.id, { ...asked, state: 'approved' }, version(1)),
+      ]);
+
+      expect((await other.get('request', taken.id))?.data).toEqual(taken);
+      expect((await other.get('grant', 'g-1'))?.data).toEqual(grantOf(taken));
+      expect(versions.filter((each) => each !== undefined)).toEqual([2]);
     });
 
     it('keeps whom a lock is about, and forgets the lock when it expires', async () => {

@@ -232,8 +232,8 @@ describe('the API', () => {
   it('has the routes of the contract, every one of them signed by IAM', () => {
     const methods = resources('AWS::ApiGateway::Method').map(([, { Properties: method }]) => method);
 
-    // Of locks there are two: they are listed and made under one path.
-    expect(methods).toHaveLength(Object.keys(apiRoutes).length + 1);
+    // Of locks and of requests there are two each: they are listed and made under one path.
+    expect(methods).toHaveLength(Object.keys(apiRoutes).length + 2);
     for (const method of methods) expect(method['AuthorizationType']).toBe('AWS_IAM');
   });
 });

@@ -89,6 +89,7 @@ describe('a good configuration', () => {
         policies: { files: ['policy.cedar'] },
         userAuthority: { keyFile: 'keys/user-ca', validForSeconds: 60, backdateSeconds: 30 },
         hostKeys: { files: ['keys/host'] },
+        access: { waitSeconds: 300, requestSeconds: 3600, grantSeconds: 3600, maxGrantSeconds: 28_800 },
         recording: { onFailure: 'close' },
         redaction: { defaults: true, rules: [] },
         evidence: { keyFile: 'keys/evidence.pem', digestEverySeconds: 300, digestEveryRecords: 10_000 },

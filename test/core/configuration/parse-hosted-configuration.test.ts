@@ -93,6 +93,7 @@ describe('a good configuration of the AWS form', () => {
           auth: 'certificate',
         },
         certificate: { validForSeconds: 90, backdateSeconds: 30 },
+        access: { waitSeconds: 300, requestSeconds: 3600, grantSeconds: 3600, maxGrantSeconds: 28_800 },
         recording: { onFailure: 'close' },
         redaction: { defaults: true, rules: [] },
         runbooks: { settings: { 'SSH-002': { mode: 'auto', inputs: {} } } },

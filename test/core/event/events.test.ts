@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { type AuditDraft, type EventName, eventNames } from '#core/contract';
+import { type AccessRequest, type AuditDraft, type EventName, eventNames } from '#core/contract';
+import type { AccessActor } from '#core/event';
 import * as event from '#core/event';
+import { grantOf } from '../../../core/grant/access-request.ts';
 import { atMs, sessionFacts, unprovenAttempt } from './sample-facts.ts';
 
 const refused = {
@@ -137,9 +139,38 @@ const ofSession: Partial<Record<EventName, AuditDraft>> = {
   }),
 };
 
+const accessRequest: AccessRequest = {
+  id: `r-${'1'.repeat(32)}`,
+  identity: 'alice',
+  target: { name: 'pay-api-3', host: '192.0.2.17', port: 22, labels: { env: 'prod' } },
+  login: 'deploy',
+  actions: ['*'],
+  reason: 'restore the index',
+  ticket: 'INC-421',
+  askedAtMs: atMs - 60_000,
+  expiresAtMs: atMs + 60_000,
+  forMs: 3_600_000,
+  needed: 1,
+  state: 'waiting',
+  approvals: [],
+  breakGlass: false,
+};
+const bob: AccessActor = {
+  kind: 'hand',
+  identity: { name: 'bob', principalId: 'bob', type: 'LocalUser' },
+  account: 'operator',
+};
+const grant = grantOf(accessRequest);
+
 const ofServices: Partial<Record<EventName, AuditDraft>> = {
   EnrollFactor: event.enrollFactor('carol', atMs, { identity: 'alice', recoveryCodes: 10, replaced: false }),
   RemoveFactor: event.removeFactor('carol', atMs, { identity: 'alice', reason: 'lost the phone' }),
+  RequestAccess: event.requestAccess({ kind: 'login', attempt: unprovenAttempt }, atMs, accessRequest),
+  ApproveRequest: event.approveRequest(bob, atMs, { request: accessRequest, reason: 'fine', grant }),
+  RejectRequest: event.rejectRequest(bob, atMs, { request: accessRequest, reason: 'not now' }),
+  CancelRequest: event.cancelRequest(bob, atMs, { request: accessRequest, reason: 'done' }),
+  ExpireRequest: event.expireRequest('p-eu1-a', atMs, accessRequest),
+  UseBreakGlass: event.takeByBreakGlass(bob, atMs, { request: accessRequest, grant }),
   RevokeSession: event.revokeSession(sessionFacts, atMs, { by: 'runbook/SSH-002', why: 'no second factor' }),
   JoinSession: event.joinSession(
     'carol',

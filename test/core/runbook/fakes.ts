@@ -27,6 +27,8 @@ export function memoryControlStore(clock: Clock): ControlStore {
     factor: new Map(),
     proof: new Map(),
     counter: new Map(),
+    request: new Map(),
+    grant: new Map(),
     writer: new Map(),
     delivery: new Map(),
     gateway: new Map(),

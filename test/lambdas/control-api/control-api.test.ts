@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { apiRoutes, type LiveSession } from '../../../core/contract/index.ts';
 import { controlApi } from '../../../lambdas/control-api/control-api.ts';
-import { fakeJournal, memoryControlStore } from '../../core/runbook/fakes.ts';
+import { fakeJournal, fakeNotifier, memoryControlStore } from '../../core/runbook/fakes.ts';
 import { type FakeCaller, startFakeApi } from '../../fakes/aws/api-gateway.ts';
 import { apiEvent, callers, resourcePolicy } from '../api-callers.ts';
 import { signedCall } from '../signed-call.ts';
@@ -41,6 +41,8 @@ async function openPlace(sessions: readonly LiveSession[]) {
     controlApi(event, {
       control,
       journal,
+      notifier: fakeNotifier(),
+      rules: () => Promise.reject(new Error('sessions are nothing that policy is asked about')),
       now: () => clock.nowMs,
       randomBytes: (size) => Buffer.alloc(size, 0xab),
       sleep: async (ms) => {

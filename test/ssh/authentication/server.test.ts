@@ -258,6 +258,32 @@ describe('a login in two steps', () => {
     await expect(login.outcome).rejects.toMatchObject({ code: 'protocol' });
   });
 
+  it.each([
+    ['may be told things as often as it takes', [], 'resolves'],
+    ['is not asked without end', [{ text: 'Again: ', echo: true }], 'rejects'],
+  ] as const)('%s', async (_, prompts, how) => {
+    let rounds = 0;
+    const step = () => ({ kind: 'ask', request: { name: 'Wait', instruction: '', prompts } }) as const;
+    const authenticator = scriptedAuthenticator({
+      start: step,
+      continue: () => {
+        rounds += 1;
+        return rounds < 100 ? step() : { kind: 'done', verdict: { kind: 'success' } };
+      },
+    });
+    const login = startLogin(authenticationOptions(authenticator));
+
+    login.peer.send(interactiveRequest());
+    await login.next();
+    for (let round = 0; round < (how === 'resolves' ? 100 : 16); round += 1) {
+      await login.next();
+      login.peer.send(infoResponse(prompts.map(() => 'yes')));
+    }
+
+    if (how === 'resolves') await expect(login.outcome).resolves.toMatchObject({ user: 'alice' });
+    else await expect(login.outcome).rejects.toMatchObject({ code: 'too-many-attempts' });
+  });
+
   it('gives a peer that proved a key the longer time', async () => {
     const login = startLogin(authenticationOptions(codeAfterKey(), { graceMs: 60, provenGraceMs: 10_000 }));
     const slow = startLogin(authenticationOptions(codeAfterKey(), { graceMs: 60, provenGraceMs: 10_000 }));

@@ -1,0 +1,21 @@
+export { type AccessDecision, isRequestId, stateAt } from './access-request.ts';
+export { approvalBy, type GrantHolder } from './approval.ts';
+export { grantWish, mayDecide, waitsForSomebody } from './policy-questions.ts';
+export {
+  breakGlass,
+  decideRequest,
+  expireRequests,
+  goodGrants,
+  listRequests,
+  openRequest,
+  type RequestDesk,
+  type RequestOutcome,
+  type Wish,
+  waitingOf,
+} from './request-desk.ts';
+export {
+  breakGlassNotice,
+  reasonText,
+  requestNotice,
+  whoAndWhere,
+} from './request-text.ts';

@@ -1,0 +1,40 @@
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import { readParameters } from '#adapters/aws';
+import { formatProblems, groupsOf, type HostedConfiguration, loadHosted } from '#core/configuration';
+import { loadPolicy, type PolicySet } from '#core/policy';
+import { FunctionError } from '../shared/index.ts';
+
+/** What decides who may ask for access and who may give it. */
+export type AccessRules = {
+  readonly policy: PolicySet;
+  readonly targets: HostedConfiguration['targets'];
+  readonly access: HostedConfiguration['access'];
+  readonly groupsOf: (arn: string) => readonly string[];
+};
+
+/**
+ * The deployment's policies and configuration as they are now.
+ * @throws FunctionError `configuration`, ParametersError
+ */
+export async function readAccessRules(client: SSMClient, parameterPath: string): Promise<AccessRules> {
+  const path = `${parameterPath}/config`;
+  const loaded = loadHosted(await readParameters({ client, path }), path);
+  if (!loaded.ok) throw unusable(path, formatProblems(loaded.problems));
+  const policy = loadPolicy(loaded.policyTexts);
+  if (!policy.ok)
+    throw unusable(
+      path,
+      policy.problems
+        .map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`)
+        .join('; '),
+    );
+  const { targets, access, awsIdentities } = loaded.configuration;
+  return { policy: policy.policy, targets, access, groupsOf: (arn) => groupsOf(awsIdentities, arn) };
+}
+
+function unusable(path: string, problems: string): FunctionError {
+  return new FunctionError(
+    'configuration',
+    `the configuration below ${path} cannot be used, so that nobody may decide on access: ${problems}`,
+  );
+}
