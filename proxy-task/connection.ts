@@ -1,4 +1,4 @@
-import type { AuditDraft, ErrorCode, Target } from '#core/contract';
+import type { ErrorCode, Target } from '#core/contract';
 import {
   type AuthenticationOutcome,
   authenticateTarget,
@@ -22,33 +22,23 @@ import {
   type Transport,
   whenEnded,
 } from '#ssh';
-import { type Admitted, admit, attemptOf, lacks, nameOf } from './admit.ts';
-import { approvalQuestion } from './approval-question.ts';
+import { type Admitted, admit, attemptOf } from './admit.ts';
+import { authenticatorFor } from './connection-authenticator.ts';
 import { engineerTransportLimits, targetTransportLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { endWithGrant } from './grants/end-with-grant.ts';
 import type { HostCertificates } from './host-certificates.ts';
 import { type JumpOptions, type JumpPassage, serveJump } from './jump.ts';
 import { type LockGuard, lockableSession, lockFactsOf } from './locks/index.ts';
-import { accessReason } from './login/access-reason.ts';
-import { codeWitness } from './login/code-witness.ts';
-import {
-  createEngineerAuthenticator,
-  type EngineerAuthenticator,
-  type ProvenEngineer,
-} from './login/engineer-authenticator.ts';
-import { keyRefusalMessages } from './login/key-refusal.ts';
+import type { EngineerAuthenticator, ProvenEngineer } from './login/engineer-authenticator.ts';
 import { parseLoginName } from './login/login-name.ts';
-import { createMfaProofs } from './login/mfa-proofs.ts';
 import type { SecondFactor } from './login/second-factor.ts';
 import type { SecurityKeyCounters } from './login/security-key-counters.ts';
-import { verificationCode } from './login/verification-code.ts';
 import { refusalOfPeer } from './peer-refusal.ts';
 import { Session } from './session.ts';
 import { factsOf } from './session-access.ts';
 import { connectTarget, type TargetWitness } from './target-connection.ts';
 import { type LoginMethod, loginMethod } from './target-credential.ts';
-import { wantsCode } from './wants-code.ts';
 
 /** Sessions that may be told to stop, by id. */
 export type SessionRegistry = Map<string, Session>;
@@ -293,57 +283,6 @@ async function dialAndJoin(
   session.join(transport, dialled.transport, () => user.accept());
   endWithGrant({ session, access: admitted.access, transport, now: parts.now, report: parts.report });
   return session;
-}
-
-function authenticatorFor(
-  context: ConnectionContext,
-  connection: () => ConnectionFacts,
-  signal: AbortSignal,
-): EngineerAuthenticator {
-  const { parts, locks, secondFactor, securityKeyCounters, source, passage } = context;
-  const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
-  const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
-  const proofs = createMfaProofs({
-    control: parts.control,
-    graceMs: parts.settings.mfaGraceMs,
-    sourceAddress: source.ip,
-    now: parts.now,
-  });
-  return createEngineerAuthenticator({
-    ...(passage === undefined ? {} : { outer: passage.engineer }),
-    identities: parts.identities,
-    counters: securityKeyCounters,
-    sourceAddress: source.ip,
-    now: parts.now,
-    knownProof: (engineer) => proofs.find(engineer),
-    keyRefused: (engineer, why) =>
-      record(
-        authenticateUser(attempt(engineer), parts.now(), {
-          kind: 'failure',
-          errorCode: 'AuthenticationFailed',
-          reason: why,
-          message: keyRefusalMessages[why],
-          securityKey: engineer.assertion,
-        }),
-      ),
-    isRefused: async (engineer) => (await locks.refusalOf(lockFactsOf(attempt(engineer)))) !== undefined,
-    questions: [
-      verificationCode({
-        secondFactor,
-        now: parts.now,
-        keepProof: (engineer) => proofs.keep(engineer),
-        wanted: (engineer) => wantsCode(parts, engineer, connection(), passage),
-        witness: codeWitness(parts, attempt),
-      }),
-      accessReason({
-        redact: parts.redact,
-        wanted: async (engineer) =>
-          nameOf(engineer, passage).kind !== 'jump' &&
-          lacks(await admit(parts, engineer, connection(), passage), 'reason'),
-      }),
-      approvalQuestion(context, connection, signal),
-    ],
-  });
 }
 
 function successOf({ assertion }: ProvenEngineer): AuthenticationOutcome {

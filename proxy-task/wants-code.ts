@@ -15,5 +15,7 @@ export async function wantsCode(
   if (nameOf(engineer, passage).kind === 'jump') return !engineer.mfa.verified;
   const admitted = await admit(parts, engineer, connection, passage);
   if (lacks(admitted, 'second-factor')) return true;
-  return !engineer.mfa.verified && (!('refusal' in admitted) || lacks(admitted, 'reason'));
+  if (engineer.mfa.verified) return false;
+  // What is still to be answered after the code lets them in.
+  return !('refusal' in admitted) || lacks(admitted, 'reason') || admitted.approval !== undefined;
 }

@@ -56,6 +56,9 @@ export function createTotpFactor(control: ControlStore, now: () => number): Seco
       }
       const used = { ...factor.data, recoveryCodes: rest };
       if ((await control.put('factor', name, used, unchanged(factor))) === undefined) continue;
+      // The row of wrong codes ends here, unless another one came meanwhile, which then counts.
+      if (state !== undefined && state.data.failures > 0)
+        await control.put('totp', name, { ...state.data, failures: 0, lockedUntilMs: 0 }, unchanged(state));
       return { kind: 'accepted', method: 'recovery-code', left: rest.length };
     }
     return refused('locked');

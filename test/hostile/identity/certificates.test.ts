@@ -8,6 +8,7 @@ import { attemptLogin } from './login-attempt.ts';
 
 const authority = generatePrivateKey('ed25519');
 const stranger = generatePrivateKey('ed25519');
+const service = generatePrivateKey('ed25519');
 let stack: Stack;
 /** The keys in the data directory, each of which signs certificates of another kind. */
 let own: Record<'session' | 'host' | 'engineer', PrivateKey>;
@@ -22,7 +23,7 @@ beforeAll(async () => {
       '    type: service',
       '    groups: [engineers]',
       '    sources: [127.0.0.1]',
-      `    keys: [${JSON.stringify(formatPublicKeyLine(generatePrivateKey('ed25519').publicKey))}]`,
+      `    keys: [${JSON.stringify(formatPublicKeyLine(service.publicKey))}]`,
     ].join('\n'),
     configuration: [
       `trustedUserAuthorities: [${JSON.stringify(formatPublicKeyLine(authority.publicKey))}]`,
@@ -56,6 +57,12 @@ describe('a user certificate', () => {
   test('lets in when nothing is wrong with it', async () => {
     expect(await attempt({ signedBy: authority })).toBe('in');
     expect(await attempt({ signedBy: own.engineer })).toBe('in');
+  });
+
+  test('is not what lets a service in: its own key does, from its own address', async () => {
+    const { port } = stack.running.gateway.address;
+
+    expect(await attemptLogin({ port, user: `${stack.login}@web-1`, privateKey: service })).toBe('in');
   });
 
   test.each<[string, Omit<Forgery, 'signedBy'>]>([

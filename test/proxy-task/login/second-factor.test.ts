@@ -107,7 +107,7 @@ describe('a recovery code', () => {
   });
 
   test('that is wrong counts as a wrong code, and nothing is looked at once too many were', async () => {
-    const { clock, factor } = await prepare();
+    const { clock, control, factor } = await prepare();
     for (let attempt = 0; attempt < 5; attempt += 1)
       expect(await factor.check(alice, `aaaa-aaaa-aaaa-aaa${attempt + 2}`)).toEqual({
         kind: 'refused',
@@ -118,6 +118,7 @@ describe('a recovery code', () => {
     expect(await factor.check(alice, right)).toEqual({ kind: 'refused', reason: 'locked' });
     clock.nowMs += 60_000;
     expect(await factor.check(alice, first)).toMatchObject({ kind: 'accepted' });
+    expect((await control.get('totp', 'alice'))?.data).toMatchObject({ failures: 0, lockedUntilMs: 0 });
   });
 });
 
