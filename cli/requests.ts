@@ -114,7 +114,7 @@ export async function decide(
       chosen.id,
       { kind, by: identity.name, reason },
       (request) =>
-        mayDecide(installation.policy, request, {
+        mayDecide(control, installation.policy, request, {
           ...askedBy(identity, request.target, request.login, context.now()),
           action: { kind: 'approve' },
         }),

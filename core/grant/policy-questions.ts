@@ -1,5 +1,6 @@
-import type { AccessRequest } from '#core/contract';
+import type { AccessRequest, ControlStore } from '#core/contract';
 import type { Refusal } from '#core/event';
+import { lockRefusal, locksAgainst } from '../lock/index.ts';
 import {
   approvalsNeeded,
   decide,
@@ -66,13 +67,22 @@ export function grantWish(
   };
 }
 
-/** Why policy does not let somebody decide on a request; undefined where it does. `question` is about the action `approve`. */
-export function mayDecide(
+/**
+ * Why somebody may not decide on a request: because a lock fits them there, as it would at a login, or because policy does not let them. Undefined
+ * where they may. `question` is about the action `approve`.
+ */
+export async function mayDecide(
+  control: Pick<ControlStore, 'list'>,
   policy: PolicySet | undefined,
   request: AccessRequest,
   question: PolicyRequest,
-): Refusal | undefined {
-  if (sameIdentity(request.identity, question.identity.name)) return undefined;
+): Promise<Refusal | undefined> {
+  const { identity, login, nowMs, sourceIp } = question;
+  if (sameIdentity(request.identity, identity.name)) return undefined;
+  const locks = (await control.list('lock')).map(({ data }) => data);
+  const facts = { identity: identity.name, target: request.target.name, login, sourceIp, sessionId: '' };
+  const [lock] = locksAgainst(locks, facts, nowMs);
+  if (lock !== undefined) return lockRefusal(lock);
   const decision = decide(policy, question);
   return decision.allowed
     ? undefined

@@ -103,13 +103,13 @@ export async function decideRequest(
   actor: AccessActor,
   id: string,
   decision: AccessDecision,
-  mayDecide: (request: AccessRequest) => Refusal | undefined,
+  mayDecide: (request: AccessRequest) => Promise<Refusal | undefined>,
 ): Promise<RequestOutcome> {
   for (let conflict = 0; conflict < maxConflicts; conflict += 1) {
     const item = await desk.control.get('request', id);
     if (item === undefined) return { kind: 'unknown' };
     const request = item.data;
-    const denied = decision.kind === 'cancel' ? undefined : mayDecide(request);
+    const denied = decision.kind === 'cancel' ? undefined : await mayDecide(request);
     const nowMs = desk.now();
     const result = applyDecision(request, decision, nowMs);
     if (result.kind === 'refused' && result.why === 'approved-before' && denied === undefined) {

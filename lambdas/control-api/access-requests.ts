@@ -153,7 +153,7 @@ async function decide(
     id,
     { kind, by: who.caller.name, reason },
     (request) =>
-      mayDecide(rules.policy, request, {
+      mayDecide(parts.control, rules.policy, request, {
         ...question(who, rules, request.target, request.login, parts),
         action: { kind: 'approve' },
       }),

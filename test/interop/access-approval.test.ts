@@ -145,7 +145,7 @@ function decide(kind: AccessDecision['kind'], by: string, id: string) {
     { kind: 'hand', identity: { name: by, principalId: by, type: 'LocalUser' }, account: 'operator' },
     id,
     { kind, by, reason: 'as agreed' },
-    () => undefined,
+    async () => undefined,
   );
 }
 

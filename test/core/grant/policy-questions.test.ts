@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { grantWish, mayDecide, type WrittenWish } from '../../../core/grant/policy-questions.ts';
 import { reasonText } from '../../../core/grant/request-text.ts';
+import { lockOf } from '../lock/sample-locks.ts';
 import { policyOf, production, request as question } from '../policy/requests.ts';
+import { memoryControlStore } from '../runbook/fakes.ts';
 import { request } from './sample-request.ts';
 
 const policy = policyOf(
@@ -81,20 +83,32 @@ describe('who may decide', () => {
   const approve = question({ action: { kind: 'approve' }, target: production, login: 'postgres' });
   const lead = { name: 'bob', kind: 'person', groups: ['leads'] } as const;
 
-  test('is who policy lets, for the target and the account of the request', () => {
-    expect(mayDecide(policy, request(), { ...approve, identity: lead })).toBeUndefined();
-    expect(mayDecide(policy, request(), { ...approve, identity: lead, login: 'root' })).toMatchObject({
-      errorCode: 'AccessDenied',
-    });
-    expect(mayDecide(policy, request(), { ...approve, identity: { ...lead, groups: [] } })).toMatchObject({
-      errorCode: 'AccessDenied',
+  const control = memoryControlStore({ nowMs: approve.nowMs });
+
+  test('is who policy lets, for the target and the account of the request', async () => {
+    const asked = (changes: object) => mayDecide(control, policy, request(), { ...approve, ...changes });
+
+    expect(await asked({ identity: lead })).toBeUndefined();
+    expect(await asked({ identity: lead, login: 'root' })).toMatchObject({ errorCode: 'AccessDenied' });
+    expect(await asked({ identity: { ...lead, groups: [] } })).toMatchObject({ errorCode: 'AccessDenied' });
+  });
+
+  test('is nobody where there is no policy', async () => {
+    expect(await mayDecide(control, undefined, request(), { ...approve, identity: lead })).toMatchObject({
+      denyReason: 'policy-unavailable',
     });
   });
 
-  test('is nobody where there is no policy', () => {
-    expect(mayDecide(undefined, request(), { ...approve, identity: lead })).toMatchObject({
-      denyReason: 'policy-unavailable',
-    });
+  test('is nobody whom a lock fits, as long as it holds', async () => {
+    const locked = memoryControlStore({ nowMs: approve.nowMs });
+    const asked = () => mayDecide(locked, policy, request(), { ...approve, identity: lead });
+    const lock = lockOf({ identity: 'bob' });
+
+    await locked.put('lock', lock.lockId, lock, { kind: 'any' });
+    expect(await asked()).toMatchObject({ denyReason: 'locked' });
+
+    await locked.put('lock', lock.lockId, { ...lock, selector: { identity: 'carol' } }, { kind: 'any' });
+    expect(await asked()).toBeUndefined();
   });
 });
 

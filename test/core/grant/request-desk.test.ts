@@ -23,7 +23,7 @@ let drafts: AuditDraft[];
 let desk: RequestDesk;
 
 const holder = { identity: 'alice', target: 'db-1', login: 'postgres' };
-const allowed = () => undefined;
+const allowed = async () => undefined;
 const decision = (kind: AccessDecision['kind'], by: string): AccessDecision => ({ kind, by, reason: 'why' });
 const hand = (name: string) =>
   ({ kind: 'hand', identity: { name, principalId: name, type: 'LocalUser' }, account: 'operator' }) as const;
@@ -124,7 +124,11 @@ describe('a request', () => {
       hand('mallory'),
       request().id,
       decision('approve', 'mallory'),
-      () => ({ errorCode: 'AccessDenied', denyReason: 'no-policy-allows', message: 'no policy allows that' }),
+      async () => ({
+        errorCode: 'AccessDenied',
+        denyReason: 'no-policy-allows',
+        message: 'no policy allows that',
+      }),
     );
 
     expect(outcome).toMatchObject({ kind: 'refused', why: 'not-allowed', message: 'no policy allows that' });

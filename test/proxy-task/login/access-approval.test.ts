@@ -94,7 +94,7 @@ async function decide(kind: AccessDecision['kind'], by: string): Promise<void> {
     { kind: 'proxy', proxyId: 'p-1' },
     item?.id ?? '',
     { kind, by, reason: 'why' },
-    () => undefined,
+    async () => undefined,
   );
 }
 
