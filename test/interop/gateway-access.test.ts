@@ -236,6 +236,9 @@ describe('a revocation', () => {
     await closed;
 
     expect(output.join('')).toContain('the change window is over');
+    await stack.eventually(
+      `SELECT 1 FROM events WHERE session_id = '${sessionId}' AND event_name = 'EndSession'`,
+    );
     const events = await stack.eventually(
       `SELECT event_name, user_name FROM events WHERE session_id = '${sessionId}' AND event_name IN ('RevokeSession', 'EndSession') ORDER BY chain_seq`,
     );

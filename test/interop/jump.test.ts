@@ -71,6 +71,7 @@ describe('a stock client that jumps through the gateway', () => {
     expect(command).toMatchObject({ target_name: 'web-1', target_user: stack.login, user_name: 'engineer' });
     const [opened] = await events(`session_id = '${command?.['jump']}' AND event_name = 'OpenJump'`);
     expect(opened).toMatchObject({ user_name: 'engineer', target_name: undefined });
+    await events(`session_id = '${command?.['session_id']}' AND event_name = 'EndSession'`);
     const session = await events(`session_id = '${command?.['session_id']}'`);
     expect(session[0]).toMatchObject({ jump: command?.['jump'] });
     expect(session.map((event) => event['event_name'])).toEqual(
