@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..', '..');
 const moto = join(root, '.cache', 'python', 'bin', 'moto_server');
 
 /** The test command installs moto, or says that it could not and fails where it is required. */
-it('plays the AWS form from the certificate to the verified evidence', { timeout: 180_000 }, async () => {
+it('plays the AWS form from the certificate to the verified evidence', { timeout: 300_000 }, async () => {
   if (!existsSync(moto)) {
     expect(process.env['REQUIRE_MOTO']).not.toBe('1');
     return;

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const gibibyte = 1_073_741_824;
 /** One way with the cipher that the client chooses by itself, ChaCha20-Poly1305, the other with the faster one that many configure. */
-const aesCipher = ['-c', 'aes128-gcm@openssh.com'];
+const aesCipher = ['-o', 'Ciphers=aes128-gcm@openssh.com'];
 let stack: Stack;
 
 beforeAll(async () => {
