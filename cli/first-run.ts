@@ -167,15 +167,27 @@ runbooks:
 const starterPolicy = `// Who may do what, in Cedar (https://www.cedarpolicy.com); docs/policy.md has the words. What no policy permits is denied.
 
 @id("playground")
-permit (principal in Group::"engineers", action, resource in HostGroup::"env=sandbox");
+permit (
+  principal in Group::"engineers",
+  action in [Action::"session", Action::"transfer", Action::"forward"],
+  resource in HostGroup::"env=sandbox"
+);
 
 // Nobody should be let in here without a second factor, and policy lets them: runbook SSH-002 is the independent check that ends
 // such a session within seconds.
 @id("staging")
-permit (principal in Group::"engineers", action, resource in HostGroup::"env=staging");
+permit (
+  principal in Group::"engineers",
+  action in [Action::"session", Action::"transfer", Action::"forward"],
+  resource in HostGroup::"env=staging"
+);
 
 @id("production-with-second-factor")
-permit (principal in Group::"engineers", action, resource in HostGroup::"env=production")
+permit (
+  principal in Group::"engineers",
+  action in [Action::"session", Action::"transfer", Action::"forward"],
+  resource in HostGroup::"env=production"
+)
 when { context.mfa };
 
 @id("no-forwarding-from-production")

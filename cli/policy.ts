@@ -14,6 +14,7 @@ import {
   readRequest,
   runPolicyTable,
   unknownNames,
+  widePermits,
   writtenRequest,
 } from '#core/policy';
 import { CliError } from './cli-error.ts';
@@ -40,8 +41,12 @@ export async function checkPolicies(
     files.length > 0 || configuration === undefined ? files.map(namedFile) : policyFiles(data, configuration),
   );
   const loaded = loadPolicy(sources);
-  const warnings =
-    loaded.ok && configuration !== undefined ? namesNobodyHas(loaded.policy, configuration) : [];
+  const warnings = loaded.ok
+    ? [
+        ...widePermits(loaded.policy),
+        ...(configuration === undefined ? [] : namesNobodyHas(loaded.policy, configuration)),
+      ]
+    : [];
   const problems = loaded.ok ? [] : loaded.problems;
   if (options.json === true)
     output.line(

@@ -2,7 +2,14 @@ import { type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-pol
 import { printable } from '../wording/index.ts';
 import { type Evaluation, knownEvaluation } from './evaluation-memory.ts';
 import type { PolicySet } from './load-policy.ts';
-import { actionGroup, contextOf, entitiesOf, type PolicyRequest, resourceType } from './policy-request.ts';
+import {
+  actionGroup,
+  contextOf,
+  entitiesOf,
+  idInQuestion,
+  type PolicyRequest,
+  resourceType,
+} from './policy-request.ts';
 import { sliceFor } from './policy-slice.ts';
 
 /** Why the answer is no; a closed list. */
@@ -46,10 +53,11 @@ function evaluate(
   request: PolicyRequest,
 ): Evaluation | undefined {
   if (!Number.isFinite(new Date(request.nowMs).getTime())) return undefined;
+  const resource = resourceType(request.action.kind);
   const question = {
-    principal: { type: 'User', id: request.identity.name },
+    principal: { type: 'User', id: idInQuestion('User', request.identity.name, slice.read) },
     action: { type: 'Action', id: request.action.kind },
-    resource: { type: resourceType(request.action.kind), id: request.target.name },
+    resource: { type: resource, id: idInQuestion(resource, request.target.name, slice.read) },
     context: contextOf(request, slice.read),
     entities: entitiesOf(request, group, slice.read),
   };

@@ -15,4 +15,5 @@ export { rulesOf, type SessionRules, strictestRules } from './session-rules.ts';
 export { approvalsNeeded, reasonMayHelp, stepUp } from './step-up.ts';
 export { unknownNames } from './unknown-names.ts';
 export { readsFiles, readsSessionCount } from './what-is-read.ts';
+export { widePermits } from './wide-permits.ts';
 export { type KnownNames, readRequest, writtenRequest } from './written-request.ts';

@@ -164,17 +164,28 @@ export function entityKey(type: string, id: string): string {
   return `${type}::${id}`;
 }
 
+/**
+ * The id of the user or the resource in a question. One that no policy at hand names cannot matter: what is known of it stands in its
+ * attributes and groups. All of those get the same one, so that the question is the same, too.
+ */
+export function idInQuestion(type: string, id: string, { entities }: ReadNames): string {
+  return entities.has(entityKey(type, id)) || entities.has(entityKey(type, nobodyNamed)) ? id : nobodyNamed;
+}
+
+const nobodyNamed = '?';
+
 /** The user, the host and the action as Cedar entities. */
 export function entitiesOf(request: PolicyRequest, group: string, read: ReadNames): EntityJson[] {
   const { identity, target } = request;
+  const resource = resourceType(request.action.kind);
   const entities: EntityJson[] = [
     {
-      uid: { type: 'User', id: identity.name },
+      uid: { type: 'User', id: idInQuestion('User', identity.name, read) },
       attrs: onlyRead({ name: identity.name, kind: identity.kind }, read.attributes),
       parents: parentsOf('Group', identity.groups, read),
     },
     {
-      uid: { type: resourceType(request.action.kind), id: target.name },
+      uid: { type: resource, id: idInQuestion(resource, target.name, read) },
       attrs: onlyRead({ name: target.name, host: target.host, port: target.port }, read.attributes),
       parents: parentsOf('HostGroup', hostGroups(target.labels), read),
       ...(read.tags ? { tags: { ...target.labels } } : {}),

@@ -24,37 +24,66 @@ export type PolicySlice = {
 
 /** The slice for a request; undefined when Cedar would not parse it again, which counts as unavailable. */
 export function sliceFor(policy: PolicySet, request: PolicyRequest): PolicySlice | undefined {
-  const names = scopeNames(request);
-  const covered: LoadedPolicy[] = [];
-  let key = policy.version;
-  for (const [index, candidate] of policy.policies.entries()) {
-    if (!covers(candidate, names)) continue;
-    covered.push(candidate);
-    key += `,${index}`;
-  }
-  return parsedSlice(key, covered);
+  const { key, policies } = coverageOf(policy, request);
+  return parsedSlice(key, policies);
 }
 
 /** The policies whose scope covers the request. */
 export function coveringPolicies(policy: PolicySet, request: PolicyRequest): readonly LoadedPolicy[] {
-  const names = scopeNames(request);
-  return policy.policies.filter((candidate) => covers(candidate, names));
+  return coverageOf(policy, request).policies;
 }
 
-function scopeNames(request: PolicyRequest): ScopeNames {
+type Coverage = { readonly policies: readonly LoadedPolicy[]; readonly key: string };
+
+/** What covers requests about the same of those names that scopes have; other names cannot matter to a scope. */
+type KnownCoverage = {
+  readonly named: ReadonlySet<string>;
+  readonly coverage: Map<string, Coverage>;
+};
+const known = new WeakMap<PolicySet, KnownCoverage>();
+const maxCoverage = 4096;
+
+function coverageOf(policy: PolicySet, request: PolicyRequest): Coverage {
+  let ofPolicy = known.get(policy);
+  if (ofPolicy === undefined) {
+    ofPolicy = {
+      named: new Set(policy.policies.flatMap(({ names }) => [...names.entities])),
+      coverage: new Map(),
+    };
+    known.set(policy, ofPolicy);
+  }
+  const { named, coverage } = ofPolicy;
+  const names = scopeNames(request, named);
+  const question = JSON.stringify([request.action.kind, ...names.principals, '', ...names.resources]);
+  const there = coverage.get(question);
+  if (there !== undefined) return there;
+  const policies: LoadedPolicy[] = [];
+  let key = policy.version;
+  for (const [index, candidate] of policy.policies.entries()) {
+    if (!covers(candidate, names)) continue;
+    policies.push(candidate);
+    key += `,${index}`;
+  }
+  const [oldest] = coverage.keys();
+  if (coverage.size >= maxCoverage && oldest !== undefined) coverage.delete(oldest);
+  coverage.set(question, { policies, key });
+  return { policies, key };
+}
+
+function scopeNames(request: PolicyRequest, named: ReadonlySet<string>): ScopeNames {
+  const { identity, target, action } = request;
+  const type = resourceType(action.kind);
+  const those = (names: readonly string[]) => new Set(names.filter((name) => named.has(name)));
   return {
-    principals: new Set([
-      entityKey('User', request.identity.name),
-      ...request.identity.groups.map((group) => entityKey('Group', group)),
+    principals: those([
+      entityKey('User', identity.name),
+      ...identity.groups.map((group) => entityKey('Group', group)),
     ]),
-    actions: new Set([
-      entityKey('Action', request.action.kind),
-      entityKey('Action', actionGroup(request.action.kind) ?? ''),
-    ]),
-    resourceType: resourceType(request.action.kind),
-    resources: new Set([
-      entityKey(resourceType(request.action.kind), request.target.name),
-      ...hostGroups(request.target.labels).map((group) => entityKey('HostGroup', group)),
+    actions: new Set([entityKey('Action', action.kind), entityKey('Action', actionGroup(action.kind) ?? '')]),
+    resourceType: type,
+    resources: those([
+      entityKey(type, target.name),
+      ...hostGroups(target.labels).map((group) => entityKey('HostGroup', group)),
     ]),
   };
 }

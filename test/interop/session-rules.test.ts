@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { run } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 let stack: Stack;
@@ -22,10 +23,10 @@ beforeAll(async () => {
   stack = await startStack({
     policy,
     extraTargets: ({ target }) =>
-      ['idle', 'short', 'few', 'why', 'ticket'].map((env) => ({
+      ['idle-1', 'short-1', 'few-1', 'why-1', 'web-why', 'ticket-1'].map((name) => ({
         ...target,
-        name: `${env}-1`,
-        labels: { env },
+        name,
+        labels: { env: name.replace(/^web-|-1$/g, '') },
       })),
   });
   askpass = join(stack.folder, 'askpass');
@@ -114,6 +115,22 @@ describe('a reason', () => {
       "SELECT request FROM events WHERE event_name = 'StartSession' AND target_name = 'why-1'",
     );
     expect(start?.['request']).toContain('the queue is stuck');
+  });
+
+  test('is asked for inside a jump as well, and by nobody on the way', async () => {
+    const config = stack.writeJumpConfiguration(stack.running.gateway.address.port);
+    const asked = join(stack.folder, 'asked');
+    const counting = join(stack.folder, 'counting-askpass');
+    writeFileSync(counting, `#!/bin/sh\necho x >> ${asked}\necho why\n`, { mode: 0o700 });
+
+    const finished = await run(
+      'ssh',
+      ['-F', config, '-o', 'BatchMode=no', '-J', 'gateway', 'web-why', 'echo in'],
+      { env: { SSH_ASKPASS: counting, SSH_ASKPASS_REQUIRE: 'force' } },
+    );
+
+    expect(finished.stdout.toString(), finished.stderr).toBe('in\n');
+    expect(readFileSync(asked, 'utf8')).toBe('x\n');
   });
 
   test('is what a client that cannot ask is refused for the lack of', async () => {

@@ -8,7 +8,8 @@ import { atMs, sessionFacts } from '../event/sample-facts.ts';
 import { chainLines, origin } from './sample-chain.ts';
 
 const position = { stream: 'gateway', seq: 4812, previousHash: 'b1'.repeat(32) };
-const unlinked = toAuditRecord(startSession(sessionFacts, atMs), {
+/** A record as the first versions wrote it: fields that came later are not in it. */
+const unlinked = toAuditRecord(startSession({ ...sessionFacts, certificateSerial: undefined }, atMs), {
   eventId: '01937c2e-7b1e-7cc0-9d2a-3f6f0d5f5a11',
   origin,
   ingestTimeMs: atMs,

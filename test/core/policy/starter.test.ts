@@ -51,9 +51,20 @@ describe('the starter policy', () => {
     expect(decision.policyIds).toEqual(policyId === '' ? [] : [policyId]);
   });
 
+  it('lets a lead approve a login as root, and that login in', () => {
+    const lead = { name: 'lena', kind: 'person', groups: ['leads'] } as const;
+    const approve = { action: { kind: 'approve' }, target: production, login: 'root' } as const;
+    const approved = { login: 'root', approval: { count: 1, breakGlass: false } };
+
+    expect(decide(starter, request({ ...approve, identity: lead })).policyIds).toEqual(['leads-approve']);
+    expect(decide(starter, request(approve)).allowed).toBe(false);
+    expect(stepUp(starter, request({ login: 'root' }))).toBe('approval');
+    expect(decide(starter, request(approved)).policyIds).toEqual(['engineers-work']);
+  });
+
   it('asks an engineer, and no stranger, for a code on production', () => {
     expect(stepUp(starter, request({ target: production }))).toBe('mfa');
     expect(stepUp(starter, request({ target: production, identity: stranger }))).toBe('none');
-    expect(stepUp(starter, request({ target: production, login: 'root' }))).toBe('none');
+    expect(stepUp(starter, request({ target: production, login: 'root' }))).toBe('mfa-and-approval');
   });
 });
