@@ -14,6 +14,7 @@ import {
 } from '#core/event';
 import {
   type AuthenticatedUser,
+  AuthenticationError,
   algorithmProfiles,
   authenticateUser as authenticateEngineer,
   type ByteLink,
@@ -347,12 +348,24 @@ function targetRefused(
 
 /** One event for a connection that tried and never got in, however often it tried. */
 async function recordFailedLogin(
-  { parts, onUnproven }: ConnectionContext,
+  { parts, passage, onUnproven }: ConnectionContext,
   connection: ConnectionFacts,
   authenticator: EngineerAuthenticator,
   error: unknown,
 ): Promise<void> {
   const { count, user, last, fingerprints } = authenticator.failures;
+  const { unanswered } = authenticator;
+  if (count === 0 && unanswered !== undefined && hasLeft(error)) {
+    const outcome = {
+      kind: 'failure',
+      errorCode: 'AuthenticationFailed',
+      reason: 'question-unanswered',
+      message: 'the key was proved, and what was asked then was not answered',
+    } as const;
+    const attempt = attemptOf(unanswered, connection, passage);
+    await parts.journal.record(authenticateUser(attempt, parts.now(), outcome));
+    return;
+  }
   if (count === 0 && fingerprints.length === 0) {
     const reason = refusalOfPeer(error);
     if (reason !== undefined) onUnproven(reason);
@@ -373,6 +386,11 @@ async function recordFailedLogin(
       message: `${Math.max(count, fingerprints.length)} attempts were refused: ${why}`,
     }),
   );
+}
+
+/** By themselves, or by saying nothing until the time to log in ran out. */
+function hasLeft(error: unknown): boolean {
+  return error instanceof AuthenticationError && (error.code === 'ended' || error.code === 'timeout');
 }
 
 function refuse(transport: Transport, sessionId: string, message: string): void {

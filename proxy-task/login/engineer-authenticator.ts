@@ -31,6 +31,8 @@ export type ProvenEngineer = {
 export type EngineerAuthenticator = ServerAuthenticator & {
   /** Set once authentication has succeeded. */
   readonly engineer: ProvenEngineer | undefined;
+  /** Whose key is proved, as long as something that was asked then has no answer. */
+  readonly unanswered: ProvenEngineer | undefined;
   /** What was refused so far, bounded; for one event at the end of a connection that never got in. */
   readonly failures: {
     readonly count: number;
@@ -162,6 +164,9 @@ export function createEngineerAuthenticator(options: EngineerAuthenticatorOption
     },
     get engineer() {
       return engineer;
+    },
+    get unanswered() {
+      return engineer === undefined ? withKey : undefined;
     },
     get failures() {
       return failures;

@@ -275,6 +275,16 @@ describe('a login that needs approval', () => {
 
     expect(finished.code).toBe(255);
     expect(await stack.running.control.list('request')).toEqual([]);
+    await expect
+      .poll(() => named('AuthenticateUser'), { timeout: 10_000 })
+      .toMatchObject([
+        {
+          errorCode: 'AuthenticationFailed',
+          userIdentity: { userName: 'engineer' },
+          requestParameters: { target: 'web-1' },
+          additionalEventData: { denyReason: 'question-unanswered' },
+        },
+      ]);
   });
 
   test('needs a reason', async () => {
