@@ -15,7 +15,7 @@ import type { Construct } from 'constructs';
 import { deploymentVariables, type GlueTable, glueTables, type Workload } from '#core/contract';
 import { output } from './constructs/output.ts';
 import type { Deployment } from './deployment.ts';
-import { workloadRoleArn } from './permissions.ts';
+import { workloadRoleArn } from './permissions/index.ts';
 
 /** What is unsealed stays this long, so that a fault of the sealing loses nothing meanwhile. */
 const journalDays = 30;

@@ -31,7 +31,7 @@ import { output } from './constructs/output.ts';
 import { ProductFunction } from './constructs/product-function.ts';
 import type { Deployment } from './deployment.ts';
 import { commonEnvironment, parameterPath } from './environment.ts';
-import { type Resources, workloadRoleArn } from './permissions.ts';
+import { type Resources, workloadRoleArn } from './permissions/index.ts';
 
 export type ControlStackProps = StackProps & { readonly audit: AuditStack };
 

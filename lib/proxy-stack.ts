@@ -44,7 +44,7 @@ import { addPermissions, repositoryRoot } from './constructs/product-function.ts
 import type { ControlStack } from './control-stack.ts';
 import type { Deployment } from './deployment.ts';
 import { parameterPath } from './environment.ts';
-import { permissionsOf, workloadRoleName } from './permissions.ts';
+import { permissionsOf, workloadRoleName } from './permissions/index.ts';
 
 export type ProxyStackProps = StackProps & { readonly control: ControlStack };
 

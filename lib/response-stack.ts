@@ -16,7 +16,7 @@ import { ProductFunction, repositoryRoot } from './constructs/product-function.t
 import type { ControlStack } from './control-stack.ts';
 import type { Deployment } from './deployment.ts';
 import { parameterPath } from './environment.ts';
-import { automationRoleName } from './permissions.ts';
+import { automationRoleName } from './permissions/index.ts';
 
 export type ResponseStackProps = StackProps & {
   readonly audit: AuditStack;

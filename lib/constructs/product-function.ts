@@ -7,7 +7,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { DeploymentVariable, FunctionName } from '#core/contract';
-import { type Permission, permissionsOf, type Resources, workloadRoleName } from '../permissions.ts';
+import { type Permission, permissionsOf, type Resources, workloadRoleName } from '../permissions/index.ts';
 
 export const repositoryRoot = new URL('../..', import.meta.url).pathname;
 

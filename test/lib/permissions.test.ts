@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { deploymentVariables, type Workload } from '../../core/contract/index.ts';
-import { permissionsOf, type Resources } from '../../lib/permissions.ts';
+import { permissionsOf, type Resources } from '../../lib/permissions/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { actionsOfCall, entryOf, implied, sdkCallsOf } from './sdk-calls.ts';
 
