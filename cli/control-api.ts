@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { callControlApi, nodeCredentials } from '#adapters/aws';
-import { printable } from '#core/wording';
 import { CliError } from './cli-error.ts';
 import type { ApiOption, CommandContext } from './command-context.ts';
+import { printable } from './output.ts';
 
 /** The control API of a deployment, called as whoever the AWS credentials at hand are. */
 export type ControlApi = {
