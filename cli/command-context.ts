@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CliError } from './cli-error.ts';
 import { type DataDirectory, dataDirectory, defaultDataDirectory } from './data-directory.ts';
 import type { Output } from './output.ts';
 
@@ -14,6 +15,7 @@ export type CommandContext = {
 };
 
 export type DataOption = { readonly data?: string };
+export type ApiOption = { readonly api?: string; readonly region?: string };
 export type JsonOption = { readonly json?: boolean };
 
 /** `--data`, else SSHTRAIL_DATA, else the folder `npm start` makes. */
@@ -26,6 +28,27 @@ export function withDataOption(command: Command): Command {
     '--data <dir>',
     `the data directory (default: $SSHTRAIL_DATA, else ./${defaultDataDirectory})`,
   );
+}
+
+/** `--api`, else SSHTRAIL_API unless a data directory is named; undefined where it is about one machine. */
+export function chosenApi(options: DataOption & ApiOption, context: CommandContext): string | undefined {
+  if (options.api !== undefined && options.data !== undefined)
+    throw new CliError(
+      'bad-input',
+      'it is about a deployment on AWS or about the data directory of one machine; give --api or --data, not both',
+    );
+  const api = options.api ?? (options.data === undefined ? context.environment['SSHTRAIL_API'] : undefined);
+  return api === '' ? undefined : api;
+}
+
+/** For the commands that work on one machine and on a deployment alike. */
+export function withApiOption(command: Command): Command {
+  return withDataOption(command)
+    .option(
+      '--api <url>',
+      'the control API of a deployment on AWS, in the place of a data directory (default: $SSHTRAIL_API)',
+    )
+    .option('--region <region>', 'of that API, where its address does not say');
 }
 
 export function withJsonOption(command: Command): Command {

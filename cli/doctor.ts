@@ -9,7 +9,7 @@ import { type Installation, loadInstallation } from './installation.ts';
 import { jsonText, printable } from './output.ts';
 import { playgroundEnvironments } from './playground/playground.ts';
 import { findSshd } from './playground/private-sshd.ts';
-import { withControl } from './sessions.ts';
+import { withControl } from './sessions-locally.ts';
 import { verifyData } from './verify.ts';
 
 /** One thing looked at. `warning` works, but somebody should know. */

@@ -1,82 +1,99 @@
-import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ControlStore, Lock, LockSelector } from '#core/contract';
-import {
-  describeSelector,
-  fits,
-  type LockTools,
-  liftLock,
-  maxLocks,
-  maxMessageLength,
-  newLockId,
-  placeLock,
-  readLockSelector,
-} from '#core/lock';
+import type { LiveSession, Lock, LockSelector } from '#core/contract';
+import { describeSelector, fits, maxMessageLength, readLockSelector } from '#core/lock';
 import { CliError } from './cli-error.ts';
-import { type CommandContext, chosenData, type DataOption, type JsonOption } from './command-context.ts';
-import type { LockOptions } from './commands/locks.ts';
-import type { DataDirectory } from './data-directory.ts';
-import { gatewayProcess } from './gateway-process.ts';
-import { readConfiguration } from './installation.ts';
+import { type CommandContext, chosenApi, chosenData } from './command-context.ts';
+import type { LockListOptions, LockOptions } from './commands/locks.ts';
 import { jsonText, printable, table } from './output.ts';
-import { recordByHand } from './own-journal.ts';
-import { openSessions, withControl } from './sessions.ts';
+
+/** Whoever keeps the locks: this machine's data directory, or a deployment's API. */
+export type LockDesk = {
+  /** Refuses with a sentence. */
+  place(wish: LockWish): Promise<Lock>;
+  /** The one whose id begins so. Refuses with a sentence. */
+  lift(start: string): Promise<Lock>;
+  /** Oldest first. */
+  list(): Promise<readonly Lock[]>;
+  /** Whom a lock could end. */
+  openSessions(): Promise<readonly LiveSession[]>;
+  /** How often that may be asked. */
+  readonly lookEveryMs: number;
+};
+
+export type LockWish = {
+  readonly selector: LockSelector;
+  readonly message: string;
+  /** Absent: until somebody lifts it. */
+  readonly forMs: number | undefined;
+};
 
 /** How long `lock` waits for the sessions it ends to be gone. */
 const endDeadlineMs = 10_000;
 
 export async function lock(options: LockOptions, context: CommandContext): Promise<void> {
-  const { output, now } = context;
-  const data = chosenData(options, context);
   const selector = selectorOf(options);
   if (options.message.trim() === '' || options.message.length > maxMessageLength)
     throw new CliError('bad-input', `the message has 1 to ${maxMessageLength} characters`);
-  noteUnknownNames(selector, data, context);
-  await withControl(data, now, async (control) => {
-    const wish = { lockId: newLockId(randomBytes), selector, message: options.message, forMs: options.for };
-    const placed = await placeLock(wish, author(), toolsOf(data, control, context));
-    if (placed.kind === 'too-many-locks')
+  await withDesk(options, context, async (desk) => {
+    // Asked for before the lock is there, so that those are counted who are ended at once. To see them is another right than to lock.
+    const before = outcomeOf(desk.openSessions());
+    const placed = await desk.place({ selector, message: options.message, forMs: options.for });
+    const end = await outcomeOf(endOf(placed, before, desk, context));
+    print(placed, end.ok ? end.value.ended : undefined, options, context);
+    if (!end.ok)
       throw new CliError(
-        'bad-input',
-        `there are ${maxLocks} locks already; lift some with "sshtrail unlock"`,
+        'unreachable',
+        `the lock holds, but whether sessions have ended cannot be seen: ${end.error instanceof Error ? end.error.message : String(end.error)}`,
+        { cause: end.error },
       );
-    const { ended, open } = await endOf(placed.lock, data, control, context);
-    if (options.json === true) output.line(jsonText({ ...placed.lock, endedSessions: ended }));
-    else
-      output.line(
-        `${placed.lock.lockId} locks ${describeSelector(selector)}${untilText(placed.lock)}; ${sessionsText(ended)} ended`,
-      );
-    if (open > 0)
+    if (end.value.open > 0)
       throw new CliError(
         'not-running',
-        `${open} sessions are still open after ${endDeadlineMs / 1000} s; see whether the gateway is alive with "sshtrail doctor"`,
+        `${end.value.open} sessions are still open after ${endDeadlineMs / 1000} s; see whether the gateway is alive with "sshtrail doctor"`,
       );
   });
 }
 
 export async function unlock(
-  id: string,
-  options: DataOption & JsonOption,
+  start: string,
+  options: LockListOptions,
   context: CommandContext,
 ): Promise<void> {
-  const { output, now } = context;
-  const data = chosenData(options, context);
-  await withControl(data, now, async (control) => {
-    const { lockId } = onlyLock(await locksOf(control), id);
-    const lifted = await liftLock(lockId, author(), toolsOf(data, control, context));
-    if (lifted === undefined)
-      throw new CliError('not-found', `${lockId} is gone by now: it expired, or somebody else lifted it`);
-    if (options.json === true) output.line(jsonText(lifted));
-    else output.line(`lifted ${lockId} (${describeSelector(lifted.selector)})`);
-  });
+  const lifted = await withDesk(options, context, (desk) => desk.lift(start));
+  if (options.json === true) context.output.line(jsonText(lifted));
+  else context.output.line(printable(`lifted ${lifted.lockId} (${describeSelector(lifted.selector)})`));
 }
 
-export async function locks(options: DataOption & JsonOption, context: CommandContext): Promise<void> {
-  const { output, now } = context;
-  const present = await withControl(chosenData(options, context), now, locksOf);
+export async function locks(options: LockListOptions, context: CommandContext): Promise<void> {
+  const { output } = context;
+  const present = await withDesk(options, context, (desk) => desk.list());
   if (options.json === true) return output.line(jsonText(present));
   for (const line of table(columns, present.map(rowOf), output.colour)) output.line(line);
+}
+
+async function withDesk<Result>(
+  options: LockListOptions,
+  context: CommandContext,
+  work: (desk: LockDesk) => Promise<Result>,
+): Promise<Result> {
+  const api = chosenApi(options, context);
+  return api === undefined
+    ? (await import('./locks-locally.ts')).withLocalLocks(chosenData(options, context), context, work)
+    : work((await import('./locks-by-api.ts')).apiLocks(api, options, context));
+}
+
+function print(
+  placed: Lock,
+  ended: number | undefined,
+  { json }: LockOptions,
+  { output }: CommandContext,
+): void {
+  if (json === true)
+    return output.line(jsonText(ended === undefined ? placed : { ...placed, endedSessions: ended }));
+  const { lockId, selector, expiresAtMs } = placed;
+  const until = expiresAtMs === undefined ? '' : ` until ${new Date(expiresAtMs).toISOString()}`;
+  const whom = ended === undefined ? '' : `; ${ended === 1 ? '1 session' : `${ended} sessions`} ended`;
+  output.line(printable(`${lockId} locks ${describeSelector(selector)}${until}${whom}`));
 }
 
 const columns = ['lock_id', 'selector', 'message', 'author', 'created_at', 'expires_at'];
@@ -90,11 +107,6 @@ function rowOf(present: Lock) {
     created_at: new Date(present.createdAtMs).toISOString(),
     expires_at: present.expiresAtMs === undefined ? '' : new Date(present.expiresAtMs).toISOString(),
   };
-}
-
-async function locksOf(control: ControlStore): Promise<readonly Lock[]> {
-  const items = await control.list('lock');
-  return items.map(({ data }) => data).sort((one, other) => one.createdAtMs - other.createdAtMs);
 }
 
 function selectorOf(options: LockOptions): LockSelector {
@@ -112,67 +124,35 @@ function selectorOf(options: LockOptions): LockSelector {
   return read.selector;
 }
 
-/** A lock on a name that nobody has is most often a slip, and looks like one that works. */
-function noteUnknownNames(
-  { identity, target }: LockSelector,
-  data: DataDirectory,
-  { output }: CommandContext,
-): void {
-  const { identities, targets } = readConfiguration(data);
-  if (identity !== undefined && !identities.some(({ name }) => name === identity))
-    output.note(
-      `the configuration has no identity ${printable(identity)}; the lock is for whoever proves that name`,
-    );
-  if (target !== undefined && !targets.some(({ name }) => name === target))
-    output.note(
-      `the configuration has no target ${printable(target)}; the lock is for a target of that name`,
-    );
+type Outcome<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly error: unknown };
+
+function outcomeOf<Value>(work: Promise<Value>): Promise<Outcome<Value>> {
+  return work.then(
+    (value) => ({ ok: true, value }),
+    (error: unknown) => ({ ok: false, error }),
+  );
 }
 
-function author() {
-  return { kind: 'person', name: userInfo().username } as const;
-}
-
-function toolsOf(data: DataDirectory, control: ControlStore, context: CommandContext): LockTools {
-  return { control, now: context.now, record: (draft) => recordByHand(data, context, draft) };
-}
-
-/** Waits for those whom the lock fits; where no gateway runs there is nobody to wait for. */
+/** Waits for those whom the lock fits. */
 async function endOf(
   { selector }: Lock,
-  data: DataDirectory,
-  control: ControlStore,
+  before: Promise<Outcome<readonly LiveSession[]>>,
+  desk: LockDesk,
   { now, signal }: CommandContext,
 ): Promise<{ readonly ended: number; readonly open: number }> {
-  const ids = new Set<string>();
-  if (gatewayProcess(data) === undefined) return { ended: 0, open: 0 };
+  const first = await before;
+  if (!first.ok) throw first.error;
   const deadlineMs = now() + endDeadlineMs;
+  const ids = new Set<string>();
+  const fitting = (sessions: readonly LiveSession[]) => sessions.filter((session) => fits(selector, session));
+  for (const { sessionId } of fitting(first.value)) ids.add(sessionId);
   for (;;) {
-    const matching = (await openSessions(control)).filter((session) => fits(selector, session));
+    const matching = fitting(await desk.openSessions());
     for (const { sessionId } of matching) ids.add(sessionId);
     const open = matching.length;
     if (open === 0 || now() > deadlineMs || signal.aborted) return { ended: ids.size - open, open };
-    await sleep(50);
+    await sleep(desk.lookEveryMs);
   }
-}
-
-function onlyLock(present: readonly Lock[], id: string): Lock {
-  const matches = present.filter(({ lockId }) => lockId.startsWith(id));
-  const [match] = matches;
-  if (match === undefined)
-    throw new CliError('not-found', `no lock begins with ${JSON.stringify(id)}; "sshtrail locks" lists them`);
-  if (matches.length > 1)
-    throw new CliError(
-      'bad-input',
-      `${matches.length} locks begin with ${JSON.stringify(id)}; give more of the id`,
-    );
-  return match;
-}
-
-function untilText({ expiresAtMs }: Lock): string {
-  return expiresAtMs === undefined ? '' : ` until ${new Date(expiresAtMs).toISOString()}`;
-}
-
-function sessionsText(count: number): string {
-  return count === 1 ? '1 session' : `${count} sessions`;
 }

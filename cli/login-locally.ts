@@ -23,7 +23,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { type Installation, loadInstallation } from './installation.ts';
 import type { CertificateIssuer, IssuedCertificate } from './login.ts';
 import { recordByHand } from './own-journal.ts';
-import { withControl } from './sessions.ts';
+import { withControl } from './sessions-locally.ts';
 import { clientFilesOf } from './ssh-config.ts';
 
 /** For clocks of gateways that are behind. */

@@ -1,87 +1,50 @@
-import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
-import type { AccessRequest, ControlStore, Target } from '#core/contract';
-import type { AccessActor } from '#core/event';
-import {
-  breakGlass,
-  breakGlassNotice,
-  decideRequest,
-  grantWish,
-  listRequests,
-  mayDecide,
-  openRequest,
-  type RequestDesk,
-  type RequestOutcome,
-  reasonText,
-  requestNotice,
-  stateAt,
-  waitsForSomebody,
-  whoAndWhere,
-} from '#core/grant';
-import type { PolicyRequest } from '#core/policy';
-import { durationMs } from '#core/runbook';
+import type { AccessGrant, AccessRequest } from '#core/contract';
+import { reasonText, stateAt, whoAndWhere } from '#core/grant';
 import { CliError } from './cli-error.ts';
-import { type CommandContext, chosenData } from './command-context.ts';
-import type { DecideOptions, RequestOptions, RequestsOptions } from './commands/requests.ts';
-import type { DataDirectory } from './data-directory.ts';
-import { type Installation, loadInstallation } from './installation.ts';
-import { configuredNotifier } from './notifier.ts';
+import { type CommandContext, chosenApi, chosenData } from './command-context.ts';
+import type { ActorOption, DecideOptions, RequestOptions, RequestsOptions } from './commands/requests.ts';
 import { jsonText, printable, table } from './output.ts';
-import { recordByHand } from './own-journal.ts';
-import { withControl } from './sessions.ts';
 
-type Identity = Installation['identities'][number];
+/** Whoever keeps the requests for access: this machine's data directory, or a deployment's API. All refuse with a sentence. */
+export type AccessDesk = {
+  ask(wish: AccessWish): Promise<Asked>;
+  /** Newest first; those that wait for somebody, or all. */
+  list(isAll: boolean): Promise<readonly AccessRequest[]>;
+  /** On the one whose id begins so. */
+  decide(kind: Decision, start: string, reason: string): Promise<Decided>;
+};
+
+export type AccessWish = Pick<RequestOptions, 'target' | 'login' | 'reason' | 'for' | 'ticket'> & {
+  readonly actions: readonly string[];
+  readonly breakGlass: boolean;
+};
+
+export type Decision = 'approve' | 'reject' | 'cancel';
+export type Decided = { readonly request: AccessRequest; readonly grant?: AccessGrant };
+export type Asked = Decided & {
+  /** Tells those who decide. */
+  readonly announce: () => Promise<void>;
+};
 
 export async function request(options: RequestOptions, context: CommandContext): Promise<void> {
-  const data = chosenData(options, context);
-  const installation = await loadInstallation(data);
-  const identity = identityOf(options.as, installation);
-  const target = targetNamed(options.target, installation);
-  const { access } = installation.configuration;
-  const wanted = grantWish(
-    installation.policy,
-    { ...askedBy(identity, target, options.login, context.now()), action: { kind: 'connect' } },
-    {
-      id: `r-${randomBytes(16).toString('hex')}`,
-      actions: options.action ?? [],
-      reason: options.reason,
-      ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
-      forMs: forMsOf(options.for, access),
-      decideWithinMs: access.requestSeconds * 1000,
-      breakGlass: options.breakGlass === true,
-    },
-  );
-  if (!wanted.ok) throw new CliError('bad-input', wanted.message);
-  await withControl(data, context.now, async (control) => {
-    const desk = deskOf(control, data, context);
-    const actor = handOf(identity);
-    const notifier = configuredNotifier(installation.configuration, (line) => context.output.note(line));
-    if (options.breakGlass === true) {
-      const taken = await breakGlass(desk, actor, wanted.wish);
-      print(taken.request, `you may log in until ${timeText(taken.grant.untilMs)}`, options, context);
-      return notifier.notify(breakGlassNotice(taken.request));
-    }
-    const opened = await openRequest(desk, actor, wanted.wish);
-    if (opened === 'too-many')
-      throw new CliError(
-        'bad-input',
-        'too many of your requests wait; take one back with "sshtrail cancel ID"',
-      );
-    const people = opened.needed === 1 ? 'one person' : `${opened.needed} people`;
-    print(
-      opened,
-      `waits for approval by ${people} until ${timeText(opened.expiresAtMs)}: sshtrail approve ${opened.id}`,
-      options,
-      context,
-    );
-    await notifier.notify(requestNotice(opened));
+  const desk = await deskFor(options, context);
+  const { target, login, reason, ticket } = options;
+  const asked = await desk.ask({
+    target,
+    login,
+    reason,
+    ...(options.for === undefined ? {} : { for: options.for }),
+    ...(ticket === undefined ? {} : { ticket }),
+    actions: options.action ?? [],
+    breakGlass: options.breakGlass === true,
   });
+  print(asked.request, waitingSentence(asked), options, context);
+  await asked.announce();
 }
 
 export async function requests(options: RequestsOptions, context: CommandContext): Promise<void> {
   const { output, now } = context;
-  const all = await withControl(chosenData(options, context), now, listRequests);
-  const shown = options.all === true ? all : all.filter((each) => waitsForSomebody(each, now()));
+  const shown = await (await deskFor(options, context)).list(options.all === true);
   if (options.json === true) {
     output.line(jsonText(shown.map((each) => ({ ...each, state: stateAt(each, now()) }))));
     return;
@@ -95,139 +58,55 @@ export async function requests(options: RequestsOptions, context: CommandContext
 }
 
 export async function decide(
-  kind: 'approve' | 'reject' | 'cancel',
-  id: string,
+  kind: Decision,
+  start: string,
   options: DecideOptions,
   context: CommandContext,
 ): Promise<void> {
-  const data = chosenData(options, context);
-  const installation = await loadInstallation(data);
-  const identity = identityOf(options.as, installation);
   const reason = reasonText(options.reason ?? defaultReasons[kind]);
   if (reason === undefined)
     throw new CliError('bad-input', 'a reason has 1 to 500 characters; give one with --reason');
-  await withControl(data, context.now, async (control) => {
-    const chosen = onlyMatch(await listRequests(control), id);
-    const outcome = await decideRequest(
-      deskOf(control, data, context),
-      handOf(identity),
-      chosen.id,
-      { kind, by: identity.name, reason },
-      (request) =>
-        mayDecide(control, installation.policy, request, {
-          ...askedBy(identity, request.target, request.login, context.now()),
-          action: { kind: 'approve' },
-        }),
-    );
-    report(outcome, chosen.id, options, context);
-  });
+  const decided = await (await deskFor(options, context)).decide(kind, start, reason);
+  print(decided.request, decidedSentence(decided, context.now()), options, context);
 }
 
 const defaultReasons = { approve: 'approved', reject: '', cancel: 'no longer needed' } as const;
 
-function report(outcome: RequestOutcome, id: string, options: DecideOptions, context: CommandContext): void {
-  if (outcome.kind === 'unknown')
-    throw new CliError('not-found', `${id} is gone; "sshtrail requests" lists what waits`);
-  if (outcome.kind === 'refused') throw new CliError('bad-input', outcome.message);
-  const { request: decided, grant } = outcome;
-  print(decided, sentenceOf(decided, grant?.untilMs, context.now()), options, context);
+async function deskFor(options: RequestsOptions & ActorOption, context: CommandContext): Promise<AccessDesk> {
+  const api = chosenApi(options, context);
+  if (api === undefined)
+    return (await import('./requests-locally.ts')).localRequests(
+      chosenData(options, context),
+      options.as,
+      context,
+    );
+  if (options.as !== undefined)
+    throw new CliError('bad-input', 'on AWS you are who IAM says you are; leave --as out');
+  return (await import('./requests-by-api.ts')).apiRequests(api, options, context);
 }
 
-function sentenceOf(request: AccessRequest, grantUntilMs: number | undefined, nowMs: number): string {
-  const { state, approvals, needed, review } = request;
+function waitingSentence({ request: { id, needed, expiresAtMs }, grant }: Asked): string {
+  if (grant !== undefined) return `you may log in until ${timeText(grant.untilMs)}`;
+  const people = needed === 1 ? 'one person' : `${needed} people`;
+  return `waits for approval by ${people} until ${timeText(expiresAtMs)}: sshtrail approve ${id}`;
+}
+
+function decidedSentence({ request: decided, grant }: Decided, nowMs: number): string {
+  const { state, approvals, needed, review } = decided;
   if (review !== undefined) return `break-glass was ${review.outcome} afterwards`;
-  if (state === 'approved') return `approved until ${timeText(grantUntilMs ?? nowMs)}`;
+  if (state === 'approved') return `approved until ${timeText(grant?.untilMs ?? nowMs)}`;
   if (state === 'waiting') return `approved by ${approvals.length} of ${needed}; the others have to as well`;
   return state;
 }
 
 function print(
-  request: AccessRequest,
+  what: AccessRequest,
   sentence: string,
   options: { readonly json?: boolean },
   { output }: CommandContext,
 ): void {
-  if (options.json === true) output.line(jsonText(request));
-  else output.line(printable(`${request.id} (${whoAndWhere(request)}): ${sentence}`));
-}
-
-function deskOf(control: ControlStore, data: DataDirectory, context: CommandContext): RequestDesk {
-  return { control, record: (draft) => recordByHand(data, context, draft), now: context.now };
-}
-
-function handOf({ name, principalId, type }: Identity): AccessActor {
-  return {
-    kind: 'hand',
-    identity: { name, principalId, type: type === 'service' ? 'ServiceIdentity' : 'LocalUser' },
-    account: userInfo().username,
-  };
-}
-
-/** Whoever may write here may say who they are: the data directory is its owner's alone. */
-function identityOf(as: string | undefined, { identities }: Installation): Identity {
-  const name = as ?? userInfo().username;
-  const identity = identities.find((each) => each.name.toLowerCase() === name.toLowerCase());
-  if (identity === undefined)
-    throw new CliError(
-      'not-found',
-      `${JSON.stringify(name)} is no identity of sshtrail.yaml; say who you are with --as NAME`,
-    );
-  return identity;
-}
-
-function targetNamed(name: string, { configuration }: Installation): Target {
-  const target = configuration.targets.find((each) => each.name === name);
-  if (target === undefined)
-    throw new CliError(
-      'not-found',
-      `${JSON.stringify(name)} is no target of sshtrail.yaml; log in to ask for one that is not in the file`,
-    );
-  return target;
-}
-
-function askedBy(
-  { name, type, groups }: Identity,
-  { name: target, host, port, labels }: AccessRequest['target'],
-  login: string,
-  nowMs: number,
-): Omit<PolicyRequest, 'action'> {
-  return {
-    identity: { name, kind: type, groups },
-    target: { name: target, host, port, labels },
-    login,
-    sourceIp: '127.0.0.1',
-    nowMs,
-  };
-}
-
-function forMsOf(
-  text: string | undefined,
-  { grantSeconds, maxGrantSeconds }: Installation['configuration']['access'],
-): number {
-  if (text === undefined) return grantSeconds * 1000;
-  const ms = durationMs(text);
-  if (ms === undefined || ms < 60_000 || ms > maxGrantSeconds * 1000)
-    throw new CliError(
-      'bad-input',
-      `--for takes 1m to ${maxGrantSeconds} s, written as 90s, 30m, 2h or 1d; access.maxGrantSeconds is the most`,
-    );
-  return ms;
-}
-
-function onlyMatch(all: readonly AccessRequest[], id: string): AccessRequest {
-  const matches = all.filter((each) => each.id.startsWith(id));
-  const [match] = matches;
-  if (match === undefined)
-    throw new CliError(
-      'not-found',
-      `no request begins with ${JSON.stringify(id)}; "sshtrail requests --all" lists them`,
-    );
-  if (matches.length > 1)
-    throw new CliError(
-      'bad-input',
-      `${matches.length} requests begin with ${JSON.stringify(id)}; give more of the id`,
-    );
-  return match;
+  if (options.json === true) output.line(jsonText(what));
+  else output.line(printable(`${what.id} (${whoAndWhere(what)}): ${sentence}`));
 }
 
 const columns = ['request', 'identity', 'login', 'target', 'state', 'approvals', 'asked_at', 'reason'];

@@ -19,7 +19,7 @@ import {
   requireRunbooks,
   settingOf,
 } from './runbook-files.ts';
-import { withControl } from './sessions.ts';
+import { withControl } from './sessions-locally.ts';
 
 export function listRunbooks(options: FolderOption & JsonOption, context: CommandContext): void {
   const rows = requireRunbooks(options.directory ?? productRunbooks).map(

@@ -6,7 +6,7 @@ import { type CommandContext, chosenData, type DataOption, type JsonOption } fro
 import type { DataDirectory } from './data-directory.ts';
 import { loadInstallation } from './installation.ts';
 import { jsonText } from './output.ts';
-import { withControl } from './sessions.ts';
+import { withControl } from './sessions-locally.ts';
 
 export async function printCode(
   name: string,

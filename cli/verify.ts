@@ -10,7 +10,7 @@ import { type DataDirectory, dataDirectory } from './data-directory.ts';
 import { evidenceKeysBeside, readEvidenceKey } from './evidence-key.ts';
 import { gatewayProcess } from './gateway-process.ts';
 import { jsonText, type Output, printable } from './output.ts';
-import { withControl } from './sessions.ts';
+import { withControl } from './sessions-locally.ts';
 
 export async function verify(
   folder: string | undefined,

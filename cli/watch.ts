@@ -20,9 +20,10 @@ import type { WatchOptions } from './commands/watch.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess } from './gateway-process.ts';
 import { readConfiguration } from './installation.ts';
+import { onlySession } from './only-match.ts';
 import { jsonLine } from './output.ts';
 import { recordByHand } from './own-journal.ts';
-import { onlyMatch, openSessions, withControl } from './sessions.ts';
+import { openSessions, withControl } from './sessions-locally.ts';
 
 /** The recorder has output on disk within a tenth of a second of what it does not hold back. */
 const lookEveryMs = 200;
@@ -42,7 +43,7 @@ export async function watch(id: string, options: WatchOptions, context: CommandC
   const { now, output, signal } = context;
   const wanted = channelOption(options.channel);
   await withControl(data, now, async (control) => {
-    const session = onlyMatch(await openSessions(control), id);
+    const session = onlySession(await openSessions(control), id);
     const watched: Watched = {
       session,
       spool: openSpool(spoolOf(data, session)),

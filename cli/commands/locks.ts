@@ -1,15 +1,17 @@
 import { Command } from 'commander';
 import {
+  type ApiOption,
   type CommandContext,
   type DataOption,
   type JsonOption,
-  withDataOption,
+  withApiOption,
   withExamples,
   withJsonOption,
 } from '../command-context.ts';
 import { durationOption } from '../option-values.ts';
 
 export type LockOptions = DataOption &
+  ApiOption &
   JsonOption & {
     readonly identity?: string;
     readonly key?: string;
@@ -23,6 +25,8 @@ export type LockOptions = DataOption &
     /** Milliseconds. */
     readonly for?: number;
   };
+
+export type LockListOptions = DataOption & ApiOption & JsonOption;
 
 export function lockCommand(context: CommandContext): Command {
   const command = new Command('lock')
@@ -42,10 +46,11 @@ export function lockCommand(context: CommandContext): Command {
       durationOption,
     )
     .action(async (options: LockOptions) => (await import('../locks.ts')).lock(options, context));
-  return withExamples(withJsonOption(withDataOption(command)), [
+  return withExamples(withJsonOption(withApiOption(command)), [
     'sshtrail lock --identity bob --message "call the security desk" --for 8h',
     'sshtrail lock --target db-1 --login root --message "change freeze"',
     'sshtrail lock --source 192.0.2.0/24',
+    'sshtrail lock --identity Engineer+bob --api https://abcde12345.execute-api.eu-central-1.amazonaws.com/live',
   ]);
 }
 
@@ -53,17 +58,15 @@ export function unlockCommand(context: CommandContext): Command {
   const command = new Command('unlock')
     .description('lift a lock, so that whoever it fits may come back')
     .argument('<lock>', 'the id of the lock, or enough of its start to be the only one')
-    .action(async (id: string, options: DataOption & JsonOption) =>
+    .action(async (id: string, options: LockListOptions) =>
       (await import('../locks.ts')).unlock(id, options, context),
     );
-  return withExamples(withJsonOption(withDataOption(command)), ['sshtrail unlock l-01937c2e']);
+  return withExamples(withJsonOption(withApiOption(command)), ['sshtrail unlock l-01937c2e']);
 }
 
 export function locksCommand(context: CommandContext): Command {
   const command = new Command('locks')
     .description('which locks there are')
-    .action(async (options: DataOption & JsonOption) =>
-      (await import('../locks.ts')).locks(options, context),
-    );
-  return withExamples(withJsonOption(withDataOption(command)), ['sshtrail locks', 'sshtrail locks --json']);
+    .action(async (options: LockListOptions) => (await import('../locks.ts')).locks(options, context));
+  return withExamples(withJsonOption(withApiOption(command)), ['sshtrail locks', 'sshtrail locks --json']);
 }

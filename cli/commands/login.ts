@@ -47,6 +47,6 @@ export function loginCommand(context: CommandContext): Command {
   return withExamples(withJsonOption(withDataOption(command)), [
     'sshtrail login alice   # then ssh -F ~/.sshtrail/ssh_config root@web-1@gateway',
     'sshtrail login alice --file --code 123456 --json',
-    'sshtrail login --renew --api https://abcde12345.execute-api.eu-central-1.amazonaws.com/prod --host ssh.example.com',
+    'sshtrail login --renew --api https://abcde12345.execute-api.eu-central-1.amazonaws.com/live --host ssh.example.com',
   ]);
 }

@@ -1,15 +1,17 @@
 import { Command } from 'commander';
 import {
+  type ApiOption,
   type CommandContext,
   type DataOption,
   type JsonOption,
-  withDataOption,
+  withApiOption,
   withExamples,
   withJsonOption,
 } from '../command-context.ts';
 
 export type ActorOption = { readonly as?: string };
 export type RequestOptions = DataOption &
+  ApiOption &
   JsonOption &
   ActorOption & {
     readonly target: string;
@@ -20,8 +22,8 @@ export type RequestOptions = DataOption &
     readonly action?: readonly string[];
     readonly breakGlass?: boolean;
   };
-export type RequestsOptions = DataOption & JsonOption & { readonly all?: boolean };
-export type DecideOptions = DataOption & JsonOption & ActorOption & { readonly reason?: string };
+export type RequestsOptions = DataOption & ApiOption & JsonOption & { readonly all?: boolean };
+export type DecideOptions = DataOption & ApiOption & JsonOption & ActorOption & { readonly reason?: string };
 
 const implementation = () => import('../requests.ts');
 
@@ -36,7 +38,7 @@ export function requestCommand(context: CommandContext): Command {
     .option('--action <name...>', 'only these of what policy would allow, such as exec upload')
     .option('--break-glass', 'take it without approval, where policy allows that; people are paged')
     .action(async (options: RequestOptions) => (await implementation()).request(options, context));
-  return withExamples(withActorOption(withJsonOption(withDataOption(command))), [
+  return withExamples(withActorOption(withJsonOption(withApiOption(command))), [
     'sshtrail request --target db-1 --login postgres --reason "restore the index" --for 2h',
     'sshtrail request --target db-1 --login postgres --reason "all is down" --break-glass',
   ]);
@@ -47,9 +49,10 @@ export function requestsCommand(context: CommandContext): Command {
     .description('requests for access that wait for somebody')
     .option('--all', 'also those that were decided on lately')
     .action(async (options: RequestsOptions) => (await implementation()).requests(options, context));
-  return withExamples(withJsonOption(withDataOption(command)), [
+  return withExamples(withJsonOption(withApiOption(command)), [
     'sshtrail requests',
     'sshtrail requests --all --json',
+    'sshtrail requests --api https://abcde12345.execute-api.eu-central-1.amazonaws.com/live',
   ]);
 }
 
@@ -87,12 +90,12 @@ function decision(name: string, description: string): Command {
 }
 
 function finished(command: Command, examples: readonly string[]): Command {
-  return withExamples(withActorOption(withJsonOption(withDataOption(command))), examples);
+  return withExamples(withActorOption(withJsonOption(withApiOption(command))), examples);
 }
 
 function withActorOption(command: Command): Command {
   return command.option(
     '--as <identity>',
-    'who you are in sshtrail.yaml (default: the identity with the name of your account on this machine)',
+    'who you are in sshtrail.yaml; not on AWS (default: the identity with the name of your account on this machine)',
   );
 }

@@ -1,22 +1,22 @@
 import { Command } from 'commander';
 import {
+  type ApiOption,
   type CommandContext,
   type DataOption,
   type JsonOption,
-  withDataOption,
+  withApiOption,
   withExamples,
   withJsonOption,
 } from '../command-context.ts';
 
-export type KillOptions = DataOption & JsonOption & { readonly reason: string };
+export type SessionsOptions = DataOption & ApiOption & JsonOption;
+export type KillOptions = SessionsOptions & { readonly reason: string };
 
 export function sessionsCommand(context: CommandContext): Command {
   const command = new Command('sessions')
     .description('who is connected now (as who does)')
-    .action(async (options: DataOption & JsonOption) =>
-      (await import('../sessions.ts')).sessions(options, context),
-    );
-  return withExamples(withJsonOption(withDataOption(command)), [
+    .action(async (options: SessionsOptions) => (await import('../sessions.ts')).sessions(options, context));
+  return withExamples(withJsonOption(withApiOption(command)), [
     'sshtrail sessions',
     'sshtrail sessions --json',
   ]);
@@ -30,7 +30,7 @@ export function killCommand(context: CommandContext): Command {
     .action(async (id: string, options: KillOptions) =>
       (await import('../sessions.ts')).kill(id, options, context),
     );
-  return withExamples(withJsonOption(withDataOption(command)), [
+  return withExamples(withJsonOption(withApiOption(command)), [
     'sshtrail kill s-01937c2e',
     'sshtrail kill s-01937c2e --reason "change window is over"',
   ]);

@@ -1,15 +1,18 @@
 import { Command } from 'commander';
 import {
+  type ApiOption,
   type CommandContext,
   type DataOption,
   type JsonOption,
+  withApiOption,
   withDataOption,
   withExamples,
   withJsonOption,
 } from '../command-context.ts';
 
-export type EnrollOptions = DataOption & JsonOption & { readonly replace?: boolean };
-export type RemoveOptions = DataOption & JsonOption & { readonly reason: string };
+export type StatusOptions = DataOption & ApiOption & JsonOption;
+export type EnrollOptions = StatusOptions & { readonly replace?: boolean };
+export type RemoveOptions = StatusOptions & { readonly reason: string };
 
 /** Second factors: enrolled ones in the control store, and by hand those that the configuration names. */
 export function totpCommand(context: CommandContext): Command {
@@ -46,13 +49,13 @@ function enrolment(context: CommandContext): readonly WithExample[] {
   const status = new Command('status')
     .description('who has a second factor, how many recovery codes are left, and who is locked out')
     .argument('[identity]')
-    .action(async (name: string | undefined, options: DataOption & JsonOption) =>
+    .action(async (name: string | undefined, options: StatusOptions) =>
       (await import('../totp-enrolment.ts')).status(name, options, context),
     );
   return [
-    [withDataOption(enroll), 'sshtrail totp enroll bob'],
-    [withDataOption(status), 'sshtrail totp status'],
-    [withDataOption(remove), 'sshtrail totp remove bob --reason "lost the phone"'],
+    [withApiOption(enroll), 'sshtrail totp enroll bob'],
+    [withApiOption(status), 'sshtrail totp status'],
+    [withApiOption(remove), 'sshtrail totp remove bob --reason "lost the phone"'],
   ];
 }
 

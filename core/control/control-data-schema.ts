@@ -152,3 +152,13 @@ const schemas = {
 
 /** What each kind must look like when it comes back from the disk; anything more or less is refused. */
 export const controlDataSchemas: { readonly [Kind in ControlKind]: z.ZodType<ControlData[Kind]> } = schemas;
+
+/** The kinds that the control API tells, as its callers read them: a field that a newer deployment adds is passed over. */
+export const toldDataSchemas: {
+  readonly [Kind in 'session' | 'request' | 'grant' | 'lock']: z.ZodType<ControlData[Kind]>;
+} = {
+  session: schemas.session.strip(),
+  request: schemas.request.strip(),
+  grant: schemas.grant.strip(),
+  lock: schemas.lock.strip(),
+};

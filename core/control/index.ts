@@ -1,3 +1,4 @@
+export { toldDataSchemas } from './control-data-schema.ts';
 export { ControlStoreError, type ControlStoreErrorCode } from './control-store-error.ts';
 export {
   isControlId,

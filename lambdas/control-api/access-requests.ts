@@ -58,11 +58,15 @@ const requestBody = z.strictObject({
 });
 const decisionBody = z.strictObject({ reason: text.optional() });
 
-/** What waits, newest first. */
-export async function listAccess({ control, now }: AccessRequestParts): Promise<APIGatewayProxyResult> {
-  const waiting = (await listRequests(control)).filter((request) => waitsForSomebody(request, now()));
-  const requests: readonly AccessRequest[] = waiting.slice(0, maxListed);
-  return jsonResponse(200, { requests, truncated: requests.length < waiting.length });
+/** What waits, newest first; with `?all=true` also what was decided on lately. */
+export async function listAccess(
+  event: APIGatewayProxyEvent,
+  { control, now }: AccessRequestParts,
+): Promise<APIGatewayProxyResult> {
+  const isAll = event.queryStringParameters?.['all'] === 'true';
+  const wanted = (await listRequests(control)).filter((request) => isAll || waitsForSomebody(request, now()));
+  const requests: readonly AccessRequest[] = wanted.slice(0, maxListed);
+  return jsonResponse(200, { requests, truncated: requests.length < wanted.length });
 }
 
 /** Asks. IAM has decided who may call; whether it is of use, policy says. */

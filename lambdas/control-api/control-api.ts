@@ -34,7 +34,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
   [apiRoutes.revokeSession]: { POST: (event, { caller }, parts) => revoke(event, caller.name, parts) },
   [apiRoutes.locks]: { GET: (_event, _caller, parts) => listLocks(parts), POST: addLock },
   [apiRoutes.lock]: { DELETE: removeLock },
-  [apiRoutes.requests]: { GET: (_event, _caller, parts) => listAccess(parts), POST: askAccess },
+  [apiRoutes.requests]: { GET: (event, _caller, parts) => listAccess(event, parts), POST: askAccess },
   [apiRoutes.approveRequest]: { POST: decideAccess('approve') },
   [apiRoutes.rejectRequest]: { POST: decideAccess('reject') },
   [apiRoutes.cancelRequest]: { POST: decideAccess('cancel') },

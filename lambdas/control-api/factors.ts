@@ -14,6 +14,7 @@ export type FactorParts = {
 
 const maxBodyBytes = 8 * 1024;
 const maxReason = 500;
+const totpStepSeconds = 30;
 /** As the configuration and IAM's names allow them. */
 const identityPattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,128}$/;
 
@@ -64,7 +65,9 @@ async function factors({ control, now }: FactorParts): Promise<APIGatewayProxyRe
         enrolledAt: new Date(data.enrolledAtMs).toISOString(),
         enrolledBy: data.enrolledBy,
         recoveryCodesLeft: data.recoveryCodes.length,
+        failures: states.get(id)?.failures ?? 0,
         ...(lockedMs === 0 ? {} : { lockedUntil: new Date(now() + lockedMs).toISOString() }),
+        driftSeconds: totpStepSeconds * (states.get(id)?.driftSteps ?? 0),
       };
     }),
   });

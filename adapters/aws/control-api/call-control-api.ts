@@ -11,19 +11,21 @@ type AwsCredentials = {
 };
 
 export type ControlApiCall = {
-  /** With the stage and the route, without a query. */
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** With the stage and the route. */
   readonly url: string;
   readonly region: string;
   readonly credentials: AwsCredentials;
   /** JSON. */
-  readonly body: string;
+  readonly body?: string;
   readonly fetch: typeof globalThis.fetch;
   readonly nowMs: number;
   readonly signal?: AbortSignal;
 };
 
 const callMs = 30_000;
-const maxAnswerBytes = 64 * 1024;
+/** A function answers with 6 MB at most. */
+const maxAnswerBytes = 6 * 1024 * 1024;
 
 /** The credentials that the AWS command line would use, too. @throws ControlApiError `no-credentials` */
 export async function nodeCredentials(region: string): Promise<AwsCredentials> {
@@ -39,13 +41,14 @@ export async function nodeCredentials(region: string): Promise<AwsCredentials> {
 }
 
 /**
- * One POST to the control API, signed. Tells the status and what came as JSON, undefined where it was none.
+ * One call of the control API, signed. Tells the status and what came as JSON, undefined where it was none.
  * @throws ControlApiError `unreachable`
  */
 export async function callControlApi(
   call: ControlApiCall,
 ): Promise<{ readonly status: number; readonly json: unknown }> {
-  const { protocol, hostname, host, pathname } = new URL(call.url);
+  const { method, body } = call;
+  const { protocol, hostname, host, pathname, searchParams } = new URL(call.url);
   const { accessKeyId, secretAccessKey, sessionToken } = call.credentials;
   const signer = new SignatureV4({
     service: 'execute-api',
@@ -55,12 +58,13 @@ export async function callControlApi(
   });
   const signed = await signer.sign(
     new HttpRequest({
-      method: 'POST',
+      method,
       protocol,
       hostname,
       path: pathname,
+      query: Object.fromEntries(searchParams),
       headers: { host, 'content-type': 'application/json' },
-      body: call.body,
+      ...(body === undefined ? {} : { body }),
     }),
     { signingDate: new Date(call.nowMs) },
   );
@@ -68,9 +72,9 @@ export async function callControlApi(
   const timeout = AbortSignal.timeout(callMs);
   try {
     const response = await call.fetch(call.url, {
-      method: 'POST',
+      method,
       headers,
-      body: call.body,
+      ...(body === undefined ? {} : { body }),
       // What was signed is for this address alone.
       redirect: 'error',
       signal: call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]),

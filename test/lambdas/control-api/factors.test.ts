@@ -94,6 +94,8 @@ describe('the API of second factors', () => {
         enrolledAt: new Date(nowMs).toISOString(),
         enrolledBy: 'iam:Engineer+alice',
         recoveryCodesLeft: 10,
+        failures: 0,
+        driftSeconds: 0,
       },
     ]);
     expect(text).not.toContain(String(json['secret']));
