@@ -281,7 +281,14 @@ describe('locks by the control API', () => {
 });
 
 describe('requests by the control API', () => {
-  const wish = ['--target', 'db-1', '--login', 'postgres', '--reason', 'restore the index'] as const;
+  const wish: readonly string[] = [
+    '--target',
+    'db-1',
+    '--login',
+    'postgres',
+    '--reason',
+    'restore the index',
+  ];
 
   test('wait in the name of who IAM proved to ask, and are approved by somebody else', async () => {
     const { as, control, data } = await openDeployment();
