@@ -155,7 +155,14 @@ class GatewayServer {
 
   async listen(): Promise<Gateway['address']> {
     await this.#locks.start();
-    const address = await listen(this.#server, this.#parts.settings.listen);
+    let address: Gateway['address'];
+    try {
+      address = await listen(this.#server, this.#parts.settings.listen);
+    } catch (error) {
+      // Nobody will close what never listened.
+      this.#stopping.abort();
+      throw error;
+    }
     // Accepting can fail while running, such as when files run out: those who wait are served when some are free again.
     this.#server.on('error', (error) =>
       this.#parts.report(`a connection could not be accepted: ${error.message}`),

@@ -7,6 +7,7 @@ import { childrenOf, usageOf } from './process-usage.ts';
 import { summarise } from './statistics.ts';
 import type { Family, Workbench } from './workbench.ts';
 
+/** Of each process, so that one of two has compiled as much of what it runs as the single one, and has as much to do. */
 const warmUpSessions = 200;
 const sessionsPerRound = 400;
 
@@ -21,8 +22,11 @@ export const workerStarts: Family = {
   async measure(workbench) {
     const one = await openLoad(subfolder(workbench, 'one'), 1);
     const two = await openLoad(subfolder(workbench, 'two'), 2);
-    for (const load of [one, two]) {
-      await load.open(warmUpSessions);
+    for (const [load, processes] of [
+      [one, 1],
+      [two, 2],
+    ] as const) {
+      await load.open(warmUpSessions * processes);
       await load.close();
     }
     const alone: number[] = [];
@@ -69,10 +73,11 @@ async function measured(
 ): Promise<{ readonly starts: number; readonly rate: number }> {
   if (pids.length === 0) throw new BenchError('failed', 'the gateway has no processes to measure');
   const before = pids.map((pid) => usageOf(pid).cpuSeconds);
-  const seconds = await load.open(sessionsPerRound);
+  const sessions = sessionsPerRound * pids.length;
+  const seconds = await load.open(sessions);
   const spent = pids.map((pid, index) => usageOf(pid).cpuSeconds - (before[index] ?? 0));
   await load.close();
-  return { starts: sessionsPerRound / Math.max(...spent), rate: sessionsPerRound / seconds };
+  return { starts: sessions / Math.max(...spent), rate: sessions / seconds };
 }
 
 function subfolder(workbench: Workbench, name: string): Workbench {
