@@ -26,13 +26,13 @@ writeFileSync(${JSON.stringify(file)}, JSON.stringify({
 }));
 `;
 
-/** Standard input and output, to and from the port that was asked for; the end of either ends it. */
+/** Standard input and output, to and from the port that was asked for; the end of either ends it, once all of it is written. */
 const connect = `
 const net = require('node:net');
 const port = Number(JSON.parse(argv[4]).Parameters.portNumber[0]);
 const socket = net.connect(port, '127.0.0.1');
 process.stdin.pipe(socket).pipe(process.stdout);
-socket.on('close', () => process.exit(0));
+socket.on('close', () => process.stdin.destroy());
 `;
 
 /** A session-manager-plugin in this folder. `act` is JavaScript; it connects to the port where absent. */
