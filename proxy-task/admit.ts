@@ -37,13 +37,15 @@ export type NotAdmitted = {
   readonly approval?: ApprovalWays & { readonly target: Target; readonly login: string };
 };
 
+export type Admission = Admitted | NotAdmitted;
+
 /** What the engineer asked for, if policy and inventory have it; else the sentence that says what to do. */
 export async function admit(
   parts: GatewayParts,
   engineer: ProvenEngineer,
   connection: ConnectionFacts,
   passage: JumpPassage | undefined,
-): Promise<Admitted | NotAdmitted> {
+): Promise<Admission> {
   const name = nameOf(engineer, passage);
   if (name.kind !== 'login-at-target')
     return {
@@ -113,10 +115,7 @@ function notAdmitted(
 }
 
 /** Whether this is refused for what the engineer could still be asked for. */
-export function lacks(
-  admitted: Awaited<ReturnType<typeof admit>>,
-  what: 'second-factor' | 'reason',
-): boolean {
+export function lacks(admitted: Admission, what: 'second-factor' | 'reason'): boolean {
   return 'refusal' in admitted && admitted.refusal.denyReason === `${what}-required`;
 }
 

@@ -1,6 +1,6 @@
 import type { AuditDraft } from '#core/contract';
 import { authenticateUser, type ConnectionFacts } from '#core/event';
-import { admit, attemptOf, lacks, nameOf } from './admit.ts';
+import { type Admission, admit, attemptOf, lacks, nameOf } from './admit.ts';
 import { approvalQuestion } from './approval-question.ts';
 import type { ConnectionContext } from './connection.ts';
 import { lockFactsOf } from './locks/index.ts';
@@ -25,6 +25,13 @@ export function authenticatorFor(
   const { parts, locks, secondFactor, securityKeyCounters, source, passage } = context;
   const record = (draft: AuditDraft) => parts.journal.record(draft).then(() => undefined);
   const attempt = (engineer: ProvenEngineer) => attemptOf(engineer, connection(), passage);
+  // Each question asks whether its answer would help; the last answer, which lets in, is policy's alone and asked for anew.
+  const admissions = new WeakMap<ProvenEngineer, Promise<Admission>>();
+  const admission = (engineer: ProvenEngineer) => {
+    const known = admissions.get(engineer) ?? admit(parts, engineer, connection(), passage);
+    admissions.set(engineer, known);
+    return known;
+  };
   const proofs = createMfaProofs({
     control: parts.control,
     graceMs: parts.settings.mfaGraceMs,
@@ -54,16 +61,15 @@ export function authenticatorFor(
         secondFactor,
         now: parts.now,
         keepProof: (engineer) => proofs.keep(engineer),
-        wanted: (engineer) => wantsCode(parts, engineer, connection(), passage),
+        wanted: (engineer) => wantsCode(engineer, passage, admission),
         witness: codeWitness(parts, attempt),
       }),
       accessReason({
         redact: parts.redact,
         wanted: async (engineer) =>
-          nameOf(engineer, passage).kind !== 'jump' &&
-          lacks(await admit(parts, engineer, connection(), passage), 'reason'),
+          nameOf(engineer, passage).kind !== 'jump' && lacks(await admission(engineer), 'reason'),
       }),
-      approvalQuestion(context, connection, signal),
+      approvalQuestion(context, connection, admission, signal),
     ],
   });
 }
