@@ -10,7 +10,7 @@ import { type ForkedGateway, forkGateway } from '../support/forked-gateway.ts';
 import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
 import { type Load, startLoad } from './load.ts';
 
-const kills = 12;
+const kills = 20;
 /** Every so often a gateway is killed while it mends what the one before left. */
 const whileMending = 4;
 
