@@ -1,5 +1,5 @@
 import type { LoginAttempt, SessionFacts } from '#core/event';
-import type { LockFacts } from '#core/lock';
+import { type LockFacts, lockRefusal } from '#core/lock';
 import type { Session } from '../session.ts';
 import type { EndOrder, Lockable } from './lock-guard.ts';
 
@@ -38,6 +38,6 @@ async function lockOut(
     report(
       `session ${session.facts.sessionId} could not be locked out with evidence, so it is cut: ${error instanceof Error ? error.message : 'unknown'}`,
     );
-    session.stop({ endReason: 'Locked', message: lock.message, lockId: lock.lockId });
+    session.stop({ endReason: 'Locked', message: lockRefusal(lock).message, lockId: lock.lockId });
   }
 }
