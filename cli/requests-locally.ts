@@ -16,6 +16,7 @@ import {
   waitsForSomebody,
 } from '#core/grant';
 import type { PolicyRequest } from '#core/policy';
+import { compileRules, redactText } from '#core/redaction';
 import { durationMs } from '#core/runbook';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -62,7 +63,7 @@ async function ask(
     {
       id: `r-${randomBytes(16).toString('hex')}`,
       actions: wish.actions,
-      reason: wish.reason,
+      reason: hidden(wish.reason, installation),
       ...(wish.ticket === undefined ? {} : { ticket: wish.ticket }),
       forMs: forMsOf(wish.for, access),
       decideWithinMs: access.requestSeconds * 1000,
@@ -88,6 +89,11 @@ async function ask(
   });
 }
 
+/** Without secrets: people paste all kinds of things into a reason. */
+function hidden(reason: string, { configuration }: Installation): string {
+  return redactText(reason, compileRules(configuration.redaction)).text;
+}
+
 async function decide(
   data: DataDirectory,
   as: string | undefined,
@@ -102,7 +108,7 @@ async function decide(
       { control, record: recorder(data, context), now: context.now },
       handOf(identity),
       id,
-      { kind, by: identity.name, reason },
+      { kind, by: identity.name, reason: hidden(reason, installation) },
       (request) =>
         mayDecide(control, installation.policy, request, {
           ...askedBy(identity, request.target, request.login, context.now()),

@@ -101,7 +101,7 @@ export async function askAccess(
   const wanted = grantWish(rules.policy, connect, {
     id: `r-${parts.randomBytes(16).toString('hex')}`,
     actions: body.actions ?? [],
-    reason: body.reason,
+    reason: rules.redact(body.reason),
     ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
     forMs: forSeconds * 1000,
     decideWithinMs: requestSeconds * 1000,
@@ -155,7 +155,7 @@ async function decide(
     deskOf(parts),
     actorOf(who),
     id,
-    { kind, by: who.caller.name, reason },
+    { kind, by: who.caller.name, reason: rules.redact(reason) },
     (request) =>
       mayDecide(parts.control, rules.policy, request, {
         ...question(who, rules, request.target, request.login, parts),

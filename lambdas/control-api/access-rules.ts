@@ -2,6 +2,7 @@ import type { SSMClient } from '@aws-sdk/client-ssm';
 import { readParameters } from '#adapters/aws';
 import { formatProblems, groupsOf, type HostedConfiguration, loadHosted } from '#core/configuration';
 import { loadPolicy, type PolicySet } from '#core/policy';
+import { compileRules, redactText } from '#core/redaction';
 import { FunctionError } from '../shared/index.ts';
 
 /** What decides who may ask for access and who may give it. */
@@ -10,6 +11,8 @@ export type AccessRules = {
   readonly targets: HostedConfiguration['targets'];
   readonly access: HostedConfiguration['access'];
   readonly groupsOf: (arn: string) => readonly string[];
+  /** Hides secrets: people paste all kinds of things into a reason. */
+  readonly redact: (text: string) => string;
 };
 
 /**
@@ -28,8 +31,15 @@ export async function readAccessRules(client: SSMClient, parameterPath: string):
         .map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`)
         .join('; '),
     );
-  const { targets, access, awsIdentities } = loaded.configuration;
-  return { policy: policy.policy, targets, access, groupsOf: (arn) => groupsOf(awsIdentities, arn) };
+  const { targets, access, awsIdentities, redaction } = loaded.configuration;
+  const hidden = compileRules(redaction);
+  return {
+    policy: policy.policy,
+    targets,
+    access,
+    groupsOf: (arn) => groupsOf(awsIdentities, arn),
+    redact: (text) => redactText(text, hidden).text,
+  };
 }
 
 function unusable(path: string, problems: string): FunctionError {

@@ -8,6 +8,7 @@ import { openSqliteControlStore } from '#adapters/local';
 import { apiRoutes, type LiveSession } from '#core/contract';
 import { fits } from '#core/lock';
 import { loadPolicy } from '#core/policy';
+import { compileRules, redactText } from '#core/redaction';
 import { totpCode } from '#core/totp';
 import type { CommandContext } from '../../cli/command-context.ts';
 import { dataDirectory } from '../../cli/data-directory.ts';
@@ -44,6 +45,7 @@ const rules = {
   ],
   access: { waitSeconds: 300, requestSeconds: 3600, grantSeconds: 3600, maxGrantSeconds: 7200 },
   groupsOf: (arn: string) => (arn.includes(':user/ops/') ? ['leads'] : ['engineers']),
+  redact: (text: string) => redactText(text, compileRules({ defaults: true, rules: [] })).text,
 };
 
 const methods: Readonly<Record<string, readonly string[]>> = {

@@ -1,6 +1,7 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { compileRules, redactText } from '#core/redaction';
 import { apiRoutes } from '../../../core/contract/index.ts';
 import { loadPolicy } from '../../../core/policy/index.ts';
 import type { AccessRules } from '../../../lambdas/control-api/access-rules.ts';
@@ -29,6 +30,7 @@ const rules: AccessRules = {
   ],
   access: { waitSeconds: 300, requestSeconds: 3600, grantSeconds: 3600, maxGrantSeconds: 7200 },
   groupsOf: (arn) => (arn.includes(':user/ops/') ? ['leads'] : ['engineers']),
+  redact: (text) => redactText(text, compileRules({ defaults: true, rules: [] })).text,
 };
 const wish = { target: 'db-1', login: 'postgres', reason: 'restore the index' };
 
@@ -132,6 +134,20 @@ describe('a request by the API', () => {
     const { status, json } = await decide('approve', callers.longTermKey);
 
     expect([status, json]).toMatchObject([409, { error: { code: 'decided-before' } }]);
+  });
+
+  it('is kept, told and on record without the secrets that are in its reasons', async () => {
+    const { ask, decide, control, journal, notifier } = await openPlace();
+    const secret = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
+
+    await ask({ reason: `the token ${secret} is lost` });
+    await decide('reject', callers.longTermKey, { reason: `${secret} is revoked` });
+
+    const request = (await control.get('request', id))?.data;
+    expect(request).toMatchObject({ state: 'rejected' });
+    const said = JSON.stringify([request, journal.drafts, notifier.notices]);
+    expect(said).toContain('is lost');
+    expect(said).not.toContain(secret);
   });
 
   it('takes a reason to be rejected', async () => {
