@@ -17,10 +17,10 @@ export default defineConfig({
     ],
     pool: 'forks',
     maxWorkers: 2,
+    // Node loads what is tested as it does in production: no second way of resolving, and half the time of an import.
+    experimental: { viteModuleRunner: false },
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // The Trino grammar's ESM build does not load in plain Node.
-    server: { deps: { inline: ['dt-sql-parser'] } },
   },
 });

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { TrinoSQL } from 'dt-sql-parser/dist/parser/trino/index.js';
 import type { AuditRecord } from '../../../core/contract/index.ts';
 import { givenRecords } from '../../../core/runbook/given-events.ts';
 import { parseRunbook, type Runbook } from '../../../core/runbook/index.ts';
 import type { GivenEvent } from '../../../core/runbook/runbook.ts';
+import { TrinoSQL } from '../../support/trino-sql.ts';
 
 export const nowMs = Date.UTC(2026, 10, 20, 12);
 const folder = new URL('../../../runbooks/', import.meta.url);

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { TrinoSQL } from 'dt-sql-parser/dist/parser/trino/index.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openTemporaryLake } from '../../../adapters/local/duckdb/index.ts';
 import type { AuditRecord } from '../../../core/contract/index.ts';
@@ -13,6 +12,7 @@ import { givenRecords } from '../../../core/runbook/given-events.ts';
 import { compileRunbook, parseRunbook, type Runbook } from '../../../core/runbook/index.ts';
 import type { GivenEvent } from '../../../core/runbook/runbook.ts';
 import { allRows } from '../../adapters/local/duckdb/sample-lake.ts';
+import { TrinoSQL } from '../../support/trino-sql.ts';
 import { lakeShapedRecords } from './lake-shapes.ts';
 
 const nowMs = Date.UTC(2026, 10, 20, 12);

@@ -1,6 +1,6 @@
-import { TrinoSQL } from 'dt-sql-parser/dist/parser/trino/index.js';
 import { describe, expect, it } from 'vitest';
 import { trinoToDuckDb } from '../../../../adapters/local/duckdb/trino-bridge.ts';
+import { TrinoSQL } from '../../../support/trino-sql.ts';
 import { allRows, sampleLake } from './sample-lake.ts';
 import { trinoConstructs, trinoQueries } from './trino-constructs.ts';
 
