@@ -8,9 +8,9 @@ import {
   validate,
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { printable } from '../wording/index.ts';
+import policySchema from './cedar-schema.json' with { type: 'json' };
 import { entityKey, type ReadNames } from './policy-request.ts';
 import { type NamedEntity, namesIn, testsContextFor } from './read-names.ts';
-import { policySchema } from './schema-text.ts';
 import { coversAction } from './scope.ts';
 import { readSessionRules, type SessionRules } from './session-rules.ts';
 
@@ -196,7 +196,10 @@ function opensConnections(action: ActionConstraint): boolean {
 
 const unreadable = { message: 'the policy cannot be read', fix: 'compare it with docs/policy.md' };
 
-/** Errors and warnings of Cedar's validator. A policy that can never apply is refused too: a forbid like that protects nothing. */
+/**
+ * Errors and warnings of Cedar's validator. A policy that can never apply is refused too: a forbid like that protects nothing.
+ * The schema is in its JSON form, since reading the other one is most of what a command or a gateway would do at its start.
+ */
 function invalid(source: PolicySource): PolicyProblem[] {
   const answer = validate({ schema: policySchema, policies: { staticPolicies: source.text } });
   if (answer.type === 'failure') return answer.errors.flatMap((error) => cedarProblems(source, error));

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { schemaToJson } from '@cedar-policy/cedar-wasm/nodejs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadPolicy, policyActionNames, policySchema, unknownNames } from '#core/policy';
@@ -189,6 +190,15 @@ describe('the schema', () => {
     expect(readFileSync(new URL('../../../core/policy/sshtrail.cedarschema', import.meta.url), 'utf8')).toBe(
       policySchema,
     );
+  });
+
+  it('is the one that policies are checked against, in the form that is read quickly', () => {
+    const checked: unknown = JSON.parse(
+      readFileSync(new URL('../../../core/policy/cedar-schema.json', import.meta.url), 'utf8'),
+    );
+
+    expect(schemaToJson(policySchema)).toMatchObject({ type: 'success' });
+    expect(schemaToJson(policySchema)).toHaveProperty('json', checked);
   });
 
   it('has the actions that can be asked for, and each in a group', () => {
