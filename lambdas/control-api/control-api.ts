@@ -83,10 +83,14 @@ async function sessions({ control }: ControlApiParts): Promise<APIGatewayProxyRe
     .map(({ data }) => data)
     .filter(({ state }) => state === 'open')
     .sort((one, other) => one.startedAtMs - other.startedAtMs);
-  const listed: readonly LiveSession[] = open
-    .slice(0, maxSessions)
-    .map(({ targetFacts: _, ...session }) => session);
+  const listed: readonly LiveSession[] = open.slice(0, maxSessions).map(withoutFacts);
   return jsonResponse(200, { sessions: listed, truncated: listed.length < open.length });
+}
+
+/** Labels may be long. */
+function withoutFacts(session: LiveSession): LiveSession {
+  const { targetFacts: _, ...told } = session;
+  return told;
 }
 
 /** As `sshtrail kill` does, where policy lets the caller: a wish in the store, which the gateway that has the session takes up and puts on record. */
