@@ -28,7 +28,7 @@ export const writtenRequest = z.strictObject({
   program: name.optional(),
   /** `host:port`, `[address]:port` or the path of a Unix socket. */
   destination: z.string().max(1024).optional(),
-  mfa: z.enum(['totp', 'fido2', 'certificate', 'none']).optional(),
+  mfa: z.enum(['totp', 'fido2', 'iam', 'identity-center-asserted', 'certificate', 'none']).optional(),
   mfaAgeSeconds: count.optional(),
   approvals: z.int().min(0).max(100).optional(),
   breakGlass: z.boolean().optional(),

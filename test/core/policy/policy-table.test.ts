@@ -47,6 +47,7 @@ describe('a table of tests', () => {
     '{ user: omar, action: query, expect: allow, because: audit }',
     '{ user: omar, action: revoke, expect: allow, because: desk }',
     '{ user: omar, target: web, action: revoke, expect: allow, because: desk }',
+    '{ user: omar, target: db, action: revoke, mfa: iam, approvals: 2, expect: allow, because: desk }',
     '{ user: omar, target: db, login: root, action: revoke, expect: deny, because: prod }',
     '{ user: omar, target: wbe, action: revoke, expect: deny, because: unknown-target }',
     '{ user: dora, action: export, expect: deny, because: no-policy-allows, stepUp: none }',
