@@ -32,7 +32,7 @@ export function overseerOf(
   { call, caller }: AccessCaller,
   { identityCenterMfaAccounts }: OversightParts,
 ): Overseer {
-  return { call, caller, mfa: mfaOf(caller, event.resource, identityCenterMfaAccounts) };
+  return { call, caller, mfa: mfaOf(caller, event, identityCenterMfaAccounts) };
 }
 
 /** As events have them. */

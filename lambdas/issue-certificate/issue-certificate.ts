@@ -48,7 +48,7 @@ export async function issueCertificate(
     return errorResponse(405, 'wrong-method', 'ask for a certificate by POST', { allow: 'POST' });
   const identity = apiIdentity(event);
   if (!identity.ok) return refuse(403, identity.call, identity, parts);
-  const caller = withMfa(identity.call, identity.caller, event.resource, parts);
+  const caller = withMfa(identity.call, identity.caller, event, parts);
   const wanted = readCertificateRequest(event);
   if (!wanted.ok) return refuse(400, caller, { reason: 'bad-request', message: wanted.message }, parts);
   if (!parts.allowedAccounts.includes(identity.caller.accountId))
@@ -67,10 +67,10 @@ export async function issueCertificate(
 function withMfa(
   call: ApiCaller | Omit<ApiCaller, 'identity' | 'mfa'>,
   caller: IamCaller,
-  resource: string,
+  event: APIGatewayProxyEvent,
   { identityCenterMfaAccounts }: IssueParts,
 ): ApiCaller & { readonly mfa: FederatedIdentity['mfa'] } {
-  return { ...call, identity: caller, mfa: mfaOf(caller, resource, identityCenterMfaAccounts) };
+  return { ...call, identity: caller, mfa: mfaOf(caller, event, identityCenterMfaAccounts) };
 }
 
 async function refuse(

@@ -373,6 +373,16 @@ describe('the right to end a session', () => {
     expect(await place.control.list('lock')).toEqual([]);
   });
 
+  it('takes no factor from a path that is spelled otherwise than the resource policy has it', async () => {
+    const { handler, journal } = await openPlace([sessionOf(one, { target: 'db-1' })]);
+    const call = { resource: apiRoutes.revokeSessionWithMfa, pathParameters: { sessionId: one }, body: null };
+
+    const answer = await handler({ ...apiEvent(call), path: `/v1/%6dfa/sessions/${one}/revoke` });
+
+    expect(answer.statusCode).toBe(403);
+    expect(journal.drafts).toMatchObject([{ additionalEventData: { mfaAuthenticated: 'false' } }]);
+  });
+
   it.each([callers.withoutMfa, callers.longTermKey, callers.identityCenter])(
     'is asked for by no route of MFA where IAM knows of none: $arn',
     async (caller) => {
