@@ -14,6 +14,8 @@ type ApiCall<Answer> = {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** One of `apiRoutes`, with the values of its `{names}`. */
   readonly route: string;
+  /** The same where a second factor counts, if there is one: IAM refuses it to credentials without, and then `route` is asked. */
+  readonly routeWithMfa?: string;
   readonly values?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Readonly<Record<string, unknown>>;
@@ -35,18 +37,27 @@ export function controlApi(
   const { url, region } = endpointOf(address, options, environment);
   return {
     async call(call) {
-      const { method, body } = call;
-      const { status, json } = await callControlApi({
-        method,
-        url: `${url}${pathOf(call)}`,
-        region,
-        credentials: await nodeCredentials(region),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        fetch,
-        nowMs: now(),
-        signal,
-      });
-      if (status < 200 || status > 299) throw refusalOf(status, json, call);
+      const { method, body, route, routeWithMfa } = call;
+      const credentials = await nodeCredentials(region);
+      const ask = (asked: string) =>
+        callControlApi({
+          method,
+          url: `${url}${pathOf({ ...call, route: asked })}`,
+          region,
+          credentials,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          fetch,
+          nowMs: now(),
+          signal,
+        });
+      // A long-term key has no factor to speak of.
+      const first =
+        routeWithMfa === undefined || credentials.sessionToken === undefined
+          ? undefined
+          : await ask(routeWithMfa);
+      const counts = first !== undefined && !isRefusedByIam(first);
+      const { status, json } = counts ? first : await ask(route);
+      if (status < 200 || status > 299) throw refusalOf(status, json, call, counts);
       const read = call.answer.safeParse(json);
       if (read.success) return read.data;
       throw new CliError(
@@ -88,24 +99,38 @@ function pathOf({ route, values = {}, query }: Pick<ApiCall<unknown>, 'route' | 
   return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`;
 }
 
-/** IAM's own refusals come from the gateway in front, and say nothing that helps. */
-function refusalOf(status: number, json: unknown, call: ApiCall<unknown>): CliError {
+/** Of such a call nothing was done. A deployment that is older than the route answers alike. */
+function isRefusedByIam({ status, json }: { readonly status: number; readonly json: unknown }): boolean {
+  return status === 403 && !complaint.safeParse(json).success;
+}
+
+/** IAM's own refusals come from the gateway in front, and say nothing that helps. `isProved`: a second factor counted. */
+function refusalOf(status: number, json: unknown, call: ApiCall<unknown>, isProved: boolean): CliError {
   const read = complaint.safeParse(json);
   if (read.success) {
     const { code, message } = read.data.error;
     const sentences = new Map(Object.entries(call.sentences ?? {}));
     const sentence = sentences.get(code) ?? `the control API refused (${status}): ${printable(message)}`;
-    return new CliError(codeOf(status), sentence);
+    const hint =
+      status !== 403 || call.routeWithMfa === undefined || isProved
+        ? ''
+        : `; no second factor counted: IAM does not let these AWS credentials onto ${callable(call, call.routeWithMfa)}`;
+    return new CliError(codeOf(status), `${sentence}${hint}`);
   }
   if (status === 403)
     return new CliError(
       'bad-input',
-      `IAM refused (403): ${call.forbidden ?? `log in to AWS again if that is long ago, else ask who runs sshtrail for execute-api:Invoke on ${call.method}${call.route.replace(/\{\w+\}/g, '*')} of this API`}`,
+      `IAM refused (403): ${call.forbidden ?? `log in to AWS again if that is long ago, else ask who runs sshtrail for execute-api:Invoke on ${callable(call, call.route)} of this API`}`,
     );
   return new CliError(
     codeOf(status),
     `the control API answered ${status}; try again, and see whether --api is its address`,
   );
+}
+
+/** As IAM policies name it. */
+function callable({ method }: ApiCall<unknown>, route: string): string {
+  return `${method}${route.replace(/\{\w+\}/g, '*')}`;
 }
 
 function codeOf(status: number): CliError['code'] {

@@ -19,6 +19,7 @@ export function apiLocks(address: string, options: ApiOption, context: CommandCo
       api.call({
         method: 'POST',
         route: apiRoutes.locks,
+        routeWithMfa: apiRoutes.locksWithMfa,
         body: { selector, message, ...(forMs === undefined ? {} : { forSeconds: Math.ceil(forMs / 1000) }) },
         answer: toldDataSchemas.lock,
         sentences: { 'too-many-locks': 'there are too many locks already; lift some with "sshtrail unlock"' },
@@ -28,6 +29,7 @@ export function apiLocks(address: string, options: ApiOption, context: CommandCo
       const { state } = await api.call({
         method: 'DELETE',
         route: apiRoutes.lock,
+        routeWithMfa: apiRoutes.lockWithMfa,
         values: { lockId: lock.lockId },
         answer: lifting,
       });

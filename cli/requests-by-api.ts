@@ -14,9 +14,9 @@ const listing = z.object({ requests: z.array(request).max(10_000), truncated: z.
 const answer = z.object({ request, grant: z.exactOptional(grant) });
 
 const routes = {
-  approve: apiRoutes.approveRequest,
-  reject: apiRoutes.rejectRequest,
-  cancel: apiRoutes.cancelRequest,
+  approve: { route: apiRoutes.approveRequest, routeWithMfa: apiRoutes.approveRequestWithMfa },
+  reject: { route: apiRoutes.rejectRequest, routeWithMfa: apiRoutes.rejectRequestWithMfa },
+  cancel: { route: apiRoutes.cancelRequest },
 } as const;
 
 const sentences = {
@@ -39,7 +39,7 @@ export function apiRequests(address: string, options: ApiOption, context: Comman
       const requestId = isRequestId(start) ? start : onlyRequest(await listOf(api, true, context), start).id;
       return api.call({
         method: 'POST',
-        route: routes[kind],
+        ...routes[kind],
         values: { requestId },
         body: { reason },
         answer,

@@ -24,6 +24,7 @@ export function apiSessions(address: string, options: ApiOption, context: Comman
       const { state } = await api.call({
         method: 'POST',
         route: apiRoutes.revokeSession,
+        routeWithMfa: apiRoutes.revokeSessionWithMfa,
         values: { sessionId: session.sessionId },
         body: { message: reason },
         answer: ending,

@@ -25,7 +25,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
-import { apiRoutes } from '#core/contract';
+import { apiRoutes, mfaRoutePrefix } from '#core/contract';
 import type { AuditStack } from './audit-stack.ts';
 import { output } from './constructs/output.ts';
 import { ProductFunction } from './constructs/product-function.ts';
@@ -248,6 +248,7 @@ export class ControlStack extends Stack {
         ...this.commonEnvironment(),
         SSHTRAIL_PARAMETER_PATH: parameterPath(this.#deployment),
         SSHTRAIL_NOTICE_TOPIC: this.topic.topicArn,
+        SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS: this.#deployment.identityCenterMfaAccounts.join(','),
       },
       timeout: Duration.seconds(25),
       logRetention: this.#deployment.logRetentionDays,
@@ -275,13 +276,16 @@ export class ControlStack extends Stack {
             resources: ['execute-api:/*'],
           }),
           new PolicyStatement({
-            // A request that arrives on this route had MFA: this is what makes that a fact. IfExists refuses long-term keys, too.
+            // A request that arrives on one of these routes had MFA: this is what makes that a fact. IfExists refuses long-term keys, too.
             sid: 'MfaMeansMfa',
             effect: Effect.DENY,
             principals: [new AnyPrincipal()],
             actions: ['execute-api:Invoke'],
             // The second for a path that API Gateway takes for the same route, such as one with a slash at its end.
-            resources: ['', '/*'].map((rest) => `execute-api:/*/POST${apiRoutes.certificateWithMfa}${rest}`),
+            resources: [
+              ...['', '/*'].map((rest) => `execute-api:/*/POST${apiRoutes.certificateWithMfa}${rest}`),
+              `execute-api:/*${mfaRoutePrefix}*`,
+            ],
             conditions: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
           }),
         ],
@@ -315,14 +319,19 @@ export class ControlStack extends Stack {
     add('POST', apiRoutes.removeFactor, sessions);
     add('GET', apiRoutes.sessions, sessions);
     add('POST', apiRoutes.revokeSession, sessions);
+    add('POST', apiRoutes.revokeSessionWithMfa, sessions);
     add('GET', apiRoutes.requests, sessions);
     add('POST', apiRoutes.requests, sessions);
     add('POST', apiRoutes.approveRequest, sessions);
+    add('POST', apiRoutes.approveRequestWithMfa, sessions);
     add('POST', apiRoutes.rejectRequest, sessions);
+    add('POST', apiRoutes.rejectRequestWithMfa, sessions);
     add('POST', apiRoutes.cancelRequest, sessions);
     add('GET', apiRoutes.locks, sessions);
     add('POST', apiRoutes.locks, sessions);
+    add('POST', apiRoutes.locksWithMfa, sessions);
     add('DELETE', apiRoutes.lock, sessions);
+    add('DELETE', apiRoutes.lockWithMfa, sessions);
     return api;
   }
   /** API Gateway has one role for the logs of all APIs of an account and region, and takes none with fewer rights than these. */

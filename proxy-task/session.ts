@@ -344,6 +344,7 @@ export class Session {
 
   #liveSession(): LiveSession {
     const { facts } = this;
+    const { host, port, labels } = facts.target;
     return {
       sessionId: facts.sessionId,
       identity: facts.identity.name,
@@ -359,6 +360,7 @@ export class Session {
       state: 'open',
       keyFingerprint: facts.keyFingerprint,
       ...(facts.certificateSerial === undefined ? {} : { certificateSerial: facts.certificateSerial }),
+      targetFacts: { host, port, labels },
     };
   }
 }

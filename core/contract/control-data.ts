@@ -37,6 +37,12 @@ export type LiveSession = {
   readonly keyFingerprint?: string;
   /** Of the certificate that identified, where one did; decimal. */
   readonly certificateSerial?: string;
+  /** What policy knows of the target, as it was at the login: it may be gone from the configuration by now. */
+  readonly targetFacts?: {
+    readonly host: string;
+    readonly port: number;
+    readonly labels: Readonly<Record<string, string>>;
+  };
 };
 
 /** A wish to end one session. The id is the session id. */

@@ -51,7 +51,13 @@ export const deploymentVariables = {
     /** Comma-separated accounts whose Identity Center is declared to ask for MFA at every sign-in; may be empty. */
     'SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS',
   ],
-  'control-api': [...common, 'SSHTRAIL_PARAMETER_PATH', 'SSHTRAIL_NOTICE_TOPIC'],
+  'control-api': [
+    ...common,
+    'SSHTRAIL_PARAMETER_PATH',
+    'SSHTRAIL_NOTICE_TOPIC',
+    /** As `issue-certificate` has it. */
+    'SSHTRAIL_IDENTITY_CENTER_MFA_ACCOUNTS',
+  ],
   'run-runbook': [
     ...common,
     ...athena,
@@ -94,7 +100,10 @@ export const functionNames = [
 ] as const satisfies readonly Workload[];
 export type FunctionName = (typeof functionNames)[number];
 
-/** Routes of the control API. IAM refuses the first to whoever has no MFA, which is how MFA becomes a fact. */
+/** Of the routes that do the same as those without it, and that IAM refuses to whoever has no MFA. */
+export const mfaRoutePrefix = '/v1/mfa/';
+
+/** Routes of the control API. IAM refuses those `WithMfa` to whoever has none, which is how MFA becomes a fact. */
 export const apiRoutes = {
   certificateWithMfa: '/v1/certificates/mfa',
   certificate: '/v1/certificates',
@@ -109,6 +118,11 @@ export const apiRoutes = {
   cancelRequest: '/v1/requests/{requestId}/cancel',
   locks: '/v1/locks',
   lock: '/v1/locks/{lockId}',
+  revokeSessionWithMfa: '/v1/mfa/sessions/{sessionId}/revoke',
+  approveRequestWithMfa: '/v1/mfa/requests/{requestId}/approve',
+  rejectRequestWithMfa: '/v1/mfa/requests/{requestId}/reject',
+  locksWithMfa: '/v1/mfa/locks',
+  lockWithMfa: '/v1/mfa/locks/{lockId}',
 } as const;
 
 /** Source of the gateways' and functions' events on the bus; the detail-type is the eventName, the detail the record. */

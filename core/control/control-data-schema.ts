@@ -26,6 +26,9 @@ const schemas = {
     state: z.enum(['open', 'ended']),
     keyFingerprint: z.exactOptional(text),
     certificateSerial: z.exactOptional(text),
+    targetFacts: z.exactOptional(
+      z.strictObject({ host: text, port: z.number().int(), labels: z.record(text, text) }),
+    ),
   }),
   revocation: z.strictObject({ sessionId: text, by: text, message: text, atMs: timeMs }),
   totp: z.strictObject({

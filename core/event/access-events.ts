@@ -1,5 +1,5 @@
 import type { AccessGrant, AccessRequest, AuditDraft } from '#core/contract';
-import { type ApiCaller, apiActor } from './api-events.ts';
+import { apiActor, type ProvedCaller } from './api-events.ts';
 import { type Actor, draft, type Fields, isoTime, type Refusal } from './draft.ts';
 import { actorOf, authorIdentity, type IdentityFacts, type LoginAttempt, serviceActor } from './facts.ts';
 
@@ -8,7 +8,7 @@ export type AccessActor =
   | { readonly kind: 'login'; readonly attempt: LoginAttempt }
   /** At the machine itself: `account` is the operating system's, whose word for the identity is all there is. */
   | { readonly kind: 'hand'; readonly identity: IdentityFacts; readonly account: string }
-  | { readonly kind: 'api'; readonly caller: Omit<ApiCaller, 'mfa'> }
+  | { readonly kind: 'api'; readonly caller: ProvedCaller }
   | { readonly kind: 'proxy'; readonly proxyId: string };
 
 export function requestAccess(

@@ -19,6 +19,9 @@ export type ApiCaller = ApiCall & {
   readonly mfa: { readonly verified: boolean; readonly source: string };
 };
 
+/** The same on a route that may tell nothing of a second factor. */
+export type ProvedCaller = Omit<ApiCaller, 'mfa'> & Partial<Pick<ApiCaller, 'mfa'>>;
+
 /** A caller who is no identity here; the texts are what the API passed on. */
 export type UnknownApiCaller = ApiCall & {
   readonly claimedArn: string;
@@ -76,10 +79,7 @@ export function refuseEngineerCertificate(
 }
 
 /** Without `mfa`, of a route that tells nothing of it, the event says nothing of it either. */
-export function apiActor(
-  { identity, mfa, ...call }: Omit<ApiCaller, 'mfa'> & Partial<Pick<ApiCaller, 'mfa'>>,
-  atMs: number,
-): Actor {
+export function apiActor({ identity, mfa, ...call }: ProvedCaller, atMs: number): Actor {
   const accountId = identity.arn.split(':')[4];
   return {
     userIdentity: {

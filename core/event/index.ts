@@ -4,6 +4,7 @@ export {
   type ApiCall,
   type ApiCaller,
   issueEngineerCertificate,
+  type ProvedCaller,
   refuseEngineerCertificate,
   type UnknownApiCaller,
 } from './api-events.ts';

@@ -1,13 +1,13 @@
 import type { AuditDraft, Lock } from '#core/contract';
-import { type ApiCaller, apiActor } from './api-events.ts';
-import { type Actor, draft, type Fields, isoTime } from './draft.ts';
+import { apiActor, type ProvedCaller } from './api-events.ts';
+import { type Actor, draft, type Fields, isoTime, type Refusal } from './draft.ts';
 import { authorIdentity, serviceActor } from './facts.ts';
 
 /** Who makes or removes a lock. */
 export type LockAuthor =
   /** An operating system user, at the command line. */
   | { readonly kind: 'person'; readonly name: string }
-  | { readonly kind: 'caller'; readonly caller: Omit<ApiCaller, 'mfa'> }
+  | { readonly kind: 'caller'; readonly caller: ProvedCaller }
   | { readonly kind: 'runbook'; readonly runbookId: string };
 
 /** As locks and events name them. */
@@ -38,8 +38,30 @@ export function deleteLock(author: LockAuthor, atMs: number, lock: Lock, detail?
   });
 }
 
+/** A lock that somebody wanted to make and may not. There is none, so it has no id. */
+export function refuseLock(
+  author: LockAuthor,
+  atMs: number,
+  wish: Pick<Lock, 'selector' | 'message'>,
+  refusal: Refusal,
+): AuditDraft {
+  return draft('CreateLock', atMs, actorOf(author, atMs), { request: lockFields(wish), refusal });
+}
+
+/** One that somebody wanted to lift and may not: it still holds. */
+export function refuseUnlock(author: LockAuthor, atMs: number, lock: Lock, refusal: Refusal): AuditDraft {
+  return draft('DeleteLock', atMs, actorOf(author, atMs), {
+    request: { ...lockFields(lock), lockAuthor: lock.author },
+    refusal,
+  });
+}
+
 /** None of the names that say what a session was: a lock is about it, and nothing happened in it. */
-function lockFields({ lockId, selector, message }: Lock): Fields {
+function lockFields({
+  lockId,
+  selector,
+  message,
+}: Pick<Lock, 'selector' | 'message'> & Partial<Pick<Lock, 'lockId'>>): Fields {
   return {
     lockId,
     subjectName: selector.identity,

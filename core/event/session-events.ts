@@ -1,4 +1,5 @@
-import type { AuditDraft, AuditRecord } from '#core/contract';
+import type { AuditDraft, AuditRecord, LiveSession } from '#core/contract';
+import { apiActor, type ProvedCaller } from './api-events.ts';
 import { draft, type Refusal } from './draft.ts';
 import {
   actorOf,
@@ -92,6 +93,27 @@ export function revokeSession(
       reason: what.why,
       lockId: what.lockId,
     },
+  });
+}
+
+/** Somebody wanted to end a session and may not. It is nothing that happened in it, so the session is named as its subject alone. */
+export function refuseRevocation(
+  caller: ProvedCaller,
+  atMs: number,
+  what: { readonly session: LiveSession; readonly reason: string; readonly refused: Refusal },
+): AuditDraft {
+  const { sessionId, identity, principalId, sourceIp, target, login } = what.session;
+  return draft('RevokeSession', atMs, apiActor(caller, atMs), {
+    request: {
+      subjectSessionId: sessionId,
+      subjectName: identity,
+      subjectPrincipalId: principalId,
+      subjectSourceIp: sourceIp,
+      subjectTarget: target,
+      subjectTargetUser: login,
+      reason: what.reason,
+    },
+    refusal: what.refused,
   });
 }
 

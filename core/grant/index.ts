@@ -1,6 +1,6 @@
 export { type AccessDecision, isRequestId, stateAt } from './access-request.ts';
 export { approvalBy, type GrantHolder } from './approval.ts';
-export { grantWish, mayDecide, waitsForSomebody } from './policy-questions.ts';
+export { grantWish, mayDecide, mayRevoke, waitsForSomebody } from './policy-questions.ts';
 export {
   breakGlass,
   decideRequest,

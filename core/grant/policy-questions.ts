@@ -83,6 +83,28 @@ export async function mayDecide(
   const facts = { identity: identity.name, target: request.target.name, login, sourceIp, sessionId: '' };
   const [lock] = locksAgainst(locks, facts, nowMs);
   if (lock !== undefined) return lockRefusal(lock);
+  return refusalOf(policy, question);
+}
+
+/**
+ * Why somebody may not end a session, or make or lift a lock: because they are locked out by name, or because policy does not let them. Undefined
+ * where they may. `question` is about the action `revoke`. A lock of a target or of everybody keeps nobody from this: it has to be lifted, too.
+ */
+export async function mayRevoke(
+  control: Pick<ControlStore, 'list'>,
+  policy: PolicySet | undefined,
+  question: PolicyRequest,
+): Promise<Refusal | undefined> {
+  const { identity, login, nowMs, sourceIp, target } = question;
+  const byName = (await control.list('lock'))
+    .map(({ data }) => data)
+    .filter(({ selector }) => selector.identity !== undefined);
+  const facts = { identity: identity.name, target: target.name, login, sourceIp, sessionId: '' };
+  const [lock] = locksAgainst(byName, facts, nowMs);
+  return lock === undefined ? refusalOf(policy, question) : lockRefusal(lock);
+}
+
+function refusalOf(policy: PolicySet | undefined, question: PolicyRequest): Refusal | undefined {
   const decision = decide(policy, question);
   return decision.allowed
     ? undefined

@@ -53,7 +53,7 @@ function evaluate(
   request: PolicyRequest,
 ): Evaluation | undefined {
   if (!Number.isFinite(new Date(request.nowMs).getTime())) return undefined;
-  const resource = resourceType(request.action.kind);
+  const resource = resourceType(request.action);
   const question = {
     principal: { type: 'User', id: idInQuestion('User', request.identity.name, slice.read) },
     action: { type: 'Action', id: request.action.kind },
@@ -108,10 +108,16 @@ function denied(reason: DenyReason, policyIds: readonly string[], message: strin
 
 /** `alice may open a shell as root on web-1`. Without what the engineer sent beyond the login: a command may hold a secret. */
 export function wish(request: PolicyRequest, verb: string): string {
-  const { identity, login, target } = request;
-  const [does, infinitive] = deeds[request.action.kind];
-  const place = resourceType(request.action.kind) === 'System' ? '' : ` as ${login} on ${target.name}`;
-  return printable(`${identity.name} ${verb === '' ? does : `${verb} ${infinitive}`}${place}`);
+  const { action, identity, login, target } = request;
+  const [does, infinitive] = deeds[action.kind];
+  return printable(
+    `${identity.name} ${verb === '' ? does : `${verb} ${infinitive}`}${placeOf(action, login, target.name)}`,
+  );
+}
+
+function placeOf(action: PolicyRequest['action'], login: string, target: string): string {
+  if (resourceType(action) === 'System') return action.kind === 'revoke' ? ' on any target' : '';
+  return action.kind === 'revoke' && login === '' ? ` on ${target}` : ` as ${login} on ${target}`;
 }
 
 const deeds: Readonly<Record<PolicyRequest['action']['kind'], readonly [does: string, infinitive: string]>> =

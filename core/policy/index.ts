@@ -6,7 +6,7 @@ export { durationText, type Explanation, explain, explanationText } from './expl
 export type { PolicyProblem, PolicySet, PolicySource } from './load-policy.ts';
 export { loadPolicy } from './load-policy.ts';
 export type { CommandAction, ForwardDestination, PolicyAction, PolicyRequest } from './policy-request.ts';
-export { commandAction, policyActionNames } from './policy-request.ts';
+export { auditTrail, commandAction, policyActionNames } from './policy-request.ts';
 export { type PolicyTestResult, parsePolicyTable, runPolicyTable } from './policy-table.ts';
 export { problemLines } from './problem-lines.ts';
 export { answer } from './questions.ts';

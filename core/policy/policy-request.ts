@@ -45,8 +45,10 @@ const ofSystem: ReadonlySet<string> = new Set<PolicyAction['kind']>(['viewRecord
 /** What is asked for, and what belongs to that alone. */
 export type PolicyAction =
   | { readonly kind: 'connect' | 'shell' | 'forwardAgent' | 'forwardX11' }
-  /** Somebody else's: a request for access to the target, a session on it. `login` is what that is for. */
-  | { readonly kind: 'approve' | 'revoke' }
+  /** Somebody else's request for access to the target. `login` is what that is for. */
+  | { readonly kind: 'approve' }
+  /** Ends sessions on the target, or locks it. `everywhere`: whatever the target, which is `auditTrail` then. */
+  | { readonly kind: 'revoke'; readonly everywhere?: boolean }
   /** About the audit trail as a whole: the target is `auditTrail`. */
   | { readonly kind: 'viewRecording' | 'query' | 'export' }
   | CommandAction
@@ -125,7 +127,7 @@ export type PolicyRequest = {
   readonly sessionCount?: number;
 };
 
-/** What `viewRecording`, `query` and `export` are about, and the login there. */
+/** What `viewRecording`, `query`, `export` and `revoke` everywhere are about, and the login there. */
 export const auditTrail = {
   target: { name: 'sshtrail', host: '', port: 0, labels: {} },
   login: '',
@@ -150,8 +152,9 @@ export function actionGroup(kind: string): string | undefined {
 }
 
 /** The type of what the action is done to. */
-export function resourceType(kind: string): 'Host' | 'System' {
-  return ofSystem.has(kind) ? 'System' : 'Host';
+export function resourceType(action: PolicyAction): 'Host' | 'System' {
+  const isEverywhere = action.kind === 'revoke' && action.everywhere === true;
+  return isEverywhere || ofSystem.has(action.kind) ? 'System' : 'Host';
 }
 
 /** `env=prod` for each label. */
@@ -177,7 +180,7 @@ const nobodyNamed = '?';
 /** The user, the host and the action as Cedar entities. */
 export function entitiesOf(request: PolicyRequest, group: string, read: ReadNames): EntityJson[] {
   const { identity, target } = request;
-  const resource = resourceType(request.action.kind);
+  const resource = resourceType(request.action);
   const entities: EntityJson[] = [
     {
       uid: { type: 'User', id: idInQuestion('User', identity.name, read) },

@@ -54,7 +54,13 @@ function coverageOf(policy: PolicySet, request: PolicyRequest): Coverage {
   }
   const { named, coverage } = ofPolicy;
   const names = scopeNames(request, named);
-  const question = JSON.stringify([request.action.kind, ...names.principals, '', ...names.resources]);
+  const question = JSON.stringify([
+    request.action.kind,
+    names.resourceType,
+    ...names.principals,
+    '',
+    ...names.resources,
+  ]);
   const there = coverage.get(question);
   if (there !== undefined) return there;
   const policies: LoadedPolicy[] = [];
@@ -72,7 +78,7 @@ function coverageOf(policy: PolicySet, request: PolicyRequest): Coverage {
 
 function scopeNames(request: PolicyRequest, named: ReadonlySet<string>): ScopeNames {
   const { identity, target, action } = request;
-  const type = resourceType(action.kind);
+  const type = resourceType(action);
   const those = (names: readonly string[]) => new Set(names.filter((name) => named.has(name)));
   return {
     principals: those([

@@ -22,7 +22,7 @@ entity Host in [HostGroup] {
   port: Long,
 } tags String;
 
-// The audit trail as a whole: System::"sshtrail". It is in no group and has no labels, its host is "" and its port 0.
+// All of it: System::"sshtrail". It is in no group and has no labels, its host is "" and its port 0.
 entity System {
   name: String,
   host: String,
@@ -35,7 +35,7 @@ type Circumstances = {
   login: String,
   // Was a second factor proved for this connection?
   mfa: Bool,
-  // "totp", "fido2" (a security key that verified its user), "certificate" or "none".
+  // "totp", "recovery-code", "fido2" (a security key that verified its user), "iam", "identity-center-asserted" or "none".
   mfaMethod: String,
   // Seconds since the second factor was proved; 9007199254740991 where there was none.
   mfaAgeSeconds: Long,
@@ -116,9 +116,11 @@ action forwardLocal in [forward] appliesTo { principal: [User], resource: [Host]
 action forwardRemote in [forward] appliesTo { principal: [User], resource: [Host], context: Forward };
 action forwardAgent in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
 action forwardX11 in [forward] appliesTo { principal: [User], resource: [Host], context: Circumstances };
-// What others asked for: grant a request for access to the target, end a session on it. context.login is the account they are for.
+// What others asked for: grant a request for access to the target. context.login is the account it is for.
 action approve in [oversight] appliesTo { principal: [User], resource: [Host], context: Circumstances };
-action revoke in [oversight] appliesTo { principal: [User], resource: [Host], context: Circumstances };
+// End a session on the target, make and lift a lock of the target; context.login is the account, "" where a lock names none.
+// A lock that names no target is about System::"sshtrail".
+action revoke in [oversight] appliesTo { principal: [User], resource: [Host, System], context: Circumstances };
 // What was recorded: play it, search and query it, take evidence away. context.login is "".
 action viewRecording in [oversight] appliesTo { principal: [User], resource: [System], context: Circumstances };
 action query in [oversight] appliesTo { principal: [User], resource: [System], context: Circumstances };

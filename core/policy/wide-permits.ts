@@ -2,7 +2,7 @@ import type { PolicyProblem, PolicySet } from './load-policy.ts';
 
 /**
  * Permits that leave their action open. Whoever wrote one most often thought of logging in, and it also lets people approve each other's
- * requests and end each other's sessions.
+ * requests, end each other's sessions and lock each other out.
  */
 export function widePermits({ policies }: PolicySet): readonly PolicyProblem[] {
   return policies
@@ -11,7 +11,7 @@ export function widePermits({ policies }: PolicySet): readonly PolicyProblem[] {
       file,
       line,
       column: 1,
-      message: `policy "${id}" permits every action, to approve what others ask for and to end their sessions among them`,
+      message: `policy "${id}" permits every action, to approve what others ask for, to end their sessions and to lock them out among them`,
       fix: 'name the actions: action in [Action::"session", Action::"transfer", Action::"forward"]',
     }));
 }

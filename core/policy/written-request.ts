@@ -17,7 +17,7 @@ const count = z.int().min(0).max(1_000_000_000);
 /** A question in the words of people: a line of a table of tests, or the options of a command. */
 export const writtenRequest = z.strictObject({
   user: name,
-  /** Not for `viewRecording`, `query` and `export`. */
+  /** Not for `viewRecording`, `query` and `export`; `revoke` without one is about all of them. */
   target: name.optional(),
   login: name.optional(),
   action: z.enum(policyActionNames),
@@ -28,7 +28,7 @@ export const writtenRequest = z.strictObject({
   program: name.optional(),
   /** `host:port`, `[address]:port` or the path of a Unix socket. */
   destination: z.string().max(1024).optional(),
-  mfa: z.enum(['totp', 'fido2', 'certificate', 'none']).optional(),
+  mfa: z.enum(['totp', 'fido2', 'iam', 'identity-center-asserted', 'certificate', 'none']).optional(),
   mfaAgeSeconds: count.optional(),
   approvals: z.int().min(0).max(100).optional(),
   breakGlass: z.boolean().optional(),
@@ -65,7 +65,7 @@ export function readRequest(written: WrittenRequest, known: KnownNames, nowMs: n
   if (identity === undefined) return unusable(`there is no user ${quoted(written.user, known.identities)}`);
   const action = readAction(written);
   if (typeof action === 'string') return unusable(action);
-  const place = readPlace(written, known);
+  const place = readPlace(action, written, known);
   if ('kind' in place) return place;
   const { mfa, mfaAgeSeconds, approvals, breakGlass, reason, sessions, source, at } = written;
   if (mfaAgeSeconds !== undefined && (mfa === undefined || mfa === 'none'))
@@ -91,15 +91,17 @@ export function readRequest(written: WrittenRequest, known: KnownNames, nowMs: n
 }
 
 function readPlace(
-  { action, target: targetName, login }: WrittenRequest,
+  action: PolicyAction,
+  { target: targetName, login }: WrittenRequest,
   known: KnownNames,
 ): Pick<PolicyRequest, 'target' | 'login'> | Exclude<ReadRequest, { readonly kind: 'request' }> {
   if (resourceType(action) === 'System')
     return targetName === undefined && login === undefined
       ? auditTrail
-      : unusable(`${action} is about the audit trail as a whole; leave target and login out`);
-  if (targetName === undefined || login === undefined)
-    return unusable(`${action} needs a target and a login`);
+      : unusable(`${action.kind} is about the audit trail as a whole; leave target and login out`);
+  // A lock may be about all accounts of a target.
+  if (targetName === undefined || (login === undefined && action.kind !== 'revoke'))
+    return unusable(`${action.kind} needs a target and a login`);
   const target = known.targets.find((candidate) => candidate.name === targetName);
   if (target === undefined)
     return {
@@ -107,14 +109,14 @@ function readPlace(
       reason: 'unknown-target',
       message: `there is no target ${quoted(targetName, known.targets)}`,
     };
-  if (target.logins !== undefined && !target.logins.includes(login))
+  if (login !== undefined && target.logins !== undefined && !target.logins.includes(login))
     return {
       kind: 'refused',
       reason: 'login-not-listed',
       message: `${target.name} has no account ${printable(login)} for engineers; it has ${target.logins.join(', ')}`,
     };
   const { host, port, labels } = target;
-  return { target: { name: target.name, host, port, labels }, login };
+  return { target: { name: target.name, host, port, labels }, login: login ?? '' };
 }
 
 type ActionWords = 'command' | 'subsystem' | 'path' | 'bytes' | 'program' | 'destination';
@@ -154,6 +156,8 @@ function readAction(written: WrittenRequest): PolicyAction | string {
         ? `${action} needs a destination: host:port, [address]:port or the path of a Unix socket`
         : { kind: action, destination: where };
     }
+    case 'revoke':
+      return { kind: action, everywhere: written.target === undefined && written.login === undefined };
     default:
       return { kind: action };
   }

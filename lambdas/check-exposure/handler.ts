@@ -9,6 +9,7 @@ import {
   createCount,
   createInvocationClients,
   createLog,
+  listOf,
   openInvocation,
   readRegion,
   writeLine,
@@ -56,9 +57,7 @@ export const handler: Handler<unknown, CheckExposureSummary> = async (event, { a
         topicArn: environment.SSHTRAIL_NOTICE_TOPIC,
         deployment: environment.SSHTRAIL_NAME,
       }),
-      allowedGroups: environment.SSHTRAIL_EXPOSURE_ALLOWED_GROUPS.split(',')
-        .map((group) => group.trim())
-        .filter((group) => group !== ''),
+      allowedGroups: listOf(environment.SSHTRAIL_EXPOSURE_ALLOWED_GROUPS),
       runId: requestId,
       log,
       count,

@@ -1,14 +1,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
-import {
-  type AccessRequest,
-  apiRoutes,
-  type ControlStore,
-  type Journal,
-  type Notifier,
-} from '#core/contract';
-import type { AccessActor, ApiCall } from '#core/event';
-import type { IamCaller } from '#core/federation';
+import { type AccessRequest, apiRoutes, type Journal, type Notifier } from '#core/contract';
+import type { AccessActor } from '#core/event';
 import {
   breakGlass,
   breakGlassNotice,
@@ -28,19 +21,20 @@ import {
 import type { PolicyRequest } from '#core/policy';
 import { bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
 import type { AccessRules } from './access-rules.ts';
+import {
+  type AccessCaller,
+  type Overseer,
+  type OversightParts,
+  overseerOf,
+  provedCaller,
+  questionBy,
+} from './oversight.ts';
 
-export type AccessRequestParts = {
-  readonly control: ControlStore;
+export type AccessRequestParts = OversightParts & {
   readonly journal: Journal;
   readonly notifier: Notifier;
-  /** Policies and whom they speak of, as they are now. */
-  readonly rules: () => Promise<AccessRules>;
-  readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
 };
-
-/** Whom IAM proved to be calling. */
-export type AccessCaller = { readonly call: ApiCall; readonly caller: IamCaller };
 
 const maxBodyBytes = 8 * 1024;
 /** An answer has at most 6 MB. */
@@ -122,15 +116,20 @@ export async function askAccess(
 }
 
 /** Decides. IAM has decided who may call; who may decide, policy says. */
-export function decideAccess(kind: 'approve' | 'reject' | 'cancel') {
+export function decideAccess(kind: 'approve' | 'reject') {
   return (event: APIGatewayProxyEvent, who: AccessCaller, parts: AccessRequestParts) =>
-    decide(kind, event, who, parts);
+    decide(kind, event, overseerOf(event, who, parts), parts);
+}
+
+/** Takes back one's own, which takes no more than to be who asked. */
+export function cancelAccess(event: APIGatewayProxyEvent, who: AccessCaller, parts: AccessRequestParts) {
+  return decide('cancel', event, who, parts);
 }
 
 async function decide(
   kind: 'approve' | 'reject' | 'cancel',
   event: APIGatewayProxyEvent,
-  who: AccessCaller,
+  who: AccessCaller & Partial<Overseer>,
   parts: AccessRequestParts,
 ): Promise<APIGatewayProxyResult> {
   const id = event.pathParameters?.['requestId'] ?? '';
@@ -185,25 +184,22 @@ function answerTo(outcome: RequestOutcome, nowMs: number): APIGatewayProxyResult
   });
 }
 
-/** What policy is asked in the name of the caller. No second factor counts as proved: IAM says nothing of it on these routes. */
 function question(
-  { call, caller }: AccessCaller,
+  who: AccessCaller & Partial<Overseer>,
   rules: AccessRules,
   { name, host, port, labels }: AccessRequest['target'],
   login: string,
   { now }: AccessRequestParts,
 ): Omit<PolicyRequest, 'action'> {
   return {
-    identity: { name: caller.name, kind: 'person', groups: rules.groupsOf(caller.arn) },
+    ...questionBy(who, rules, now()),
     target: { name, host, port, labels },
     login,
-    sourceIp: call.sourceIp ?? '',
-    nowMs: now(),
   };
 }
 
-function actorOf({ call, caller }: AccessCaller): AccessActor {
-  return { kind: 'api', caller: { ...call, identity: caller } };
+function actorOf(who: AccessCaller & Partial<Overseer>): AccessActor {
+  return { kind: 'api', caller: provedCaller(who) };
 }
 
 function deskOf({ control, journal, now }: AccessRequestParts): RequestDesk {

@@ -1,10 +1,25 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
 import { apiRoutes, type LiveSession, type SessionId, sessionId as toSessionId } from '#core/contract';
+import { refuseRevocation } from '#core/event';
 import { printable } from '#core/wording';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
-import { type AccessRequestParts, askAccess, decideAccess, listAccess } from './access-requests.ts';
-import { addLock, type LockApiParts, type LockCaller, listLocks, removeLock } from './locks.ts';
+import {
+  type AccessRequestParts,
+  askAccess,
+  cancelAccess,
+  decideAccess,
+  listAccess,
+} from './access-requests.ts';
+import { addLock, type LockApiParts, listLocks, removeLock } from './locks.ts';
+import {
+  type AccessCaller,
+  notAllowed,
+  overseerOf,
+  provedCaller,
+  revokedSession,
+  revokeRefusal,
+} from './oversight.ts';
 
 export type ControlApiParts = AccessRequestParts &
   LockApiParts & {
@@ -12,7 +27,7 @@ export type ControlApiParts = AccessRequestParts &
   };
 
 /** What became of the wish to end a session: `asked` and `already` where it was not seen to end in time. */
-export type RevocationState = 'ended' | 'asked' | 'already' | 'not-open';
+export type RevocationState = 'ended' | 'asked' | 'already';
 
 const maxBodyBytes = 8 * 1024;
 const maxMessage = 500;
@@ -25,23 +40,28 @@ const lookEveryMs = 200;
 
 type Answer = (
   event: APIGatewayProxyEvent,
-  caller: LockCaller,
+  caller: AccessCaller,
   parts: ControlApiParts,
 ) => Promise<APIGatewayProxyResult>;
 
 const routes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
   [apiRoutes.sessions]: { GET: (_event, _caller, parts) => sessions(parts) },
-  [apiRoutes.revokeSession]: { POST: (event, { caller }, parts) => revoke(event, caller.name, parts) },
+  [apiRoutes.revokeSession]: { POST: revoke },
+  [apiRoutes.revokeSessionWithMfa]: { POST: revoke },
   [apiRoutes.locks]: { GET: (_event, _caller, parts) => listLocks(parts), POST: addLock },
+  [apiRoutes.locksWithMfa]: { POST: addLock },
   [apiRoutes.lock]: { DELETE: removeLock },
+  [apiRoutes.lockWithMfa]: { DELETE: removeLock },
   [apiRoutes.requests]: { GET: (event, _caller, parts) => listAccess(event, parts), POST: askAccess },
   [apiRoutes.approveRequest]: { POST: decideAccess('approve') },
+  [apiRoutes.approveRequestWithMfa]: { POST: decideAccess('approve') },
   [apiRoutes.rejectRequest]: { POST: decideAccess('reject') },
-  [apiRoutes.cancelRequest]: { POST: decideAccess('cancel') },
+  [apiRoutes.rejectRequestWithMfa]: { POST: decideAccess('reject') },
+  [apiRoutes.cancelRequest]: { POST: cancelAccess },
 };
 const revokeRequest = z.strictObject({ message: z.string().max(maxMessage).optional() });
 
-/** Who is connected, the end of one session, locks, and requests for access. IAM has decided who may call. */
+/** Who is connected, the end of one session, locks, and requests for access. IAM has decided who may call; who may act upon others, policy says. */
 export async function controlApi(
   event: APIGatewayProxyEvent,
   parts: ControlApiParts,
@@ -63,14 +83,20 @@ async function sessions({ control }: ControlApiParts): Promise<APIGatewayProxyRe
     .map(({ data }) => data)
     .filter(({ state }) => state === 'open')
     .sort((one, other) => one.startedAtMs - other.startedAtMs);
-  const listed: readonly LiveSession[] = open.slice(0, maxSessions);
+  const listed: readonly LiveSession[] = open.slice(0, maxSessions).map(withoutFacts);
   return jsonResponse(200, { sessions: listed, truncated: listed.length < open.length });
 }
 
-/** As `sshtrail kill` does: a wish in the store, which the gateway that has the session takes up and puts on record. */
+/** Labels may be long. */
+function withoutFacts(session: LiveSession): LiveSession {
+  const { targetFacts: _, ...told } = session;
+  return told;
+}
+
+/** As `sshtrail kill` does, where policy lets the caller: a wish in the store, which the gateway that has the session takes up and puts on record. */
 async function revoke(
   event: APIGatewayProxyEvent,
-  name: string,
+  who: AccessCaller,
   parts: ControlApiParts,
 ): Promise<APIGatewayProxyResult> {
   const sessionId = sessionIdIn(event);
@@ -87,6 +113,17 @@ async function revoke(
       'bad-request',
       `the body is empty or {"message": "at most ${maxMessage} characters"}`,
     );
+  const session = (await parts.control.get('session', sessionId))?.data;
+  if (session?.state !== 'open') return jsonResponse(200, { sessionId, state: 'not-open' });
+  const overseer = overseerOf(event, who, parts);
+  const rules = await parts.rules();
+  const refused = await revokeRefusal(overseer, revokedSession(session, rules), rules, parts);
+  if (refused !== undefined) {
+    const what = { session, reason: rules.redact(message), refused };
+    await parts.journal.record(refuseRevocation(provedCaller(overseer), parts.now(), what));
+    return notAllowed(refused);
+  }
+  const { name } = who.caller;
   const state = await revokeSession(sessionId, { by: `iam:${name}`, message: `${message} (${name})` }, parts);
   return jsonResponse(state === 'asked' || state === 'already' ? 202 : 200, { sessionId, state });
 }
@@ -97,7 +134,6 @@ async function revokeSession(
   { control, now, sleep }: ControlApiParts,
 ): Promise<RevocationState> {
   const isOpen = async () => (await control.get('session', sessionId))?.data.state === 'open';
-  if (!(await isOpen())) return 'not-open';
   const atMs = now();
   const stored = await control.put(
     'revocation',

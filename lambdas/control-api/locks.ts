@@ -1,8 +1,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
 import { apiRoutes, type ControlStore, type Journal, type Lock } from '#core/contract';
-import type { ApiCall, LockAuthor } from '#core/event';
-import type { IamCaller } from '#core/federation';
+import { type LockAuthor, type Refusal, refuseLock, refuseUnlock } from '#core/event';
 import {
   type LockTools,
   liftLock,
@@ -14,16 +13,21 @@ import {
   readLockSelector,
 } from '#core/lock';
 import { bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
+import {
+  type AccessCaller,
+  notAllowed,
+  type Overseer,
+  type OversightParts,
+  overseerOf,
+  provedCaller,
+  revokedByLock,
+  revokeRefusal,
+} from './oversight.ts';
 
-export type LockApiParts = {
-  readonly control: ControlStore;
+export type LockApiParts = OversightParts & {
   readonly journal: Journal;
-  readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
 };
-
-/** Who calls, as IAM proved them. */
-export type LockCaller = { readonly call: ApiCall; readonly caller: IamCaller };
 
 const maxBodyBytes = 8 * 1024;
 const maxForSeconds = 366 * 86_400;
@@ -37,17 +41,21 @@ const lockRequest = z.strictObject({
 });
 
 /** Oldest first. */
-export async function listLocks({ control }: LockApiParts): Promise<APIGatewayProxyResult> {
+export async function listLocks({
+  control,
+}: {
+  readonly control: ControlStore;
+}): Promise<APIGatewayProxyResult> {
   const items = await control.list('lock');
   const locks = items.map(({ data }) => data).sort((one, other) => one.createdAtMs - other.createdAtMs);
   const listed: readonly Lock[] = locks.slice(0, maxListed);
   return jsonResponse(200, { locks: listed, truncated: listed.length < locks.length });
 }
 
-/** As `sshtrail lock` does. The gateways end whom it fits within a second or two. */
+/** As `sshtrail lock` does, where policy lets the caller end what it would end. The gateways end whom it fits within a second or two. */
 export async function addLock(
   event: APIGatewayProxyEvent,
-  caller: LockCaller,
+  caller: AccessCaller,
   parts: LockApiParts,
 ): Promise<APIGatewayProxyResult> {
   const wanted = requestIn(event);
@@ -65,16 +73,22 @@ export async function addLock(
     message: wanted.message,
     forMs: wanted.forSeconds === undefined ? undefined : wanted.forSeconds * 1000,
   };
-  const placed = await placeLock(wish, authorOf(caller), toolsOf(parts));
+  const overseer = overseerOf(event, caller, parts);
+  const refused = await refusalFor(overseer, wish, parts);
+  if (refused !== undefined) {
+    await parts.journal.record(refuseLock(authorOf(overseer), parts.now(), wish, refused));
+    return notAllowed(refused);
+  }
+  const placed = await placeLock(wish, authorOf(overseer), toolsOf(parts));
   if (placed.kind === 'too-many-locks')
     return errorResponse(409, 'too-many-locks', `there are ${maxLocks} locks already; lift some first`);
   return jsonResponse(201, placed.lock);
 }
 
-/** As `sshtrail unlock` does. */
+/** As `sshtrail unlock` does: it takes the right to make such a lock. */
 export async function removeLock(
   event: APIGatewayProxyEvent,
-  caller: LockCaller,
+  caller: AccessCaller,
   parts: LockApiParts,
 ): Promise<APIGatewayProxyResult> {
   const lockId = event.pathParameters?.['lockId'] ?? '';
@@ -84,12 +98,29 @@ export async function removeLock(
       'bad-lock-id',
       `a lock id is l- and 32 hex digits; GET ${apiRoutes.locks} lists them`,
     );
-  const lifted = await liftLock(lockId, authorOf(caller), toolsOf(parts));
+  const lock = (await parts.control.get('lock', lockId))?.data;
+  if (lock === undefined) return jsonResponse(200, { lockId, state: 'not-there' });
+  const overseer = overseerOf(event, caller, parts);
+  const refused = await refusalFor(overseer, lock, parts);
+  if (refused !== undefined) {
+    await parts.journal.record(refuseUnlock(authorOf(overseer), parts.now(), lock, refused));
+    return notAllowed(refused);
+  }
+  const lifted = await liftLock(lockId, authorOf(overseer), toolsOf(parts));
   return jsonResponse(200, { lockId, state: lifted === undefined ? 'not-there' : 'lifted' });
 }
 
-function authorOf({ call, caller }: LockCaller): LockAuthor {
-  return { kind: 'caller', caller: { ...call, identity: caller } };
+async function refusalFor(
+  overseer: Overseer,
+  { selector }: Pick<Lock, 'selector'>,
+  parts: LockApiParts,
+): Promise<Refusal | undefined> {
+  const rules = await parts.rules();
+  return revokeRefusal(overseer, await revokedByLock(selector, rules, parts), rules, parts);
+}
+
+function authorOf(overseer: Overseer): LockAuthor {
+  return { kind: 'caller', caller: provedCaller(overseer) };
 }
 
 function toolsOf({ control, journal, now }: LockApiParts): LockTools {

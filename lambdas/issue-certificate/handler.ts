@@ -10,6 +10,7 @@ import {
   createInvocationClients,
   createLog,
   FunctionError,
+  listOf,
   openInvocation,
   readRegion,
   writeLine,
@@ -78,10 +79,3 @@ export const handler: APIGatewayProxyHandler = async (event, { awsRequestId: req
     }),
   );
 };
-
-function listOf(text: string): readonly string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}

@@ -8,14 +8,9 @@ import {
   refuseEngineerCertificate,
   type UnknownApiCaller,
 } from '#core/event';
-import {
-  type FederatedIdentity,
-  federatedExtensions,
-  type IamCaller,
-  type MfaSource,
-} from '#core/federation';
+import { type FederatedIdentity, federatedExtensions, type IamCaller } from '#core/federation';
 import { formatCertificateLine, mintCertificate, type RemoteSigner, userExtensions } from '#ssh';
-import { apiIdentity, errorResponse, jsonResponse } from '../shared/index.ts';
+import { apiIdentity, errorResponse, jsonResponse, mfaOf } from '../shared/index.ts';
 import { type CertificateRequest, readCertificateRequest } from './certificate-request.ts';
 
 export type IssueParts = {
@@ -53,7 +48,7 @@ export async function issueCertificate(
     return errorResponse(405, 'wrong-method', 'ask for a certificate by POST', { allow: 'POST' });
   const identity = apiIdentity(event);
   if (!identity.ok) return refuse(403, identity.call, identity, parts);
-  const caller = withMfa(identity.call, identity.caller, event.resource, parts);
+  const caller = withMfa(identity.call, identity.caller, event, parts);
   const wanted = readCertificateRequest(event);
   if (!wanted.ok) return refuse(400, caller, { reason: 'bad-request', message: wanted.message }, parts);
   if (!parts.allowedAccounts.includes(identity.caller.accountId))
@@ -69,18 +64,13 @@ export async function issueCertificate(
   return issue(identity.caller, caller, wanted.request, parts);
 }
 
-/** IAM lets a request onto the one route only with MFA; of Identity Center it knows nothing, and the account's owner says it. */
 function withMfa(
   call: ApiCaller | Omit<ApiCaller, 'identity' | 'mfa'>,
   caller: IamCaller,
-  resource: string,
+  event: APIGatewayProxyEvent,
   { identityCenterMfaAccounts }: IssueParts,
 ): ApiCaller & { readonly mfa: FederatedIdentity['mfa'] } {
-  const isDeclared =
-    caller.type === 'IdentityCenterUser' && identityCenterMfaAccounts.includes(caller.accountId);
-  const source: MfaSource =
-    resource === apiRoutes.certificateWithMfa ? 'iam' : isDeclared ? 'identity-center-asserted' : 'none';
-  return { ...call, identity: caller, mfa: { verified: source !== 'none', source } };
+  return { ...call, identity: caller, mfa: mfaOf(caller, event, identityCenterMfaAccounts) };
 }
 
 async function refuse(

@@ -10,8 +10,10 @@ export {
   openInvocation,
   startInvocation,
 } from './invocation.ts';
+export { listOf } from './list-of.ts';
 export { createLog, errorText, type Log, metricLine, writeLine } from './log.ts';
 export { type Count, createCount } from './metrics.ts';
+export { type MfaOfCaller, mfaOf } from './mfa-of.ts';
 export { readRegion } from './region.ts';
 export { readRunbooks, runbooksFolder } from './runbook-files.ts';
 export { readRunbookSettings, settingOf } from './runbook-settings.ts';

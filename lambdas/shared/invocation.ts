@@ -105,7 +105,7 @@ export type InvocationClients = {
 export type OpenInvocationOptions = Omit<InvocationOptions, 'stores' | 'origin'> & {
   /** As `readEnvironment` gives it for any function. */
   readonly environment: Readonly<
-    Record<DeploymentVariable<'control-api'> & DeploymentVariable<'issue-certificate'>, string>
+    Record<DeploymentVariable<'act'> & DeploymentVariable<'issue-certificate'>, string>
   >;
   readonly region: string;
   readonly clients: InvocationClients;

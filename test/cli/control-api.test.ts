@@ -28,7 +28,9 @@ const loaded = loadPolicy([
     file: 'policy.cedar',
     text: `@id("approved") permit (principal in Group::"engineers", action in Action::"session", resource) when { context.approved };
 @id("glass") permit (principal in Group::"engineers", action in Action::"session", resource) when { context.breakGlass };
-@id("leads") permit (principal in Group::"leads", action == Action::"approve", resource);`,
+@id("leads") permit (principal in Group::"leads", action == Action::"approve", resource);
+@id("engineers") permit (principal in Group::"engineers", action == Action::"revoke", resource);
+@id("freeze") forbid (principal, action == Action::"revoke", resource) when { context.login == "postgres" } unless { context.mfa };`,
   },
 ]);
 if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
@@ -54,6 +56,7 @@ const methods: Readonly<Record<string, readonly string[]>> = {
   [apiRoutes.sessions]: ['GET'],
   [apiRoutes.factors]: ['GET'],
   [apiRoutes.lock]: ['DELETE'],
+  [apiRoutes.lockWithMfa]: ['DELETE'],
 };
 const alice = callers.withMfa;
 const carol = callers.longTermKey;
@@ -83,6 +86,7 @@ async function openDeployment(statements: readonly PolicyStatement[] = []) {
     randomBytes,
     notifier: fakeNotifier(),
     rules: async () => rules,
+    identityCenterMfaAccounts: [],
     sleep: async (ms: number) => {
       await gateway();
       if (!state.isGatewayAlive) vi.setSystemTime(Date.now() + ms);
@@ -271,6 +275,30 @@ describe('locks by the control API', () => {
     expect(error).toContain('the lock holds, but');
     expect(error).toContain('execute-api:Invoke on GET/v1/sessions');
     expect(await control.list('lock')).toHaveLength(1);
+  });
+
+  test('count with the second factor of the credentials, where they have one', async () => {
+    const { as, control, journal } = await openDeployment();
+    const lock = ['lock', '--target', 'db-1', '--login', 'postgres', '--message', 'out'];
+
+    const bob = await as(callers.withoutMfa, ...lock);
+    const carols = await as(carol, ...lock);
+    const alices = await as(alice, ...lock, '--json');
+    const lifted = await as(callers.withoutMfa, 'unlock', 'l-');
+
+    const hint = 'no second factor counted: IAM does not let these AWS credentials onto';
+    expect(bob.error).toMatch(/^the control API refused \(403\): policy "freeze" forbids/);
+    expect(bob.error).toContain(`${hint} POST/v1/mfa/locks`);
+    expect(carols.error).toContain(`${hint} POST/v1/mfa/locks`);
+    expect(alices.error).toBeUndefined();
+    expect(lifted.error).toContain(`${hint} DELETE/v1/mfa/locks/*`);
+    expect(await control.list('lock')).toHaveLength(1);
+    expect(journal.drafts.map(({ eventName, errorCode }) => [eventName, errorCode])).toEqual([
+      ['CreateLock', 'AccessDenied'],
+      ['CreateLock', 'AccessDenied'],
+      ['CreateLock', undefined],
+      ['DeleteLock', 'AccessDenied'],
+    ]);
   });
 
   test('are refused before anything is sent where they are none', async () => {

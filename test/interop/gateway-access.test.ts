@@ -226,6 +226,7 @@ describe('a revocation', () => {
     await expect.poll(() => output.join(''), { timeout: 10_000 }).toContain('open');
     const [live] = await stack.running.control.list('session');
     const sessionId = live?.id ?? '';
+    expect(live?.data.targetFacts).toMatchObject({ host: '127.0.0.1', labels: expect.any(Object) });
 
     await stack.running.control.put(
       'revocation',

@@ -53,7 +53,7 @@ export const resourcePolicy: readonly PolicyStatement[] = [
     Effect: 'Deny',
     Principal: { AWS: '*' },
     Action: 'execute-api:Invoke',
-    Resource: 'execute-api:/*/POST/v1/certificates/mfa',
+    Resource: ['execute-api:/*/POST/v1/certificates/mfa', 'execute-api:/*/v1/mfa/*'],
     Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
   },
 ];

@@ -12,6 +12,7 @@ import {
   functionNames,
 } from '../../core/contract/index.ts';
 import { type Deployment, defineDeployment } from '../../lib/index.ts';
+import { evaluatePolicy } from '../fakes/aws/resource-policy.ts';
 import existingVpc from './configs/existing-vpc.ts';
 import { appOf, stacksOf } from './synthesised.ts';
 
@@ -227,7 +228,34 @@ describe('the API', () => {
       Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
     });
     expect(deny[0]?.Resource).toContain(`execute-api:/*/POST${apiRoutes.certificateWithMfa}`);
+    expect(deny[0]?.Resource).toContain('execute-api:/*/v1/mfa/*');
   });
+
+  it.each(Object.entries(apiRoutes))(
+    'lets a call onto the route %s without MFA only where its name does not say MFA, whatever its end',
+    (name, route) => {
+      const statements = statementsOf(only('AWS::ApiGateway::RestApi', 'Api').Properties['Policy']);
+      const path = route.replace(/\{\w+\}/g, 'x');
+      const answer = (ending: string, mfa?: string) =>
+        evaluatePolicy(
+          statements,
+          {
+            principalArn: 'arn:aws:sts::123456789012:assumed-role/Engineer/alice',
+            principalAccount: '123456789012',
+            action: 'execute-api:Invoke',
+            resourceArn: `arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/live/POST${path}${ending}`,
+            context: new Map(mfa === undefined ? [] : [['aws:multifactorauthpresent', mfa]]),
+          },
+          { 'AWS::Partition': 'aws', 'AWS::AccountId': '123456789012' },
+        );
+
+      for (const ending of ['', '/']) {
+        const without = name.endsWith('WithMfa') ? 'deny' : 'allow';
+        expect([answer(ending), answer(ending, 'false')]).toEqual([without, without]);
+        expect(answer(ending, 'true')).toBe('allow');
+      }
+    },
+  );
 
   it('has the routes of the contract, every one of them signed by IAM', () => {
     const methods = resources('AWS::ApiGateway::Method').map(([, { Properties: method }]) => method);

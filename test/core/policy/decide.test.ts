@@ -338,6 +338,7 @@ describe('oversight', () => {
   const policy = policyOf(
     '@id("approve") permit (principal in Group::"engineers", action in [Action::"approve", Action::"revoke"], resource in HostGroup::"env=staging") when { context.login == "deploy" };',
     '@id("look") permit (principal, action in [Action::"viewRecording", Action::"query"], resource == System::"sshtrail");',
+    '@id("all") permit (principal in Group::"engineers", action == Action::"revoke", resource is System);',
     '@id("port") permit (principal, action, resource) when { resource.port == 2222 || (resource.hasTag("a") && resource.getTag("a") == "b") };',
   );
 
@@ -345,6 +346,13 @@ describe('oversight', () => {
     ['approve', { ...request(), action: { kind: 'approve' } }, ['approve']],
     ['revoke', { ...request(), action: { kind: 'revoke' } }, ['approve']],
     ['approve on another target', request({ action: { kind: 'approve' }, target: production }), []],
+    ['revoke on another target', request({ action: { kind: 'revoke' }, target: production }), []],
+    ['revoke everywhere', request({ action: { kind: 'revoke', everywhere: true }, ...auditTrail }), ['all']],
+    [
+      'revoke on a target of that name',
+      request({ action: { kind: 'revoke' }, target: { ...auditTrail.target, labels: {} } }),
+      [],
+    ],
     ['query', request({ action: { kind: 'query' }, ...auditTrail }), ['look']],
     ['viewRecording', request({ action: { kind: 'viewRecording' }, ...auditTrail }), ['look']],
     ['export', request({ action: { kind: 'export' }, ...auditTrail }), []],
@@ -352,5 +360,21 @@ describe('oversight', () => {
     const decision = decide(policy, asked);
 
     expect([decision.allowed, decision.policyIds]).toEqual([policyIds.length > 0, policyIds]);
+  });
+
+  it.each([
+    [
+      request({ action: { kind: 'revoke' }, target: production }),
+      'ends the session of somebody as deploy on db-1',
+    ],
+    [request({ action: { kind: 'revoke' }, target: production, login: '' }), 'of somebody on db-1'],
+    [request({ action: { kind: 'revoke', everywhere: true }, ...auditTrail }), 'of somebody on any target'],
+  ])('says what is not allowed', (asked, sentence) => {
+    const decision = decide(
+      policyOf('@id("none") permit (principal == User::"x", action, resource);'),
+      asked,
+    );
+
+    expect(decision).toMatchObject({ message: expect.stringMatching(new RegExp(`${sentence}$`)) });
   });
 });

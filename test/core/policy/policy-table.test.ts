@@ -8,6 +8,7 @@ const policy = policyOf(`
 @id("prod") forbid (principal, action, resource in HostGroup::"env=prod") unless { context.mfa && context.approvals >= 2 };
 @id("no-reboot") forbid (principal, action == Action::"command", resource) when { context.command == "reboot" };
 @id("night") forbid (principal, action == Action::"connect", resource) when { context.hour >= 22 };
+@id("desk") permit (principal in Group::"auditors", action == Action::"revoke", resource) when { context.login != "root" };
 @id("audit") permit (principal in Group::"auditors", action in [Action::"query", Action::"export"], resource);
 `);
 
@@ -44,6 +45,11 @@ describe('a table of tests', () => {
     '{ user: dora, target: web, login: root, action: shell, expect: deny, because: login-not-listed }',
     '{ user: dora, target: wbe, login: deploy, action: shell, expect: deny, because: unknown-target }',
     '{ user: omar, action: query, expect: allow, because: audit }',
+    '{ user: omar, action: revoke, expect: allow, because: desk }',
+    '{ user: omar, target: web, action: revoke, expect: allow, because: desk }',
+    '{ user: omar, target: db, action: revoke, mfa: iam, approvals: 2, expect: allow, because: desk }',
+    '{ user: omar, target: db, login: root, action: revoke, expect: deny, because: prod }',
+    '{ user: omar, target: wbe, action: revoke, expect: deny, because: unknown-target }',
     '{ user: dora, action: export, expect: deny, because: no-policy-allows, stepUp: none }',
   ])('is met: %s', (test) => {
     expect(misses(test)).toEqual([]);
@@ -72,6 +78,7 @@ describe('a table of tests', () => {
       /no user "doar"; did you mean "dora"/,
     ],
     ['{ user: dora, action: shell, expect: deny }', /needs a target and a login/],
+    ['{ user: omar, login: deploy, action: revoke, expect: allow }', /needs a target/],
     ['{ user: omar, target: web, login: deploy, action: query, expect: allow }', /audit trail as a whole/],
     ['{ user: dora, target: web, login: deploy, action: exec, expect: allow }', /needs a command/],
     [

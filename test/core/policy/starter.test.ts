@@ -62,6 +62,17 @@ describe('the starter policy', () => {
     expect(decide(starter, request(approved)).policyIds).toEqual(['engineers-work']);
   });
 
+  it('lets a lead, and no engineer, end sessions and lock, on a target and everywhere', () => {
+    const lead = { name: 'lena', kind: 'person', groups: ['leads'] } as const;
+    const there = { action: { kind: 'revoke' }, target: production } as const;
+    const everywhere = { action: { kind: 'revoke', everywhere: true } } as const;
+
+    for (const asked of [there, everywhere]) {
+      expect(decide(starter, request({ ...asked, identity: lead })).policyIds).toEqual(['leads-revoke']);
+      expect(decide(starter, request(asked)).allowed).toBe(false);
+    }
+  });
+
   it('asks an engineer, and no stranger, for a code on production', () => {
     expect(stepUp(starter, request({ target: production }))).toBe('mfa');
     expect(stepUp(starter, request({ target: production, identity: stranger }))).toBe('none');

@@ -18,7 +18,8 @@ const loaded = loadPolicy([
     file: 'policy.cedar',
     text: `@id("approved") permit (principal in Group::"engineers", action in Action::"session", resource) when { context.approved };
 @id("glass") permit (principal == User::"Engineer+alice", action in Action::"session", resource) when { context.breakGlass };
-@id("leads") permit (principal in Group::"leads", action == Action::"approve", resource);`,
+@id("leads") permit (principal in Group::"leads", action == Action::"approve", resource);
+@id("proved") permit (principal, action == Action::"approve", resource) when { context.mfa && context.mfaMethod == "iam" && context.mfaAgeSeconds == 0 };`,
   },
 ]);
 if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
@@ -44,15 +45,30 @@ async function openPlace() {
       journal,
       notifier,
       rules: async () => rules,
+      identityCenterMfaAccounts: [],
       now: () => nowMs,
       sleep: async () => undefined,
       randomBytes: (size) => Buffer.alloc(size, 0xab),
     });
-  const { requests, approveRequest, rejectRequest, cancelRequest } = apiRoutes;
+  const {
+    requests,
+    cancelRequest,
+    approveRequest,
+    approveRequestWithMfa,
+    rejectRequest,
+    rejectRequestWithMfa,
+  } = apiRoutes;
   const api = await startFakeApi({
     routes: [
       { method: 'GET', path: requests, handler },
-      ...[requests, approveRequest, rejectRequest, cancelRequest].map((path) => ({
+      ...[
+        requests,
+        approveRequest,
+        approveRequestWithMfa,
+        rejectRequest,
+        rejectRequestWithMfa,
+        cancelRequest,
+      ].map((path) => ({
         method: 'POST',
         path,
         handler,
@@ -71,8 +87,8 @@ async function openPlace() {
     handler,
     ask: (changes: object = {}, caller: FakeCaller = callers.withMfa) =>
       post('/v1/requests', { ...wish, ...changes }, caller),
-    decide: (what: 'approve' | 'reject' | 'cancel', caller: FakeCaller, body: object = {}) =>
-      post(`/v1/requests/${id}/${what}`, body, caller),
+    decide: (what: 'approve' | 'reject' | 'cancel', caller: FakeCaller, body: object = {}, routes = '/v1') =>
+      post(`${routes}/requests/${id}/${what}`, body, caller),
     list: () => signedCall(`${api.url}/v1/requests`, callers.withMfa, { method: 'GET' }),
   };
 }
@@ -125,6 +141,27 @@ describe('a request by the API', () => {
     expect([status, json]).toMatchObject([expected, { error: { code } }]);
     expect((await control.get('request', id))?.data).toMatchObject({ state: 'waiting', approvals: [] });
   });
+
+  it.each(['approve', 'reject'] as const)(
+    'takes the route of MFA for a policy that wants a factor to %s',
+    async (what) => {
+      const { ask, decide, journal } = await openPlace();
+      await ask({}, callers.withoutMfa);
+      const body = { reason: 'why' };
+
+      const without = await decide(what, callers.withMfa, body);
+      const refusedByIam = await decide(what, callers.longTermKey, body, '/v1/mfa');
+      const withFactor = await decide(what, callers.withMfa, body, '/v1/mfa');
+
+      expect([without.status, without.json]).toMatchObject([403, { error: { code: 'not-allowed' } }]);
+      expect(refusedByIam.json['Message']).toContain('not authorized');
+      expect(withFactor.status).toBe(200);
+      expect(journal.drafts.slice(1).map(({ additionalEventData }) => additionalEventData)).toMatchObject([
+        { mfaAuthenticated: 'false', mfaMethod: 'none' },
+        { mfaAuthenticated: 'true', mfaMethod: 'iam' },
+      ]);
+    },
+  );
 
   it('that was decided on is not decided on again', async () => {
     const { ask, decide } = await openPlace();

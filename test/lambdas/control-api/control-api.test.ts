@@ -1,7 +1,9 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { apiRoutes, type LiveSession } from '../../../core/contract/index.ts';
+import { apiRoutes, type LiveSession, type LockSelector } from '../../../core/contract/index.ts';
+import { loadPolicy } from '../../../core/policy/index.ts';
+import type { AccessRules } from '../../../lambdas/control-api/access-rules.ts';
 import { controlApi } from '../../../lambdas/control-api/control-api.ts';
 import { fakeJournal, fakeNotifier, memoryControlStore } from '../../core/runbook/fakes.ts';
 import { type FakeCaller, startFakeApi } from '../../fakes/aws/api-gateway.ts';
@@ -11,6 +13,32 @@ import { signedCall } from '../signed-call.ts';
 const nowMs = Date.UTC(2026, 10, 20, 12);
 const one = `s-${'1'.repeat(32)}`;
 const two = `s-${'2'.repeat(32)}`;
+const permits = `@id("lead") permit (principal in Group::"leads", action == Action::"revoke", resource);
+@id("desk") permit (principal in Group::"desk", action == Action::"revoke", resource in HostGroup::"env=staging") when { context.login != "root" };
+@id("proved") @advice("log in to AWS with MFA")
+forbid (principal, action == Action::"revoke", resource in HostGroup::"env=prod") unless { context.mfa && context.mfaMethod == "iam" && context.mfaAgeSeconds < 60 };`;
+const groups = new Map([
+  [callers.withMfa.arn, ['leads']],
+  [callers.longTermKey.arn, ['leads']],
+  [callers.identityCenter.arn, ['leads']],
+  [callers.withoutMfa.arn, ['desk']],
+]);
+
+function rulesOf(text: string): AccessRules {
+  const loaded = loadPolicy([{ file: 'policy.cedar', text }]);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const target = { host: '192.0.2.17', port: 22, hostTrust: { kind: 'pinned' as const, keys: [] } };
+  return {
+    policy: loaded.policy,
+    targets: [
+      { ...target, name: 'web-1', labels: { env: 'staging' } },
+      { ...target, name: 'db-1', labels: { env: 'prod' } },
+    ],
+    access: { waitSeconds: 300, requestSeconds: 3600, grantSeconds: 3600, maxGrantSeconds: 7200 },
+    groupsOf: (arn) => groups.get(arn) ?? [],
+    redact: (text) => text.replaceAll('hunter2', '[hidden]'),
+  };
+}
 
 function sessionOf(sessionId: string, changes: Partial<LiveSession> = {}): LiveSession {
   return {
@@ -35,14 +63,19 @@ async function openPlace(sessions: readonly LiveSession[]) {
   const clock = { nowMs };
   const control = memoryControlStore(clock);
   for (const session of sessions) await control.put('session', session.sessionId, session, { kind: 'any' });
-  const state = { whileWaiting: async () => undefined as unknown };
+  const state = {
+    whileWaiting: async () => undefined as unknown,
+    rules: rulesOf(permits),
+    identityCenterMfaAccounts: [] as readonly string[],
+  };
   const journal = fakeJournal();
   const handler = (event: APIGatewayProxyEvent) =>
     controlApi(event, {
       control,
       journal,
       notifier: fakeNotifier(),
-      rules: () => Promise.reject(new Error('sessions are nothing that policy is asked about')),
+      rules: async () => state.rules,
+      identityCenterMfaAccounts: state.identityCenterMfaAccounts,
       now: () => clock.nowMs,
       randomBytes: (size) => Buffer.alloc(size, 0xab),
       sleep: async (ms) => {
@@ -57,6 +90,9 @@ async function openPlace(sessions: readonly LiveSession[]) {
       { method: 'GET', path: apiRoutes.locks, handler },
       { method: 'POST', path: apiRoutes.locks, handler },
       { method: 'DELETE', path: apiRoutes.lock, handler },
+      { method: 'POST', path: apiRoutes.revokeSessionWithMfa, handler },
+      { method: 'POST', path: apiRoutes.locksWithMfa, handler },
+      { method: 'DELETE', path: apiRoutes.lockWithMfa, handler },
     ],
     resourcePolicy,
     credentials: Object.values(callers),
@@ -69,16 +105,16 @@ async function openPlace(sessions: readonly LiveSession[]) {
     handler,
     journal,
     locks: () => signedCall(`${api.url}/v1/locks`, callers.withMfa, { method: 'GET' }),
-    lock: (body: unknown, caller: FakeCaller = callers.withMfa) =>
-      signedCall(`${api.url}/v1/locks`, caller, {
+    lock: (body: unknown, caller: FakeCaller = callers.withMfa, routes = '/v1') =>
+      signedCall(`${api.url}${routes}/locks`, caller, {
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
-    unlock: (id: string, caller: FakeCaller = callers.withMfa) =>
-      signedCall(`${api.url}/v1/locks/${id}`, caller, { method: 'DELETE' }),
+    unlock: (id: string, caller: FakeCaller = callers.withMfa, routes = '/v1') =>
+      signedCall(`${api.url}${routes}/locks/${id}`, caller, { method: 'DELETE' }),
     sessions: (caller: FakeCaller = callers.withMfa) =>
       signedCall(`${api.url}/v1/sessions`, caller, { method: 'GET' }),
-    revoke: (id: string, body?: unknown, caller: FakeCaller = callers.withMfa) =>
-      signedCall(`${api.url}/v1/sessions/${id}/revoke`, caller, {
+    revoke: (id: string, body?: unknown, caller: FakeCaller = callers.withMfa, routes = '/v1') =>
+      signedCall(`${api.url}${routes}/sessions/${id}/revoke`, caller, {
         body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
       }),
     /** What a gateway does when it sees the wish. */
@@ -92,8 +128,9 @@ async function openPlace(sessions: readonly LiveSession[]) {
 describe('the list of sessions', () => {
   it('has those that are open, the oldest first', async () => {
     const older = sessionOf(two, { startedAtMs: nowMs - 120_000 });
+    const withFacts = { ...older, targetFacts: { host: '192.0.2.30', port: 22, labels: { env: 'prod' } } };
     const ended = sessionOf(`s-${'3'.repeat(32)}`, { state: 'ended' });
-    const { sessions } = await openPlace([sessionOf(one), older, ended]);
+    const { sessions } = await openPlace([sessionOf(one), withFacts, ended]);
 
     const { status, json } = await sessions();
 
@@ -249,6 +286,202 @@ describe('the end of a session', () => {
   });
 });
 
+describe('the right to end a session', () => {
+  const targetFacts = { host: '192.0.2.30', port: 22, labels: { env: 'prod' } };
+
+  it.each<[string, Partial<LiveSession>, FakeCaller, string, string]>([
+    ['no permit', {}, callers.otherAccount, '/v1', 'no policy allows'],
+    ['a permit for another account', { login: 'root' }, callers.withoutMfa, '/v1', 'as root on web-1'],
+    ['a permit for other targets', { target: 'db-1' }, callers.withoutMfa, '/v1', 'forbids'],
+    [
+      'no second factor',
+      { target: 'db-1' },
+      callers.withMfa,
+      '/v1',
+      '"proved" forbids .*; log in to AWS with MFA',
+    ],
+    ['a target that is gone since', { target: 'db-0', targetFacts }, callers.withMfa, '/v1', '"proved"'],
+    ['a target of which nothing is known', { target: 'db-0' }, callers.withoutMfa, '/v1', 'no policy allows'],
+    [
+      'Identity Center, of which IAM knows no factor',
+      { target: 'db-1' },
+      callers.identityCenter,
+      '/v1',
+      '"proved"',
+    ],
+  ])('is refused, and that is on record: %s', async (_, changes, caller, routes, sentence) => {
+    const place = await openPlace([sessionOf(one, changes)]);
+
+    const { status, json } = await place.revoke(one, { message: 'out, hunter2' }, caller, routes);
+
+    expect([status, json]).toMatchObject([
+      403,
+      { error: { code: 'not-allowed', message: expect.stringMatching(sentence) } },
+    ]);
+    expect(await place.control.list('revocation')).toEqual([]);
+    const [draft] = place.journal.drafts;
+    expect(place.journal.drafts).toHaveLength(1);
+    expect(draft).toMatchObject({
+      eventName: 'RevokeSession',
+      errorCode: 'AccessDenied',
+      errorMessage: expect.stringMatching(sentence),
+      userIdentity: { arn: caller.arn },
+      requestParameters: { subjectSessionId: one, subjectName: 'Engineer+bob', reason: 'out, [hidden]' },
+      additionalEventData: { mfaAuthenticated: 'false', mfaMethod: 'none' },
+    });
+    // It is nothing that happened in the session.
+    expect(draft?.additionalEventData['sessionId']).toBeUndefined();
+    expect(draft?.requestParameters['sessionId']).toBeUndefined();
+  });
+
+  it.each<[string, Partial<LiveSession>, FakeCaller, string]>([
+    ['by its target', {}, callers.withoutMfa, '/v1'],
+    ['with a second factor', { target: 'db-1' }, callers.withMfa, '/v1/mfa'],
+    ['on a target that is gone since', { target: 'db-0', targetFacts }, callers.withMfa, '/v1/mfa'],
+    ['on a target of which nothing is known', { target: 'db-0' }, callers.withMfa, '/v1'],
+  ])('is given %s', async (_, changes, caller, routes) => {
+    const place = await openPlace([sessionOf(one, changes)]);
+    place.state.whileWaiting = () => place.end(one);
+
+    const { status } = await place.revoke(one, undefined, caller, routes);
+
+    expect(status).toBe(200);
+    expect(await place.wish(one)).toBeDefined();
+    expect(place.journal.drafts).toEqual([]);
+  });
+
+  it('tells Identity Center from IAM where the owner of the account vouches for a factor', async () => {
+    const place = await openPlace([sessionOf(one, { target: 'db-1' })]);
+    place.state.identityCenterMfaAccounts = ['123456789012'];
+
+    const { status } = await place.revoke(one, undefined, callers.identityCenter);
+
+    expect(status).toBe(403);
+    expect(place.journal.drafts).toMatchObject([
+      { additionalEventData: { mfaAuthenticated: 'true', mfaMethod: 'identity-center-asserted' } },
+    ]);
+  });
+
+  it('is refused where policies cannot be read, and nothing is done', async () => {
+    const place = await openPlace([sessionOf(one)]);
+    Object.defineProperty(place.state, 'rules', { get: () => Promise.reject(new Error('no parameter')) });
+
+    await place.revoke(one);
+    await place.lock({ selector: { identity: 'Engineer+bob' }, message: 'out' });
+
+    expect(await place.control.list('revocation')).toEqual([]);
+    expect(await place.control.list('lock')).toEqual([]);
+  });
+
+  it('takes no factor from a path that is spelled otherwise than the resource policy has it', async () => {
+    const { handler, journal } = await openPlace([sessionOf(one, { target: 'db-1' })]);
+    const call = { resource: apiRoutes.revokeSessionWithMfa, pathParameters: { sessionId: one }, body: null };
+
+    const answer = await handler({ ...apiEvent(call), path: `/v1/%6dfa/sessions/${one}/revoke` });
+
+    expect(answer.statusCode).toBe(403);
+    expect(journal.drafts).toMatchObject([{ additionalEventData: { mfaAuthenticated: 'false' } }]);
+  });
+
+  it.each([callers.withoutMfa, callers.longTermKey, callers.identityCenter])(
+    'is asked for by no route of MFA where IAM knows of none: $arn',
+    async (caller) => {
+      const place = await openPlace([sessionOf(one)]);
+      const lockId = `l-${'ab'.repeat(16)}`;
+
+      const answers = [
+        await place.revoke(one, undefined, caller, '/v1/mfa'),
+        await place.lock({ selector: { all: true }, message: 'out' }, caller, '/v1/mfa'),
+        await place.unlock(lockId, caller, '/v1/mfa'),
+      ];
+
+      for (const { status, json } of answers)
+        expect([status, json['Message']]).toEqual([403, expect.stringContaining('not authorized')]);
+      expect(place.journal.drafts).toEqual([]);
+    },
+  );
+});
+
+describe('the right to lock', () => {
+  const lockId = `l-${'ab'.repeat(16)}`;
+
+  it.each<[string, LockSelector, FakeCaller, string]>([
+    ['a target', { target: 'web-1', login: 'deploy' }, callers.withoutMfa, '/v1'],
+    ['all accounts of a target', { target: 'web-1' }, callers.withoutMfa, '/v1'],
+    ['one person on a target', { target: 'web-1', identity: 'Engineer+eve' }, callers.withoutMfa, '/v1'],
+    ['a target that was found by its tags', { target: 'tagged-1' }, callers.withoutMfa, '/v1'],
+    ['a target with a second factor', { target: 'db-1' }, callers.withMfa, '/v1/mfa'],
+    ['everybody', { all: true }, callers.withMfa, '/v1'],
+    ['a target nobody knows', { target: 'web-9' }, callers.withMfa, '/v1'],
+  ])('is given, and to lift as well: %s', async (_, selector, caller, routes) => {
+    const place = await openPlace([sessionOf(one, tagged)]);
+
+    const made = await place.lock({ selector, message: 'out' }, caller, routes);
+    const lifted = await place.unlock(lockId, caller, routes);
+
+    expect([made.status, lifted.json]).toEqual([201, { lockId, state: 'lifted' }]);
+    const factor = { mfaAuthenticated: String(routes === '/v1/mfa') };
+    expect(place.journal.drafts).toMatchObject([
+      { eventName: 'CreateLock', additionalEventData: factor },
+      { eventName: 'DeleteLock', additionalEventData: factor },
+    ]);
+  });
+
+  it.each<[string, LockSelector, FakeCaller, string]>([
+    ['everybody', { all: true }, callers.withoutMfa, 'on any target'],
+    ['a person', { identity: 'Engineer+eve' }, callers.withoutMfa, 'on any target'],
+    ['an account everywhere', { login: 'deploy' }, callers.withoutMfa, 'on any target'],
+    ['a session', { sessionId: one }, callers.withoutMfa, 'on any target'],
+    ['an account it is not for', { target: 'web-1', login: 'root' }, callers.withoutMfa, 'as root on web-1'],
+    ['a target nobody knows', { target: 'web-9' }, callers.withoutMfa, 'on any target'],
+    ['a target without a second factor', { target: 'db-1' }, callers.withMfa, '"proved" forbids'],
+  ])('is refused, and to lift as well, on record: %s', async (_, selector, caller, sentence) => {
+    const place = await openPlace([sessionOf(one, tagged)]);
+    const lock = { lockId, selector, message: 'out', author: 'carol', createdAtMs: nowMs };
+
+    const made = await place.lock({ selector, message: 'out' }, caller);
+    await place.control.put('lock', lockId, lock, { kind: 'any' });
+    const lifted = await place.unlock(lockId, caller);
+
+    for (const { status, json } of [made, lifted])
+      expect([status, json]).toMatchObject([
+        403,
+        { error: { code: 'not-allowed', message: expect.stringContaining(sentence) } },
+      ]);
+    expect((await place.control.list('lock')).map(({ data }) => data)).toEqual([lock]);
+    const subject = { errorCode: 'AccessDenied', userIdentity: { arn: caller.arn } };
+    expect(place.journal.drafts).toMatchObject([
+      { ...subject, eventName: 'CreateLock', requestParameters: { reason: 'out' } },
+      { ...subject, eventName: 'DeleteLock', requestParameters: { lockId, lockAuthor: 'carol' } },
+    ]);
+  });
+
+  it('is the right of nobody who is locked out by name, so that nobody lifts the lock of themselves', async () => {
+    const place = await openPlace([sessionOf(one)]);
+    await place.lock({ selector: { identity: 'Engineer+alice' }, message: 'stolen' }, callers.longTermKey);
+
+    const answers = [
+      await place.unlock(lockId),
+      await place.revoke(one),
+      await place.lock({ selector: { identity: 'carol' }, message: 'ha' }),
+    ];
+
+    for (const { status, json } of answers)
+      expect([status, json]).toMatchObject([403, { error: { message: `stolen (lock ${lockId})` } }]);
+    expect(place.journal.drafts.slice(1)).toMatchObject([
+      { eventName: 'DeleteLock', additionalEventData: { denyReason: 'locked', lockId } },
+      { eventName: 'RevokeSession', additionalEventData: { denyReason: 'locked', lockId } },
+      { eventName: 'CreateLock', additionalEventData: { denyReason: 'locked', lockId } },
+    ]);
+    expect(await place.unlock(lockId, callers.longTermKey)).toMatchObject({ json: { state: 'lifted' } });
+  });
+});
+
+const tagged: Partial<LiveSession> = {
+  target: 'tagged-1',
+  targetFacts: { host: '192.0.2.40', port: 22, labels: { env: 'staging' } },
+};
+
 describe('a lock', () => {
   const lockId = `l-${'ab'.repeat(16)}`;
   const wish = { selector: { identity: 'Engineer+bob' }, message: 'call the security desk' };
@@ -374,6 +607,7 @@ describe('a route', () => {
     [apiRoutes.revokeSession, 'DELETE', 'POST'],
     [apiRoutes.locks, 'DELETE', 'GET, POST'],
     [apiRoutes.lock, 'constructor', 'DELETE'],
+    [apiRoutes.locksWithMfa, 'GET', 'POST'],
   ])('%s is refused by %s', async (resource, httpMethod, allow) => {
     const { handler } = await openPlace([]);
 
