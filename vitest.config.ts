@@ -5,18 +5,13 @@ import { LongestFirst } from './test/longest-first.ts';
 // What one worker, or a process that a test starts, has compiled the next one loads.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'sshtrail-tests');
 
-/** What leaves nothing behind in its process: a worker takes one such file after the other, and loads the product once. */
-const units = ['test/core/**/*.test.ts', 'test/ssh/**/*.test.ts'];
-
 export default defineConfig({
   test: {
-    projects: [
-      // The longest files are of this one; projects are begun in the order of their names.
-      { extends: true, test: { name: 'system', include: ['test/**/*.test.ts'], exclude: units } },
-      { extends: true, test: { name: 'unit', include: units, isolate: false } },
-    ],
+    include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // A worker takes one file after the other, and loads and compiles the product once: every file cleans up behind itself.
+    isolate: false,
     // Node loads what is tested as it does in production: no second way of resolving, and half the time of an import.
     experimental: { viteModuleRunner: false },
     sequence: { sequencer: LongestFirst },
