@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { exportEvidence } from '#core/event';
@@ -17,7 +16,7 @@ export async function exportSession(
   context: CommandContext,
 ): Promise<void> {
   const { format, output: path } = options;
-  if (path === undefined && format !== 'text' && process.stdout.isTTY)
+  if (path === undefined && format !== 'text' && context.output.terminal !== undefined)
     throw new CliError('bad-input', `a ${format} is no text for a terminal; name a file with --output FILE`);
   const data = chosenData(options, context);
   const recording = await chooseRecording(data, id, options.channel, context.signal);
@@ -36,7 +35,7 @@ export async function exportSession(
     }),
   );
   const parts = await exported(recording, at, options);
-  if (path === undefined) await writeOut(parts, context.signal);
+  if (path === undefined) for await (const part of parts) await context.output.write(part, context.signal);
   else {
     await writeFile(path, parts, context.signal);
     context.output.note(`wrote ${path}`);
@@ -77,11 +76,6 @@ async function exported(
     idleLimitSeconds: idleLimit,
     title: `${userName} on ${place}`,
   });
-}
-
-async function writeOut(parts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
-  for await (const part of parts)
-    if (!process.stdout.write(part)) await once(process.stdout, 'drain', { signal });
 }
 
 /** Evidence never replaces a file, follows no link, and is nobody else's to read; half of it is none. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Cell, Row } from '#core/contract';
 
 /** Where a command prints; passed in, so that a test reads what a person would. */
@@ -6,6 +7,10 @@ export type Output = {
   line(text: string): void;
   /** Standard error, one line: progress and advice that a script must not read. */
   note(text: string): void;
+  /** Standard output, as it is; resolves once more may be given. */
+  write(part: string | Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Standard output's, where it is one. */
+  readonly terminal?: { readonly columns: number; readonly rows: number };
   /** True when standard output is a terminal and colours are welcome. */
   readonly colour: boolean;
 };
@@ -14,6 +19,10 @@ export function processOutput(): Output {
   return {
     line: (text) => void process.stdout.write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),
+    async write(part, signal) {
+      if (!process.stdout.write(part)) await once(process.stdout, 'drain', { signal });
+    },
+    ...(process.stdout.isTTY ? { terminal: process.stdout } : {}),
     colour: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
   };
 }
@@ -29,6 +38,17 @@ export function printable(text: string): string {
       ? `\\x${code.toString(16).padStart(2, '0')}`
       : `\\u${code.toString(16).padStart(4, '0')}`;
   });
+}
+
+/** Says so where what was recorded at another size will look odd. */
+export function noteSmallTerminal(
+  { terminal, note }: Output,
+  recorded: { readonly columns: number; readonly rows: number },
+): void {
+  if (terminal === undefined) return;
+  const { columns, rows } = terminal;
+  if (columns < recorded.columns || rows < recorded.rows)
+    note(`this terminal is smaller (${columns}x${rows}); lines may wrap differently`);
 }
 
 /** One value of a query as one line of text. */

@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { viewRecording } from '#core/event';
 import { castEvents, openRecordingAt, play, recordingBytes } from '#core/recording';
 import { type CommandContext, chosenData } from './command-context.ts';
 import type { PlayOptions } from './commands/play.ts';
-import { jsonLine } from './output.ts';
+import { jsonLine, noteSmallTerminal } from './output.ts';
 import { recordByHand } from './own-journal.ts';
 import { type ChosenRecording, checkSecond, chooseRecording } from './recording-choice.ts';
 
@@ -36,24 +35,20 @@ async function playRecording(
   { output, signal }: CommandContext,
 ): Promise<void> {
   const { store, key, manifest } = recording;
-  const { stdout } = process;
   const { snapshot, events } = await openRecordingAt(store, key, manifest, at);
   output.note(
     `${manifest.sessionId} ${manifest.channel}: ${manifest.kind}, ${manifest.columns}x${manifest.rows}, ${manifest.seconds.toFixed(1)} s, from ${new Date(manifest.startedAtMs).toISOString()}`,
   );
-  if (stdout.isTTY && (stdout.columns < manifest.columns || stdout.rows < manifest.rows))
-    output.note(`this terminal is smaller (${stdout.columns}x${stdout.rows}); lines may wrap differently`);
-  const speed = options.speed ?? (stdout.isTTY ? 1 : 0);
+  noteSmallTerminal(output, manifest);
+  const speed = options.speed ?? (output.terminal === undefined ? 0 : 1);
   await play(events, {
     speed: speed === 0 ? Infinity : speed,
     idleLimitSeconds: options.idleLimit,
     startAtSeconds: at,
     screen: snapshot.screen,
-    isPiped: !stdout.isTTY,
+    isPiped: output.terminal === undefined,
     sleep: (ms) => sleep(ms, undefined, { signal }),
-    async write(text) {
-      if (!stdout.write(text)) await once(stdout, 'drain', { signal });
-    },
+    write: (text) => output.write(text, signal),
   });
   for (const { reason, fromSecond } of manifest.omissions ?? [])
     output.note(`output from second ${fromSecond} on is not in the recording (${reason})`);

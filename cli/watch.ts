@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createFolderBlobStore } from '#adapters/local';
@@ -21,7 +20,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess } from './gateway-process.ts';
 import { readConfiguration } from './installation.ts';
 import { onlySession } from './only-match.ts';
-import { jsonLine } from './output.ts';
+import { jsonLine, noteSmallTerminal } from './output.ts';
 import { recordByHand } from './own-journal.ts';
 import { openSessions, withControl } from './sessions-locally.ts';
 
@@ -157,17 +156,13 @@ async function show(
   events: AsyncIterable<CastEvent>,
   { output, signal }: CommandContext,
 ): Promise<void> {
-  const { stdout } = process;
-  if (stdout.isTTY && (stdout.columns < head.columns || stdout.rows < head.rows))
-    output.note(`this terminal is smaller (${stdout.columns}x${stdout.rows}); lines may wrap differently`);
+  noteSmallTerminal(output, head);
   await play(events, {
     speed: Infinity,
     screen: snapshot.screen,
-    isPiped: !stdout.isTTY,
+    isPiped: output.terminal === undefined,
     sleep: async () => undefined,
-    async write(text) {
-      if (!stdout.write(text)) await once(stdout, 'drain', { signal });
-    },
+    write: (text) => output.write(text, signal),
   });
 }
 

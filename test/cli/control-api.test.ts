@@ -20,7 +20,7 @@ import { fakeJournal, fakeNotifier } from '../core/runbook/fakes.ts';
 import { type FakeCaller, startFakeApi } from '../fakes/aws/api-gateway.ts';
 import type { PolicyStatement } from '../fakes/aws/resource-policy.ts';
 import { callers, resourcePolicy } from '../lambdas/api-callers.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { capturingContext, sshtrailProcess } from '../support/command-line.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const loaded = loadPolicy([
@@ -144,16 +144,9 @@ async function runAs(
 ): Promise<Told> {
   for (const [name, value] of Object.entries(credentialsOf(caller))) vi.stubEnv(name, value);
   onTestFinished(() => void vi.unstubAllEnvs());
-  const out: string[] = [];
-  const notes: string[] = [];
-  const program = buildProgram({
-    output: { line: (text) => void out.push(text), note: (text) => void notes.push(text), colour: false },
-    environment: { AWS_REGION: 'eu-central-1', ...environment },
-    now: Date.now,
-    signal: new AbortController().signal,
-    hurry: new AbortController().signal,
-  });
-  const told = () => ({ out: out.join('\n'), notes: notes.join('\n') });
+  const { context, stdout, stderr } = capturingContext({ AWS_REGION: 'eu-central-1', ...environment });
+  const program = buildProgram(context);
+  const told = () => ({ out: stdout().toString().trimEnd(), notes: stderr().trimEnd() });
   try {
     await program.parseAsync(args, { from: 'user' });
     return told();
@@ -448,7 +441,9 @@ describe('which of the two a command is about', () => {
       { Sid: 'No', Effect: 'Deny', Principal: { AWS: '*' }, Action: 'execute-api:Invoke', Resource: '*' },
     ]);
 
-    const { code, stdout, stderr } = await sshtrail(['locks', '--api', url], { env: credentialsOf(alice) });
+    const { code, stdout, stderr } = await sshtrailProcess(['locks', '--api', url], {
+      env: credentialsOf(alice),
+    });
 
     expect([code, stdout.toString()]).toEqual([1, '']);
     expect(stderr).toMatch(/^sshtrail: IAM refused \(403\): .* execute-api:Invoke on GET\/v1\/locks .*\n$/);

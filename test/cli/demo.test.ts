@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrailProcess } from '../support/command-line.ts';
 
 test('the demo plays every step and leaves nothing behind', { timeout: 120_000 }, async () => {
-  const finished = await sshtrail(['demo'], { timeoutMs: 110_000 });
+  const finished = await sshtrailProcess(['demo'], { timeoutMs: 110_000 });
 
   expect(finished.code, finished.stderr).toBe(0);
   expect(finished.stdout.toString()).toContain('all 7 steps held');

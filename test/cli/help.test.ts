@@ -1,15 +1,9 @@
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../cli/program.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { capturingContext, sshtrail } from '../support/command-line.ts';
 
-const program = buildProgram({
-  output: { line: () => undefined, note: () => undefined, colour: false },
-  environment: {},
-  now: () => 0,
-  signal: new AbortController().signal,
-  hurry: new AbortController().signal,
-});
+const program = buildProgram(capturingContext({}).context);
 
 function allCommands(command: Command, path: readonly string[] = []): readonly [string, Command][] {
   return command.commands.flatMap((each) => {

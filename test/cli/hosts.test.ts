@@ -2,9 +2,8 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import { addHost } from '../../cli/add-host.ts';
-import type { CommandContext } from '../../cli/command-context.ts';
 import { scanServer } from '../../cli/hosts.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { capturingContext, sshtrail } from '../support/command-line.ts';
 import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
 import { run } from '../support/run.ts';
 
@@ -35,13 +34,7 @@ function hosts(...args: readonly string[]) {
 }
 
 /** In this process: what is refused needs no other. */
-const context: CommandContext = {
-  output: { line: () => undefined, note: () => undefined, colour: false },
-  environment: {},
-  now: Date.now,
-  signal: new AbortController().signal,
-  hurry: new AbortController().signal,
-};
+const { context } = capturingContext({});
 
 const address = () => `127.0.0.1:${prepared.target.port}`;
 

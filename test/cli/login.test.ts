@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { apiRoutes } from '#core/contract';
 import { totpCode } from '#core/totp';
 import {
@@ -52,6 +52,9 @@ afterAll(async () => {
 
 async function login(folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { port } = stack.running.gateway.address;
+  // The AWS SDK looks for credentials in the environment of the process.
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
   const finished = await sshtrail(
     ['login', ...args, '--folder', folder, '--host', `127.0.0.1:${port}`, '--data', stack.data.root],
     { env: { SSH_AUTH_SOCK: '', SSHTRAIL_API: '', ...env } },

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { dataDirectory } from '../../cli/data-directory.ts';
 import { prepareDataDirectory } from '../../cli/first-run.ts';
-import { sshtrail, sshtrailProgram } from '../support/command-line.ts';
+import { sshtrailProcess, sshtrailProgram } from '../support/command-line.ts';
 import { run } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -42,9 +42,9 @@ test('up makes what it needs, lets a stock client in, keeps a second one off, an
 
   const [command, second, sessions, doctor] = await Promise.all([
     run('ssh', ['-F', join(data, 'ssh_config'), `${login}@playground@gateway`, 'echo hello']),
-    sshtrail(['up', '--data', data, '--ssh-port', '0', '--no-playground']),
-    sshtrail(['sessions', '--json', '--data', data]),
-    sshtrail(['doctor', '--data', data]),
+    sshtrailProcess(['up', '--data', data, '--ssh-port', '0', '--no-playground']),
+    sshtrailProcess(['sessions', '--json', '--data', data]),
+    sshtrailProcess(['doctor', '--data', data]),
   ]);
 
   expect(command.stdout.toString(), command.stderr).toBe('hello\n');
@@ -62,7 +62,7 @@ test('up makes what it needs, lets a stock client in, keeps a second one off, an
 
   expect(await exit).toBe(0);
   expect(existsSync(join(data, 'gateway.json'))).toBe(false);
-  const verify = await sshtrail(['verify', '--json', '--data', data]);
+  const verify = await sshtrailProcess(['verify', '--json', '--data', data]);
   expect(JSON.parse(verify.stdout.toString())).toMatchObject({
     ok: true,
     sessions: { started: 1, ended: 1, live: 0 },
@@ -76,7 +76,14 @@ test('a port that is taken is said, with what to do, and nothing is left running
   onTestFinished(() => void other.close());
   const { port } = other.address() as AddressInfo;
 
-  const finished = await sshtrail(['up', '--data', data, '--ssh-port', String(port), '--no-playground']);
+  const finished = await sshtrailProcess([
+    'up',
+    '--data',
+    data,
+    '--ssh-port',
+    String(port),
+    '--no-playground',
+  ]);
 
   expect(finished.code).toBe(1);
   expect(finished.stderr).toBe(
@@ -89,7 +96,14 @@ test('a data directory that cannot be made is said in one sentence', async () =>
   const file = join(temporaryFolder(), 'file');
   writeFileSync(file, '');
 
-  const finished = await sshtrail(['up', '--data', join(file, 'data'), '--ssh-port', '0', '--no-playground']);
+  const finished = await sshtrailProcess([
+    'up',
+    '--data',
+    join(file, 'data'),
+    '--ssh-port',
+    '0',
+    '--no-playground',
+  ]);
 
   expect(finished.code).toBe(1);
   expect(finished.stderr).toMatch(/^sshtrail: cannot make the data directory [^\n]+ --data DIR\n$/);
@@ -106,7 +120,7 @@ test('a configuration with mistakes is said with line and what to do, each of th
       .replace('proxyId: gateway-1', 'proxyId: "No Id"'),
   );
 
-  const finished = await sshtrail(['up', '--data', data.root, '--no-playground']);
+  const finished = await sshtrailProcess(['up', '--data', data.root, '--no-playground']);
 
   expect(finished.code).toBe(1);
   expect(finished.stderr).toMatch(/sshtrail\.yaml:\d+:\d+: gateway\.listen\.port: /);

@@ -9,7 +9,7 @@ registerHooks({
       return nextResolve(specifier, context);
     for (const ending of ['', '.js', '/index.js']) {
       const url = new URL(`${specifier}${ending}`, context.parentURL);
-      if (/\.js$/.test(url.pathname) && existsSync(url)) return nextResolve(url.href, context);
+      if (url.pathname.endsWith('.js') && existsSync(url)) return nextResolve(url.href, context);
     }
     return nextResolve(specifier, context);
   },
