@@ -15,6 +15,7 @@ import {
   type GatewaySettings,
   keepPolicy,
   limitsOf,
+  type PoliciesInForce,
   startGateway,
 } from '../proxy-task/index.ts';
 import { auditWriters, closeLost, type LocalStores, openLocalStores, type Writer } from './audit-writer.ts';
@@ -92,7 +93,7 @@ async function startOn(
     now,
     report: options.report,
   });
-  const made = partsOf(options, stores, policies.current);
+  const made = partsOf(options, stores, policies);
   const parts = options.parts?.(made) ?? made;
   let gateway: Gateway;
   try {
@@ -140,7 +141,7 @@ async function newestPolicy({ data, installation, report }: WriterRunOptions): P
 function partsOf(
   options: WriterRunOptions,
   { journal, control, blobs }: LocalStores,
-  policy: () => PolicySet,
+  policies: PoliciesInForce,
 ): GatewayParts {
   const { installation, now, report, writer } = options;
   const { configuration } = installation;
@@ -153,7 +154,7 @@ function partsOf(
       undefined,
       ownAuthorities(installation),
     ),
-    policy,
+    policies,
     inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
     journal,
     control,

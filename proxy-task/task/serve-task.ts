@@ -135,7 +135,7 @@ export async function serveTask(
   });
   const parts: GatewayParts = {
     ...partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
-    policy: policies.current,
+    policies,
   };
   const gateway = await startGateway(parts, failure.promise);
   await journal.record(
@@ -254,7 +254,7 @@ function partsOf(
   journal: Journal,
   process: { readonly proxyId: string; readonly port: number },
   report: (line: string) => void,
-): Omit<GatewayParts, 'policy'> {
+): Omit<GatewayParts, 'policies'> {
   const { now, randomBytes } = options;
   const rules = compileRules(installation.configuration.redaction);
   return {
