@@ -23,10 +23,14 @@ export type PoliciesInForce<InForce = PolicySet | undefined> = {
   onChange(listener: () => void): void;
 };
 
-export type PolicyKeeper = PoliciesInForce<PolicySet> & {
+export type KeptPolicies = PoliciesInForce<PolicySet> & {
+  /** They stay as they are from here on. */
+  close(): Promise<void>;
+};
+
+export type PolicyKeeper = KeptPolicies & {
   /** Why what stands there now is not in force; undefined where it is. */
   readonly problem: () => string | undefined;
-  close(): Promise<void>;
 };
 
 export type PolicyKeeperOptions = {

@@ -17,13 +17,14 @@ import {
   streamName,
 } from '#core/contract';
 import { readEnvironment } from '#core/deployment';
-import { reportAuditLoss, startProxy, stopProxy } from '#core/event';
+import { type ProxyFacts, reportAuditLoss, startProxy, stopProxy } from '#core/event';
+import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { accessSettings, limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
-import { keepPolicy } from '../policy-keeper.ts';
+import { type KeptPolicies, keepPolicy, type PolicyKeeper } from '../policy-keeper.ts';
 import { createRecorder } from '../recording/index.ts';
 import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
 import { createTaskClients, type TaskClients } from './task-clients.ts';
@@ -43,11 +44,13 @@ export type TaskOptions = {
   readonly module: string;
   /** Writes one line of the log. */
   readonly write: (line: string) => void;
+  /** Between two looks at the policies. */
+  readonly policyLookMs?: number;
 };
 
 const revocationLatencyMs = 1_000;
 const targetTimeoutMs = 10_000;
-const policyLookMs = 15_000;
+const defaultPolicyLookMs = 15_000;
 
 type Variables = ReturnType<typeof readEnvironment<'gateway'>>;
 
@@ -78,8 +81,8 @@ export type TaskStores = {
   readonly control: ControlStore;
 };
 
-/** What every process of the task reads before it does anything. */
-export async function openTask(options: TaskOptions): Promise<TaskContext> {
+/** What every process of the task reads before it does anything. The policies only where there are none in force. */
+export async function openTask(options: TaskOptions, inForce?: PolicySet): Promise<TaskContext> {
   const { environment, now } = options;
   const variables = readEnvironment('gateway', environment);
   const task = await readTaskIdentity(environment['ECS_CONTAINER_METADATA_URI_V4'], options.fetch);
@@ -90,19 +93,21 @@ export async function openTask(options: TaskOptions): Promise<TaskContext> {
     parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
     targetAuthorityKey: variables.SSHTRAIL_TARGET_AUTHORITY_KEY,
     engineerAuthorityKey: variables.SSHTRAIL_ENGINEER_AUTHORITY_KEY,
+    policy: inForce,
   });
   const report = (message: string) =>
     options.write(JSON.stringify({ level: 'warn', at: new Date(now()).toISOString(), message }));
   return { options, variables, task, clients, installation, report };
 }
 
-/** The gateway in this process, with a stream of its own. */
+/** The gateway in this process, with a stream of its own. `worker`: where it is one of several that share a port. */
 export async function serveTask(
   context: TaskContext,
   proxyId: string,
-  port = Number(context.variables.SSHTRAIL_SSH_PORT),
+  worker?: { readonly port: number; readonly policies: KeptPolicies },
 ): Promise<Serving> {
-  const { options, variables, clients, installation, task, report } = context;
+  const { options, variables, clients, installation, report } = context;
+  const port = worker?.port ?? Number(variables.SSHTRAIL_SSH_PORT);
   const { now } = options;
   const startedAtMs = now();
   const proxy = { proxyId, version: options.version };
@@ -113,26 +118,10 @@ export async function serveTask(
     failed = true;
   });
   const stores = openStores(variables, clients, now);
-  const journal = await openTaskJournal(context, stores, {
-    ...proxy,
-    task: task.arn,
-    report,
-    onFailure: (error) => failure.resolve(error),
-  });
+  const journal = await openTaskJournal(context, stores, proxyId, (error) => failure.resolve(error));
   journal.subscribe((record) => meter.count(record));
-  const policies = keepPolicy({
-    initial: installation.policy,
-    sources: watchTaskPolicies({
-      ssm: clients.ssm,
-      parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
-      report,
-    }),
-    everyMs: policyLookMs,
-    proxy,
-    journal,
-    now,
-    report,
-  });
+  const policies = worker?.policies ?? keepTaskPolicies(context, proxy, journal);
+  const policySha256 = policies.current().version;
   const parts: GatewayParts = {
     ...partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
     policies,
@@ -143,7 +132,7 @@ export async function serveTask(
       listen: [`${gateway.address.host}:${gateway.address.port}`],
       tornBytes: 0,
       lostSessions: 0,
-      policySha256: installation.policy.version,
+      policySha256,
       configurationSha256: installation.configurationVersion,
     }),
   );
@@ -163,6 +152,27 @@ export async function serveTask(
   };
 }
 
+/** Keeps the policies in force as Parameter Store has them. */
+export function keepTaskPolicies(
+  { options, variables, clients, installation, report }: TaskContext,
+  proxy: ProxyFacts,
+  journal: Pick<Journal, 'record'>,
+): PolicyKeeper {
+  return keepPolicy({
+    initial: installation.policy,
+    sources: watchTaskPolicies({
+      ssm: clients.ssm,
+      parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
+      report,
+    }),
+    everyMs: options.policyLookMs ?? defaultPolicyLookMs,
+    proxy,
+    journal,
+    now: options.now,
+    report,
+  });
+}
+
 export function openStores(variables: Variables, clients: TaskClients, now: () => number): TaskStores {
   const unsealed = { client: clients.s3, bucket: variables.SSHTRAIL_JOURNAL_BUCKET };
   return {
@@ -177,19 +187,14 @@ export function openStores(variables: Variables, clients: TaskClients, now: () =
   };
 }
 
-async function openTaskJournal(
+export async function openTaskJournal(
   context: TaskContext,
   stores: TaskStores,
-  writer: {
-    readonly proxyId: string;
-    readonly version: string;
-    readonly task: string;
-    readonly report: (line: string) => void;
-    readonly onFailure: (error: Error) => void;
-  },
+  proxyId: string,
+  onFailure: (error: Error) => void,
 ): Promise<OpenedObjectJournal> {
-  const { options, variables, clients } = context;
-  const { proxyId, version, report } = writer;
+  const { options, variables, clients, report, task } = context;
+  const { version } = options;
   // Sinks put on record what they lose, in the journal that feeds them.
   const late: { journal?: Journal } = {};
   const sinks = await openTaskSinks(context, async (reason) => {
@@ -205,15 +210,14 @@ async function openTaskJournal(
     stream: streamName(proxyId),
     origin: originOf(variables, clients),
     proxyId,
-    task: writer.task,
+    task: task.arn,
     role: 'gateway',
     now: options.now,
     randomBytes: options.randomBytes,
     sinks,
     onFault(error) {
       report(`the journal: ${error.message}`);
-      if ('code' in error && (error.code === 'unwritable' || error.code === 'fenced'))
-        writer.onFailure(error);
+      if ('code' in error && (error.code === 'unwritable' || error.code === 'fenced')) onFailure(error);
     },
   });
   late.journal = journal;

@@ -1,10 +1,19 @@
 import { z } from 'zod';
 import { sealDeadWriter } from '#adapters/aws';
 import { streamName } from '#core/contract';
+import { startProxy, stopProxy } from '#core/event';
 import { createRecordingIndexer, createRecordingThread } from '../recording/index.ts';
 import { superviseWorkers } from '../workers/index.ts';
 import { createAuditMeter } from './audit-meter.ts';
-import { openStores, openTaskSinks, originOf, type Serving, type TaskContext } from './serve-task.ts';
+import {
+  keepTaskPolicies,
+  openStores,
+  openTaskJournal,
+  openTaskSinks,
+  originOf,
+  type Serving,
+  type TaskContext,
+} from './serve-task.ts';
 
 /** Environment variable with what a worker of the task is to do, as JSON. */
 const taskWorkerVariable = 'SSHTRAIL_TASK_WORKER';
@@ -21,12 +30,14 @@ export function readTaskWorker(
 }
 
 /**
- * The gateway in several processes, each with a stream of its own. What one that dies leaves is completed here, as the sealing function
+ * The gateway in several processes, each with a stream of its own; this one's is for what concerns them all, such as the policies. What one that dies leaves is completed here, as the sealing function
  * completes it for a whole task; its replacement begins a new stream.
  */
 export async function superviseTask(context: TaskContext, proxyId: string, count: number): Promise<Serving> {
-  const { options, variables, clients, report } = context;
+  const { options, variables, clients, installation, report } = context;
   const { now, randomBytes, version } = options;
+  const startedAtMs = now();
+  const proxy = { proxyId, version };
   const stores = openStores(variables, clients, now);
   const sinks = await openTaskSinks(context, async (reason) =>
     report(`events of a worker that died may be missing in CloudTrail Lake (${reason}); they are in S3`),
@@ -36,6 +47,16 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
   const thread = createRecordingThread({ redaction: { defaults: false, rules: [] } });
   const indexer = createRecordingIndexer(thread, stores.evidence, (error) => report(error.message));
   let begun = 0;
+  const failure = Promise.withResolvers<Error>();
+  let failed = false;
+  void failure.promise.then(() => {
+    failed = true;
+  });
+  const journal = await openTaskJournal(context, stores, proxyId, (error) => failure.resolve(error));
+  const meter = createAuditMeter();
+  journal.subscribe((record) => meter.count(record));
+  const policies = keepTaskPolicies(context, proxy, journal);
+  const policySha256 = policies.current().version;
   const gateway = await superviseWorkers({
     count,
     module: options.module,
@@ -66,18 +87,33 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
         onFault: (error) => report(`the stream of a worker that died: ${error.message}`),
       });
     },
+    policies,
     onRecord: () => undefined,
     report,
   });
+  await journal.record(
+    startProxy(proxy, now(), {
+      listen: [`${gateway.address.host}:${gateway.address.port}`],
+      tornBytes: 0,
+      lostSessions: 0,
+      policySha256,
+      configurationSha256: installation.configurationVersion,
+      workers: count,
+    }),
+  );
   return {
     gateway,
     control: stores.control,
-    // Each worker writes its own.
-    meter: createAuditMeter(),
-    // A worker that cannot write its audit trail ends, and is tried again.
-    failed: new Promise(() => undefined),
+    // Of its own stream; each worker writes of its own.
+    meter,
+    // Of its own stream. A worker that cannot write its audit trail ends, and is tried again.
+    failed: failure.promise,
     async close(reason) {
+      await policies.close();
       await gateway.close(reason);
+      if (!failed)
+        await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
+      await journal.close();
       await indexer.settled();
     },
   };
