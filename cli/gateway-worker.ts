@@ -29,7 +29,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 try {
   await main();
 } catch (error) {
-  await tellSupervisor({ kind: 'report', line: error instanceof Error ? error.message : String(error) });
+  const line = error instanceof Error ? error.message : String(error);
+  if (process.connected) await tellSupervisor({ kind: 'report', line });
+  else process.stderr.write(`${line}\n`);
   process.exitCode = 1;
 }
 // Without the channel cluster would end it as if all were well.
