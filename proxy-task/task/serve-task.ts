@@ -4,35 +4,24 @@ import {
   createS3BlobRemover,
   createS3BlobStore,
   createSnsNotifier,
-  type OpenedObjectJournal,
-  openObjectJournal,
 } from '#adapters/aws';
 import { groupsOf } from '#core/configuration';
-import {
-  type BlobStore,
-  type ControlStore,
-  type EventOrigin,
-  type EventSink,
-  type Journal,
-  streamName,
-} from '#core/contract';
+import type { BlobStore, ControlStore, Journal } from '#core/contract';
 import { readEnvironment } from '#core/deployment';
-import { type ProxyFacts, reportAuditLoss, startProxy, stopProxy } from '#core/event';
 import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { accessSettings, limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
-import { type KeptPolicies, keepPolicy, type PolicyKeeper } from '../policy-keeper.ts';
+import type { KeptPolicies } from '../policy-keeper.ts';
 import { createRecorder } from '../recording/index.ts';
-import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
+import type { AuditMeter } from './audit-meter.ts';
 import { createTaskClients, type TaskClients } from './task-clients.ts';
 import { readTaskIdentity, type TaskIdentity } from './task-identity.ts';
 import { loadTaskInstallation, type TaskInstallation } from './task-installation.ts';
-import { watchTaskPolicies } from './task-policies.ts';
-import { createTaskSinks } from './task-sinks.ts';
 import { instanceReach, taskCredentials, taskInventory } from './task-targets.ts';
+import { openTaskTrail } from './task-trail.ts';
 
 export type TaskOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -50,7 +39,6 @@ export type TaskOptions = {
 
 const revocationLatencyMs = 1_000;
 const targetTimeoutMs = 10_000;
-const defaultPolicyLookMs = 15_000;
 
 type Variables = ReturnType<typeof readEnvironment<'gateway'>>;
 
@@ -108,69 +96,28 @@ export async function serveTask(
 ): Promise<Serving> {
   const { options, variables, clients, installation, report } = context;
   const port = worker?.port ?? Number(variables.SSHTRAIL_SSH_PORT);
-  const { now } = options;
-  const startedAtMs = now();
-  const proxy = { proxyId, version: options.version };
-  const meter = createAuditMeter();
-  const failure = Promise.withResolvers<Error>();
-  let failed = false;
-  void failure.promise.then(() => {
-    failed = true;
-  });
-  const stores = openStores(variables, clients, now);
-  const journal = await openTaskJournal(context, stores, proxyId, (error) => failure.resolve(error));
-  journal.subscribe((record) => meter.count(record));
-  const policies = worker?.policies ?? keepTaskPolicies(context, proxy, journal);
-  const policySha256 = policies.current().version;
+  const stores = openStores(variables, clients, options.now);
+  const trail = await openTaskTrail(context, stores, proxyId);
+  const { journal, meter } = trail;
+  const policies = worker?.policies ?? trail.keepPolicies();
   const parts: GatewayParts = {
     ...partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
     policies,
   };
-  const gateway = await startGateway(parts, failure.promise);
-  await journal.record(
-    startProxy(proxy, now(), {
-      listen: [`${gateway.address.host}:${gateway.address.port}`],
-      tornBytes: 0,
-      lostSessions: 0,
-      policySha256,
-      configurationSha256: installation.configurationVersion,
-    }),
-  );
+  const gateway = await startGateway(parts, trail.failed);
+  await trail.started(gateway, policies);
   return {
     gateway,
     control: stores.control,
     meter,
-    failed: failure.promise,
+    failed: trail.failed,
     async close(reason) {
       await policies.close();
       await gateway.close(reason);
-      if (!failed)
-        await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
-      await journal.close();
+      await trail.close(reason);
       await parts.recorder.settled();
     },
   };
-}
-
-/** Keeps the policies in force as Parameter Store has them. */
-export function keepTaskPolicies(
-  { options, variables, clients, installation, report }: TaskContext,
-  proxy: ProxyFacts,
-  journal: Pick<Journal, 'record'>,
-): PolicyKeeper {
-  return keepPolicy({
-    initial: installation.policy,
-    sources: watchTaskPolicies({
-      ssm: clients.ssm,
-      parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
-      report,
-    }),
-    everyMs: options.policyLookMs ?? defaultPolicyLookMs,
-    proxy,
-    journal,
-    now: options.now,
-    report,
-  });
 }
 
 export function openStores(variables: Variables, clients: TaskClients, now: () => number): TaskStores {
@@ -184,68 +131,6 @@ export function openStores(variables: Variables, clients: TaskClients, now: () =
       table: variables.SSHTRAIL_CONTROL_TABLE,
       now,
     }),
-  };
-}
-
-export async function openTaskJournal(
-  context: TaskContext,
-  stores: TaskStores,
-  proxyId: string,
-  onFailure: (error: Error) => void,
-): Promise<OpenedObjectJournal> {
-  const { options, variables, clients, report, task } = context;
-  const { version } = options;
-  // Sinks put on record what they lose, in the journal that feeds them.
-  const late: { journal?: Journal } = {};
-  const sinks = await openTaskSinks(context, async (reason) => {
-    await late.journal?.record(
-      reportAuditLoss({ proxyId, version }, options.now(), { subject: 'cloudtrail-lake', reason }),
-    );
-  });
-  const journal = await openObjectJournal({
-    journal: stores.unsealed,
-    remover: stores.remover,
-    evidence: stores.evidence,
-    control: stores.control,
-    stream: streamName(proxyId),
-    origin: originOf(variables, clients),
-    proxyId,
-    task: task.arn,
-    role: 'gateway',
-    now: options.now,
-    randomBytes: options.randomBytes,
-    sinks,
-    onFault(error) {
-      report(`the journal: ${error.message}`);
-      if ('code' in error && (error.code === 'unwritable' || error.code === 'fenced')) onFailure(error);
-    },
-  });
-  late.journal = journal;
-  return journal;
-}
-
-export function openTaskSinks(
-  { options, variables, clients, report }: TaskContext,
-  onLakeLoss: (reason: string) => Promise<void>,
-): Promise<readonly EventSink[]> {
-  return createTaskSinks({
-    clients,
-    bus: variables.SSHTRAIL_EVENT_BUS,
-    lakeChannelParameter: variables.SSHTRAIL_LAKE_CHANNEL_PARAMETER,
-    account: variables.SSHTRAIL_ACCOUNT,
-    endpoint: options.environment['AWS_ENDPOINT_URL'],
-    fetch: options.fetch,
-    now: options.now,
-    onLakeLoss,
-    report,
-  });
-}
-
-export function originOf(variables: Variables, clients: TaskClients): EventOrigin {
-  return {
-    eventSource: variables.SSHTRAIL_EVENT_SOURCE,
-    awsRegion: clients.region,
-    recipientAccountId: variables.SSHTRAIL_ACCOUNT,
   };
 }
 

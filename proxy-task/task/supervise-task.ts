@@ -1,19 +1,10 @@
 import { z } from 'zod';
 import { sealDeadWriter } from '#adapters/aws';
 import { streamName } from '#core/contract';
-import { startProxy, stopProxy } from '#core/event';
 import { createRecordingIndexer, createRecordingThread } from '../recording/index.ts';
 import { superviseWorkers } from '../workers/index.ts';
-import { createAuditMeter } from './audit-meter.ts';
-import {
-  keepTaskPolicies,
-  openStores,
-  openTaskJournal,
-  openTaskSinks,
-  originOf,
-  type Serving,
-  type TaskContext,
-} from './serve-task.ts';
+import { openStores, type Serving, type TaskContext } from './serve-task.ts';
+import { openTaskSinks, openTaskTrail, originOf } from './task-trail.ts';
 
 /** Environment variable with what a worker of the task is to do, as JSON. */
 const taskWorkerVariable = 'SSHTRAIL_TASK_WORKER';
@@ -34,10 +25,8 @@ export function readTaskWorker(
  * completes it for a whole task; its replacement begins a new stream.
  */
 export async function superviseTask(context: TaskContext, proxyId: string, count: number): Promise<Serving> {
-  const { options, variables, clients, installation, report } = context;
+  const { options, variables, clients, report } = context;
   const { now, randomBytes, version } = options;
-  const startedAtMs = now();
-  const proxy = { proxyId, version };
   const stores = openStores(variables, clients, now);
   const sinks = await openTaskSinks(context, async (reason) =>
     report(`events of a worker that died may be missing in CloudTrail Lake (${reason}); they are in S3`),
@@ -47,16 +36,8 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
   const thread = createRecordingThread({ redaction: { defaults: false, rules: [] } });
   const indexer = createRecordingIndexer(thread, stores.evidence, (error) => report(error.message));
   let begun = 0;
-  const failure = Promise.withResolvers<Error>();
-  let failed = false;
-  void failure.promise.then(() => {
-    failed = true;
-  });
-  const journal = await openTaskJournal(context, stores, proxyId, (error) => failure.resolve(error));
-  const meter = createAuditMeter();
-  journal.subscribe((record) => meter.count(record));
-  const policies = keepTaskPolicies(context, proxy, journal);
-  const policySha256 = policies.current().version;
+  const trail = await openTaskTrail(context, stores, proxyId);
+  const policies = trail.keepPolicies();
   const gateway = await superviseWorkers({
     count,
     module: options.module,
@@ -77,7 +58,7 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
         evidence: stores.evidence,
         control: stores.control,
         stream: streamName(stream),
-        origin: originOf(variables, clients),
+        origin: originOf(context),
         proxyId,
         now,
         randomBytes,
@@ -91,29 +72,18 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
     onRecord: () => undefined,
     report,
   });
-  await journal.record(
-    startProxy(proxy, now(), {
-      listen: [`${gateway.address.host}:${gateway.address.port}`],
-      tornBytes: 0,
-      lostSessions: 0,
-      policySha256,
-      configurationSha256: installation.configurationVersion,
-      workers: count,
-    }),
-  );
+  await trail.started(gateway, policies, count);
   return {
     gateway,
     control: stores.control,
     // Of its own stream; each worker writes of its own.
-    meter,
+    meter: trail.meter,
     // Of its own stream. A worker that cannot write its audit trail ends, and is tried again.
-    failed: failure.promise,
+    failed: trail.failed,
     async close(reason) {
       await policies.close();
       await gateway.close(reason);
-      if (!failed)
-        await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
-      await journal.close();
+      await trail.close(reason);
       await indexer.settled();
     },
   };
