@@ -92,7 +92,7 @@ async function openTaskJournal(
   proxyId: string,
   onFailure: (error: Error) => void,
 ): Promise<OpenedObjectJournal> {
-  const { options, variables, clients, report, task } = context;
+  const { options, report, task } = context;
   const { version } = options;
   // Sinks put on record what they lose, in the journal that feeds them.
   const late: { journal?: Journal } = {};
