@@ -3,7 +3,6 @@ import type { JournalOptions, OpenedJournal } from '#adapters/local';
 import type { BlobStore, ControlStore, Target } from '#core/contract';
 import { startProxy, stopProxy } from '#core/event';
 import { createStaticInventory } from '#core/inventory';
-import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import { formatPublicKeyLine, type PrivateKey } from '#ssh';
 import {
@@ -13,15 +12,16 @@ import {
   type Gateway,
   type GatewayParts,
   type GatewaySettings,
-  keepPolicy,
+  type KeptPolicies,
   limitsOf,
+  type PoliciesInForce,
   startGateway,
 } from '../proxy-task/index.ts';
 import { auditWriters, closeLost, type LocalStores, openLocalStores, type Writer } from './audit-writer.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { type Installation, policyFiles, readPolicy } from './installation.ts';
+import type { Installation } from './installation.ts';
+import { keepPolicyFiles } from './kept-policies.ts';
 import { configuredNotifier } from './notifier.ts';
-import { watchPolicyFiles } from './policy-files.ts';
 import { version } from './version.ts';
 
 export type RunningGateway = {
@@ -43,8 +43,8 @@ export type GatewayRunOptions = {
   readonly listen: { readonly host: string; readonly port: number };
   readonly now: () => number;
   readonly report: (line: string) => void;
-  /** Where this process is one of several that share the port: its number, from 1. */
-  readonly worker?: number;
+  /** Where this process is one of several that share the port: its number, from 1, and the policies it is handed. */
+  readonly worker?: { readonly number: number; readonly policies: KeptPolicies };
   /** Opens the journal; of use where a disk that fails is wanted. */
   readonly journal?: (options: JournalOptions) => Promise<OpenedJournal>;
   /** Puts other parts in place; of use where one that fails is wanted. */
@@ -53,13 +53,11 @@ export type GatewayRunOptions = {
 
 /** A look at a local file costs nothing. */
 const revocationLatencyMs = 250;
-/** They are found twice before they count. */
-const policyLookMs = 500;
 
 /** Opens the local stores in their order, mends what a killed forerunner left, and starts the gateway. */
 export async function runGateway(options: GatewayRunOptions): Promise<RunningGateway> {
   const writers = auditWriters(options.data, options.installation.configuration.gateway);
-  const writer = options.worker === undefined ? writers.main : writers.worker(options.worker);
+  const writer = options.worker === undefined ? writers.main : writers.worker(options.worker.number);
   const opened = await openLocalStores({ ...options, writer });
   try {
     return await startOn(opened.stores, { ...options, writer }, opened.auditFailure);
@@ -78,21 +76,14 @@ async function startOn(
   auditFailure: Promise<Error>,
 ): Promise<RunningGateway> {
   const { journal, control } = stores;
-  const { installation, now, writer } = options;
+  const { now, writer } = options;
   const startedAtMs = now();
   const proxy = { proxyId: writer.proxyId, version };
   await closeLost(writer, stores, options);
-  const initial = await newestPolicy(options);
-  const policies = keepPolicy({
-    initial,
-    sources: watchPolicyFiles(policyFiles(options.data, installation.configuration)),
-    everyMs: policyLookMs,
-    proxy,
-    journal,
-    now,
-    report: options.report,
-  });
-  const made = partsOf(options, stores, policies.current);
+  const policies =
+    options.worker?.policies ?? (await keepPolicyFiles({ ...options, proxyId: writer.proxyId, journal }));
+  const policySha256 = policies.current().version;
+  const made = partsOf(options, stores, policies);
   const parts = options.parts?.(made) ?? made;
   let gateway: Gateway;
   try {
@@ -106,7 +97,7 @@ async function startOn(
       listen: [`${gateway.address.host}:${gateway.address.port}`],
       tornBytes: journal.recovered.tornBytes,
       lostSessions: journal.recovered.lostSessions.length,
-      policySha256: initial.version,
+      policySha256,
     }),
   );
   return {
@@ -127,20 +118,10 @@ async function startOn(
   };
 }
 
-/** Whoever starts again after a fault starts with what stands there now, unless that is of no use. */
-async function newestPolicy({ data, installation, report }: WriterRunOptions): Promise<PolicySet> {
-  try {
-    return await readPolicy(policyFiles(data, installation.configuration));
-  } catch (error) {
-    report(`the policies that were read before stay: ${error instanceof Error ? error.message : 'unknown'}`);
-    return installation.policy;
-  }
-}
-
 function partsOf(
   options: WriterRunOptions,
   { journal, control, blobs }: LocalStores,
-  policy: () => PolicySet,
+  policies: PoliciesInForce,
 ): GatewayParts {
   const { installation, now, report, writer } = options;
   const { configuration } = installation;
@@ -153,7 +134,7 @@ function partsOf(
       undefined,
       ownAuthorities(installation),
     ),
-    policy,
+    policies,
     inventory: createStaticInventory([...configuration.targets, ...options.extraTargets]),
     journal,
     control,

@@ -1,4 +1,4 @@
-import { serveAsWorker, tellSupervisor } from '../proxy-task/index.ts';
+import { policiesFromSupervisor, serveAsWorker, tellSupervisor } from '../proxy-task/index.ts';
 import { runGateway } from './gateway-run.ts';
 import { readWorkerTask } from './gateway-workers.ts';
 import { loadInstallation } from './installation.ts';
@@ -6,11 +6,12 @@ import { loadInstallation } from './installation.ts';
 /** One of the processes that share the gateway's port; started by the supervisor, never by hand. */
 async function main(): Promise<void> {
   const { data, number, eventNames, ...task } = readWorkerTask(process.env);
+  const policies = await policiesFromSupervisor();
   const running = await runGateway({
     ...task,
     data,
-    installation: await loadInstallation(data),
-    worker: number,
+    installation: await loadInstallation(data, policies.current()),
+    worker: { number, policies },
     now: Date.now,
     report: (line) => void tellSupervisor({ kind: 'report', line }),
   });
@@ -28,7 +29,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 try {
   await main();
 } catch (error) {
-  await tellSupervisor({ kind: 'report', line: error instanceof Error ? error.message : String(error) });
+  const line = error instanceof Error ? error.message : String(error);
+  if (process.connected) await tellSupervisor({ kind: 'report', line });
+  else process.stderr.write(`${line}\n`);
   process.exitCode = 1;
 }
 // Without the channel cluster would end it as if all were well.

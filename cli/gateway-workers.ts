@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { AuditRecord, Target } from '#core/contract';
 import { startProxy, stopProxy } from '#core/event';
-import { superviseWorkers } from '../proxy-task/index.ts';
+import { type PolicyKeeper, superviseWorkers } from '../proxy-task/index.ts';
 import {
   auditWriters,
   closeDeadWriter,
@@ -15,6 +15,7 @@ import {
 import { dataDirectory } from './data-directory.ts';
 import { type GatewayRunOptions, type RunningGateway, runGateway } from './gateway-run.ts';
 import type { Installation } from './installation.ts';
+import { keepPolicyFiles } from './kept-policies.ts';
 import { version } from './version.ts';
 
 /** Environment variable with what a worker is to do, as JSON. */
@@ -64,8 +65,12 @@ async function runGatewayWorkers(options: WorkersRunOptions, of: number): Promis
   const startedAtMs = now();
   const proxy = { proxyId: writer.proxyId, version };
   const listeners = new Set<(record: AuditRecord) => void>();
+  let policies: PolicyKeeper | undefined;
   try {
     await closeLost(writer, stores, options);
+    const keeper = await keepPolicyFiles({ ...options, ...stores, proxyId: writer.proxyId });
+    policies = keeper;
+    const policySha256 = keeper.current().version;
     const task = { root: data.root, extraTargets: options.extraTargets, eventNames };
     const gateway = await superviseWorkers({
       count: of,
@@ -77,6 +82,7 @@ async function runGatewayWorkers(options: WorkersRunOptions, of: number): Promis
         [workerVariable]: JSON.stringify({ ...task, number, listen: { ...options.listen, port } }),
       }),
       closeLost: (number, how) => closeDeadWriter({ ...options, writer: writers.worker(number), how }),
+      policies: keeper,
       onRecord: (record) => {
         for (const listener of listeners) listener(record);
       },
@@ -90,7 +96,7 @@ async function runGatewayWorkers(options: WorkersRunOptions, of: number): Promis
         listen: [`${gateway.address.host}:${gateway.address.port}`],
         tornBytes: stores.journal.recovered.tornBytes,
         lostSessions: stores.journal.recovered.lostSessions.length,
-        policySha256: installation.policy.version,
+        policySha256,
         workers: of,
       }),
     );
@@ -101,6 +107,7 @@ async function runGatewayWorkers(options: WorkersRunOptions, of: number): Promis
       auditFailure,
       async close(reason) {
         try {
+          await keeper.close();
           await gateway.close(reason);
           await stores.journal.record(
             stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }),
@@ -112,6 +119,7 @@ async function runGatewayWorkers(options: WorkersRunOptions, of: number): Promis
       },
     };
   } catch (error) {
+    await policies?.close();
     await stores.control.close();
     await stores.journal.close();
     throw error;

@@ -33,8 +33,11 @@ export type Installation = {
   readonly targetCredentials: ReadonlyMap<string, TargetCredential>;
 };
 
-/** Reads sshtrail.yaml and the files it names. @throws CliError that lists every problem. */
-export async function loadInstallation(data: DataDirectory): Promise<Installation> {
+/**
+ * Reads sshtrail.yaml and the files it names; those of policies not where others are in force anyway.
+ * @throws CliError that lists every problem.
+ */
+export async function loadInstallation(data: DataDirectory, inForce?: PolicySet): Promise<Installation> {
   const configuration = readConfiguration(data);
   const inFolder = (path: string) => resolve(dirname(data.configuration), path);
   const signer = await openFileSigner(inFolder(configuration.userAuthority.keyFile));
@@ -47,7 +50,7 @@ export async function loadInstallation(data: DataDirectory): Promise<Installatio
         ? {}
         : { totpSecret: totp.kind === 'secret' ? totp.secret : readSecret(inFolder(totp.path)).trim() }),
     })),
-    policy: await readPolicy(policyFiles(data, configuration)),
+    policy: inForce ?? (await readPolicy(policyFiles(data, configuration))),
     hostKeys: configuration.hostKeys.files.map((keyFile) =>
       readKey({ keyFile, passphraseFile: configuration.hostKeys.passphraseFile }, inFolder),
     ),

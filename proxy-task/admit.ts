@@ -120,7 +120,7 @@ export function lacks(admitted: Admission, what: 'second-factor' | 'reason'): bo
 }
 
 async function accessOf(
-  { policy, control, now }: GatewayParts,
+  { policies, control, now }: GatewayParts,
   who: Pick<SessionAccessOptions, 'engineer' | 'target' | 'login' | 'sourceIp'>,
 ): Promise<SessionAccess> {
   const grants = createHeldGrants({
@@ -128,6 +128,7 @@ async function accessOf(
     holder: { identity: who.engineer.identity.name, target: who.target.name, login: who.login },
     now,
   });
+  const policy = policies.current;
   const access = createSessionAccess({ ...who, policy, grants, now });
   if (!access.readsSessionCount()) return access;
   const sessionCount = await countSessions(control, who.engineer.identity.name);

@@ -1,7 +1,7 @@
 import type { ControlStore, Inventory, Journal, Notifier, Target } from '#core/contract';
-import type { PolicySet } from '#core/policy';
 import type { HostKey, ProfileName, RemoteSigner } from '#ssh';
 import type { IdentityDirectory } from './login/identity-directory.ts';
+import type { PoliciesInForce } from './policy-keeper.ts';
 import type { Recorder } from './recording/index.ts';
 import type { StartupLimits } from './startups.ts';
 import type { InstanceReach } from './target-connection.ts';
@@ -68,8 +68,7 @@ export type AccessSettings = {
 export type GatewayParts = {
   readonly settings: GatewaySettings;
   readonly identities: IdentityDirectory;
-  /** The policies in force; undefined denies everything. */
-  readonly policy: () => PolicySet | undefined;
+  readonly policies: PoliciesInForce;
   readonly inventory: Inventory;
   readonly journal: Journal;
   readonly control: ControlStore;

@@ -26,6 +26,7 @@ import { createLockGuard, type LockGuard } from './locks/index.ts';
 import { createTotpFactor, type SecondFactor } from './login/second-factor.ts';
 import { createSecurityKeyCounters, type SecurityKeyCounters } from './login/security-key-counters.ts';
 import { isFaultOfPeer } from './peer-refusal.ts';
+import { reviewSessions } from './policy-review.ts';
 import { readProxyHeader } from './proxied-link.ts';
 import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import type { Session } from './session.ts';
@@ -105,6 +106,7 @@ class GatewayServer {
   readonly #admission: Admission;
   readonly #startups: Startups;
   readonly #refusals: RefusalTally;
+  readonly #reviewSessions: () => void;
   readonly #isBalancer: (address: string) => boolean;
   #headersAwaited = 0;
   #auditFailed = false;
@@ -142,6 +144,13 @@ class GatewayServer {
       onFault: (error) => {
         if (!this.#auditFailed) parts.report(`refused connections are not on record: ${reasonOf(error)}`);
       },
+    });
+    this.#reviewSessions = reviewSessions({
+      policies: parts.policies,
+      sessions: () => this.#sessions.values(),
+      control,
+      report: parts.report,
+      signal: this.#stopping.signal,
     });
     this.#server = createServer(
       { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay },
@@ -289,6 +298,8 @@ class GatewayServer {
     try {
       const session = await this.#open(link, source, place, passage);
       if (session === undefined) return;
+      // The policies changed while it was on its way in.
+      if (!session.isCurrent) this.#reviewSessions();
       await session.finish().finally(() => {
         this.#sessions.delete(session.facts.sessionId);
         this.#locks.leave(session.facts.sessionId);

@@ -6,6 +6,19 @@ export async function countSessions(control: ControlStore, identity: string): Pr
   return items.filter(({ data }) => data.identity === identity && data.state === 'open').length;
 }
 
+/** Of these, those of the same identity that began before this one. */
+export function countEarlier(live: readonly LiveSession[], session: LiveSession): number {
+  return live.filter(
+    (other) => other.identity === session.identity && other.state === 'open' && isBefore(other, session),
+  ).length;
+}
+
+/** Of two that began in the same moment one is the first, whoever asks. */
+function isBefore(one: LiveSession, other: LiveSession): boolean {
+  if (one.startedAtMs !== other.startedAtMs) return one.startedAtMs < other.startedAtMs;
+  return one.sessionId < other.sessionId;
+}
+
 /**
  * Puts a session among those of its identity, unless there are `atMost` already. Each is written before it counts, so that of those that
  * come at the same time, on whichever gateways, never too many get in; it may be too few.

@@ -15,10 +15,22 @@ export type ReadPolicies = {
   writtenBy(): Promise<string>;
 };
 
-export type PolicyKeeper = {
-  /** Those in force. */
-  readonly current: () => PolicySet;
+/** The policies that count, whoever looks after them. */
+export type PoliciesInForce<InForce = PolicySet | undefined> = {
+  /** Undefined denies everything. */
+  readonly current: () => InForce;
+  /** Called whenever others have come into force. */
+  onChange(listener: () => void): void;
+};
+
+export type KeptPolicies = PoliciesInForce<PolicySet> & {
+  /** They stay as they are from here on. */
   close(): Promise<void>;
+};
+
+export type PolicyKeeper = KeptPolicies & {
+  /** Why what stands there now is not in force; undefined where it is. */
+  readonly problem: () => string | undefined;
 };
 
 export type PolicyKeeperOptions = {
@@ -38,31 +50,45 @@ export type PolicyKeeperOptions = {
 export function keepPolicy(options: PolicyKeeperOptions): PolicyKeeper {
   const { sources, everyMs, report } = options;
   const stopped = new AbortController();
+  const listeners: (() => void)[] = [];
   let current = options.initial;
   let lastFault = '';
+  let unusable: string | undefined;
+  let waiting: { readonly read: ReadPolicies; readonly policy: PolicySet } | undefined;
 
   async function look(): Promise<void> {
     const read = await sources.readChanged();
+    if (read !== undefined) judge(read);
+    if (waiting !== undefined) await takeUp(waiting);
     lastFault = '';
-    if (read === undefined) return;
+  }
+
+  function judge(read: ReadPolicies): void {
     const loaded = loadPolicy(read.sources);
-    if (!loaded.ok) {
-      report(
-        `the policies have changed and cannot be used, so the ones before stay:\n${problemLines(loaded.problems)}`,
-      );
-      return;
-    }
-    if (loaded.policy.version === current.version) return;
+    const wasUnusable = unusable !== undefined;
+    unusable = loaded.ok ? undefined : problemLines(loaded.problems);
+    waiting =
+      loaded.ok && loaded.policy.version !== current.version ? { read, policy: loaded.policy } : undefined;
+    if (!loaded.ok)
+      report(`the policies have changed and cannot be used, so the ones before stay:\n${unusable}`);
+    else if (wasUnusable && waiting === undefined)
+      report('the policies can be used again, and are those in force');
+  }
+
+  /** What could not be put on record is tried again at the next look. */
+  async function takeUp({ read, policy }: NonNullable<typeof waiting>): Promise<void> {
     await options.journal.record(
       putPolicy(options.proxy, options.now(), {
         by: await read.writtenBy(),
         files: read.sources.map(({ file }) => file),
-        sha256: loaded.policy.version,
+        sha256: policy.version,
         previousSha256: current.version,
-        ...comparePolicies(current, loaded.policy),
+        ...comparePolicies(current, policy),
       }),
     );
-    current = loaded.policy;
+    waiting = undefined;
+    current = policy;
+    for (const listener of listeners) listener();
     report(`new policies are in force: ${current.policies.length}, version ${current.version.slice(0, 12)}`);
   }
 
@@ -75,7 +101,8 @@ export function keepPolicy(options: PolicyKeeperOptions): PolicyKeeper {
       } catch (error) {
         const fault = error instanceof Error ? error.message : 'unknown';
         // Said once, however often it is tried.
-        if (fault !== lastFault) report(`the policies cannot be read, so the ones in force stay: ${fault}`);
+        if (fault !== lastFault)
+          report(`the policies cannot be read and put on record, so the ones in force stay: ${fault}`);
         lastFault = fault;
       }
     }
@@ -84,6 +111,8 @@ export function keepPolicy(options: PolicyKeeperOptions): PolicyKeeper {
   const keeping = keep();
   return {
     current: () => current,
+    onChange: (listener) => void listeners.push(listener),
+    problem: () => (lastFault === '' ? unusable : lastFault),
     async close() {
       stopped.abort();
       await keeping;

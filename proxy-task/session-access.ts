@@ -25,6 +25,13 @@ export type SessionAccess = {
   decide(action: PolicyAction): Decision;
   /** The same with the grants as they are in the store now; for the moment at which something begins. */
   decideAnew(action: PolicyAction): Promise<Decision>;
+  /** Whether the policies that let the session in are still those in force. */
+  readonly isCurrent: boolean;
+  /**
+   * The connection once more, by the policies and grants of now. What was proved at login counts as it was then: a second factor does not
+   * grow old by being asked about. `earlierSessions` counts those of the identity that began before this one.
+   */
+  connectAgain(earlierSessions: () => Promise<number>): Promise<Decision>;
   /** Whether policy has to be asked for each file that goes this way. */
   readsFiles(direction: 'upload' | 'download'): boolean;
   /** Whether policy has to be asked for each line that a shell is given. */
@@ -69,9 +76,14 @@ export type SessionAccessOptions = {
 export function createSessionAccess(options: SessionAccessOptions): SessionAccess {
   const { policy, engineer, target, login, sourceIp, grants, sessionCount, now } = options;
 
+  /** Of which policies the connection was asked last, and when the login asked. */
+  let askedOf: PolicySet | undefined;
+  let loginAtMs = now();
+
   function request(action: PolicyAction): PolicyRequest {
-    const { mfa, identity } = engineer;
+    const { identity } = engineer;
     const nowMs = now();
+    const mfa = provedMfa(nowMs);
     const approval = grants.approvalOf(action.kind);
     return {
       identity: { name: identity.name, kind: identity.type, groups: identity.groups },
@@ -83,39 +95,60 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
       ...(engineer.reason === undefined ? {} : { reason: engineer.reason }),
       // Later it would be old.
       ...(sessionCount === undefined || action.kind !== 'connect' ? {} : { sessionCount }),
-      ...(mfa.verified
-        ? { mfa: { method: mfa.method, ageSeconds: (nowMs - (mfa.atMs ?? nowMs)) / 1000 } }
-        : {}),
+      ...(mfa === undefined ? {} : { mfa }),
       ...(approval === undefined ? {} : { approval }),
+    };
+  }
+
+  function provedMfa(atMs: number): PolicyRequest['mfa'] {
+    const { mfa } = engineer;
+    return mfa.verified ? { method: mfa.method, ageSeconds: (atMs - (mfa.atMs ?? atMs)) / 1000 } : undefined;
+  }
+
+  /** The connection as it would be asked for now, by somebody who proved what was proved at login just as long ago. */
+  function connection(sessions: number | undefined): PolicyRequest {
+    const mfa = provedMfa(loginAtMs);
+    return {
+      ...request({ kind: 'connect' }),
+      ...(mfa === undefined ? {} : { mfa }),
+      ...(sessions === undefined ? {} : { sessionCount: sessions }),
     };
   }
 
   const ask = (asked: PolicyRequest): Decision => answer(policy(), asked);
 
   /** What was begun because of a grant, the newest of each kind, with the approval it had. */
-  const leaning = new Map<PolicyAction['kind'], { action: PolicyAction; approval: Approval }>();
+  const leaning = new Map<PolicyAction['kind'], { asked: PolicyRequest; approval: Approval }>();
   let leansOn: AccessGrant | undefined;
   let onLean: (() => void) | undefined;
 
   function decideNow(action: PolicyAction): Decision {
     const asked = request(action);
     const decision = ask(asked);
-    if (decision.allowed && asked.approval !== undefined && lasts(action)) noteLean(asked, asked.approval);
+    if (action.kind === 'connect') loginAtMs = asked.nowMs;
+    return noted(asked, decision);
+  }
+
+  function noted(asked: PolicyRequest, decision: Decision): Decision {
+    const { action, approval } = asked;
+    if (action.kind === 'connect') askedOf = policy();
+    if (decision.allowed && approval !== undefined && lasts(action)) noteLean(asked, approval);
     return decision;
   }
 
   function noteLean(asked: PolicyRequest, approval: Approval): void {
     const { approval: _, ...without } = asked;
     if (ask(without).allowed) return;
-    leaning.set(asked.action.kind, { action: asked.action, approval });
+    leaning.set(asked.action.kind, { asked, approval });
     if (leansOn !== undefined) return;
     leansOn = grants.longest();
     onLean?.();
   }
 
-  /** A denial that is for another reason than the approval is none of the grant's. */
-  function isOver({ action, approval }: { action: PolicyAction; approval: Approval }): boolean {
-    const asked = request(action);
+  /** A denial that is for another reason than the approval is none of the grant's; that a factor has grown old is no reason at all. */
+  function isOver({ asked: then, approval }: { asked: PolicyRequest; approval: Approval }): boolean {
+    const { mfa } = then;
+    const asked = { ...request(then.action), ...(mfa === undefined ? {} : { mfa }) };
     return !ask(asked).allowed && ask({ ...asked, approval }).allowed;
   }
 
@@ -153,6 +186,20 @@ export function createSessionAccess(options: SessionAccessOptions): SessionAcces
   }
 
   return {
+    get isCurrent() {
+      return askedOf === policy();
+    },
+    async connectAgain(earlierSessions) {
+      await grants.reread();
+      const reads = readsSessionCount(policy(), request({ kind: 'connect' }));
+      const sessions = reads ? await earlierSessions() : undefined;
+      const asked = connection(sessions);
+      const decision = noted(asked, ask(asked));
+      if (decision.allowed || waysTo(asked) === undefined) return decision;
+      await grants.find();
+      const withGrants = connection(sessions);
+      return noted(withGrants, ask(withGrants));
+    },
     readsFiles: (direction) => lookedUp()[direction],
     judgesCommands: () => lookedUp().commands,
     decide: decideNow,

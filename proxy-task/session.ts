@@ -18,7 +18,7 @@ import { createRelay, DisconnectReason, type Relay, type RelayEnd, type Transpor
 import { type ChannelOwner, createSessionChannels } from './channels/index.ts';
 import { keepaliveOf, relayLimits } from './gateway-limits.ts';
 import type { GatewayParts } from './gateway-parts.ts';
-import { takeIdentityPlace } from './identity-sessions.ts';
+import { countEarlier, takeIdentityPlace } from './identity-sessions.ts';
 import type { ChannelRecorder, RecordingExit } from './recording/index.ts';
 import type { SessionAccess } from './session-access.ts';
 import { createSessionLimits, type SessionLimits } from './session-limits.ts';
@@ -39,6 +39,7 @@ export type StopOrder = {
   readonly endReason: EndReason;
   readonly message: string;
   readonly lockId?: string;
+  readonly policySha256?: string | undefined;
 };
 
 const limitRefusals = {
@@ -106,6 +107,11 @@ export class Session {
   /** What the engineer is told, once the session was told to stop. */
   get stopMessage(): string | undefined {
     return this.#order?.message;
+  }
+
+  /** Whether the policies in force now are those that were asked of it last. */
+  get isCurrent(): boolean {
+    return this.#access.isCurrent;
   }
 
   /** False where the identity has `atMost` sessions already; this one is none then. */
@@ -178,6 +184,24 @@ export class Session {
     this.onStop?.();
   }
 
+  /**
+   * Ends the session where it would not be let in by the policies in force now; what those that let it in ask of it holds from now on.
+   * Rejects where that cannot be told because the store cannot be read.
+   */
+  async judgeAgain(live: () => Promise<readonly LiveSession[]>): Promise<void> {
+    if (this.#order !== undefined || this.#closed || this.#access.isCurrent) return;
+    const decision = await this.#access.connectAgain(async () =>
+      countEarlier(await live(), this.#liveSession()),
+    );
+    if (decision.allowed) this.#limits.heed(this.#access.rulesOf(decision.policyIds));
+    else
+      this.stop({
+        endReason: 'PolicyChanged',
+        message: `the policies have changed: ${decision.message}`,
+        policySha256: this.#parts.policies.current()?.version,
+      });
+  }
+
   /** Says something on the engineer's terminals, between what the target says. */
   notice(text: string): void {
     this.#relay?.notice(`sshtrail: ${text}`);
@@ -230,6 +254,7 @@ export class Session {
         recordings: this.#recordings,
         detail: order.message,
         lockId: order.lockId,
+        policySha256: order.policySha256,
       }),
     );
     await control.delete('session', this.facts.sessionId);

@@ -15,16 +15,20 @@ export type LoadedHosted = {
 
 /**
  * Picks `config/sshtrail.yaml` and `config/policies/*.cedar` from the parameters of a deployment. `path` is the deployment's, or that
- * of its `config`. Something else among the policies is a problem: a rule that is not read must not go unnoticed.
+ * of its `config`. Something else among the policies is a problem: a rule that is not read must not go unnoticed. It is none to whoever has
+ * `policiesInForce` from elsewhere.
  */
 export function loadHosted(
   parameters: readonly HostedParameter[],
   path: string,
+  policiesInForce = false,
 ): ({ readonly ok: true } & LoadedHosted) | { readonly ok: false; readonly problems: readonly Problem[] } {
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   const name = `${configurationFolder(byName, path)}/sshtrail.yaml`;
   const main = byName.get(name);
-  const { policies, problems } = hostedPolicies(parameters, path);
+  const found = hostedPolicies(parameters, path);
+  const { policies } = found;
+  const problems = policiesInForce ? [] : found.problems;
   if (main === undefined) return { ok: false, problems: [noConfiguration(name), ...problems] };
   const parsed = parseHostedConfiguration(main.value, main.name);
   if (!parsed.ok) return { ok: false, problems: [...parsed.problems, ...problems] };

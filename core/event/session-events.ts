@@ -18,6 +18,7 @@ export const endReasons = [
   'Locked',
   'ControlUnavailable',
   'PolicyWithdrawn',
+  'PolicyChanged',
   'IdleTimeout',
   'DurationExceeded',
   'ProxyShutdown',
@@ -51,6 +52,8 @@ export function endSession(
     readonly detail?: string | undefined;
     /** The lock that ended it. */
     readonly lockId?: string | undefined;
+    /** The policies that ended it. */
+    readonly policySha256?: string | undefined;
   },
 ): AuditDraft {
   return draft('EndSession', atMs, actorOf(facts, atMs), {

@@ -7,6 +7,7 @@ export type { PolicyProblem, PolicySet, PolicySource } from './load-policy.ts';
 export { loadPolicy } from './load-policy.ts';
 export type { CommandAction, ForwardDestination, PolicyAction, PolicyRequest } from './policy-request.ts';
 export { auditTrail, commandAction, policyActionNames } from './policy-request.ts';
+export { policySources } from './policy-sources.ts';
 export { type PolicyTestResult, parsePolicyTable, runPolicyTable } from './policy-table.ts';
 export { problemLines } from './problem-lines.ts';
 export { answer } from './questions.ts';

@@ -1,4 +1,4 @@
-import { serveAsWorker } from '../workers/index.ts';
+import { policiesFromSupervisor, serveAsWorker } from '../workers/index.ts';
 import { metricLine } from './metric-line.ts';
 import { openTask, serveTask, type TaskOptions } from './serve-task.ts';
 import type { TaskWorker } from './supervise-task.ts';
@@ -7,8 +7,9 @@ const metricsMs = 60_000;
 
 /** One of the processes that share a task's port: serves until its supervisor says close. */
 export async function runTaskWorker(options: TaskOptions, worker: TaskWorker): Promise<void> {
-  const context = await openTask(options);
-  const serving = await serveTask(context, worker.proxyId, worker.port);
+  const policies = await policiesFromSupervisor();
+  const context = await openTask(options, policies.current());
+  const serving = await serveTask(context, worker.proxyId, { port: worker.port, policies });
   options.write(
     JSON.stringify({
       level: 'info',

@@ -4,34 +4,24 @@ import {
   createS3BlobRemover,
   createS3BlobStore,
   createSnsNotifier,
-  type OpenedObjectJournal,
-  openObjectJournal,
 } from '#adapters/aws';
 import { groupsOf } from '#core/configuration';
-import {
-  type BlobStore,
-  type ControlStore,
-  type EventOrigin,
-  type EventSink,
-  type Journal,
-  streamName,
-} from '#core/contract';
+import type { BlobStore, ControlStore, Journal } from '#core/contract';
 import { readEnvironment } from '#core/deployment';
-import { reportAuditLoss, startProxy, stopProxy } from '#core/event';
+import type { PolicySet } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { accessSettings, limitsOf } from '../gateway-limits.ts';
 import type { GatewayParts, GatewaySettings } from '../gateway-parts.ts';
 import { createIdentityDirectory, type IdentityDirectory } from '../login/identity-directory.ts';
-import { keepPolicy } from '../policy-keeper.ts';
+import type { KeptPolicies } from '../policy-keeper.ts';
 import { createRecorder } from '../recording/index.ts';
-import { type AuditMeter, createAuditMeter } from './audit-meter.ts';
+import type { AuditMeter } from './audit-meter.ts';
 import { createTaskClients, type TaskClients } from './task-clients.ts';
 import { readTaskIdentity, type TaskIdentity } from './task-identity.ts';
 import { loadTaskInstallation, type TaskInstallation } from './task-installation.ts';
-import { watchTaskPolicies } from './task-policies.ts';
-import { createTaskSinks } from './task-sinks.ts';
 import { instanceReach, taskCredentials, taskInventory } from './task-targets.ts';
+import { openTaskTrail } from './task-trail.ts';
 
 export type TaskOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -43,11 +33,12 @@ export type TaskOptions = {
   readonly module: string;
   /** Writes one line of the log. */
   readonly write: (line: string) => void;
+  /** Between two looks at the policies. */
+  readonly policyLookMs?: number;
 };
 
 const revocationLatencyMs = 1_000;
 const targetTimeoutMs = 10_000;
-const policyLookMs = 15_000;
 
 type Variables = ReturnType<typeof readEnvironment<'gateway'>>;
 
@@ -78,8 +69,8 @@ export type TaskStores = {
   readonly control: ControlStore;
 };
 
-/** What every process of the task reads before it does anything. */
-export async function openTask(options: TaskOptions): Promise<TaskContext> {
+/** What every process of the task reads before it does anything. The policies only where there are none in force. */
+export async function openTask(options: TaskOptions, inForce?: PolicySet): Promise<TaskContext> {
   const { environment, now } = options;
   const variables = readEnvironment('gateway', environment);
   const task = await readTaskIdentity(environment['ECS_CONTAINER_METADATA_URI_V4'], options.fetch);
@@ -90,74 +81,40 @@ export async function openTask(options: TaskOptions): Promise<TaskContext> {
     parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
     targetAuthorityKey: variables.SSHTRAIL_TARGET_AUTHORITY_KEY,
     engineerAuthorityKey: variables.SSHTRAIL_ENGINEER_AUTHORITY_KEY,
+    policy: inForce,
   });
   const report = (message: string) =>
     options.write(JSON.stringify({ level: 'warn', at: new Date(now()).toISOString(), message }));
   return { options, variables, task, clients, installation, report };
 }
 
-/** The gateway in this process, with a stream of its own. */
+/** The gateway in this process, with a stream of its own. `worker`: where it is one of several that share a port. */
 export async function serveTask(
   context: TaskContext,
   proxyId: string,
-  port = Number(context.variables.SSHTRAIL_SSH_PORT),
+  worker?: { readonly port: number; readonly policies: KeptPolicies },
 ): Promise<Serving> {
-  const { options, variables, clients, installation, task, report } = context;
-  const { now } = options;
-  const startedAtMs = now();
-  const proxy = { proxyId, version: options.version };
-  const meter = createAuditMeter();
-  const failure = Promise.withResolvers<Error>();
-  let failed = false;
-  void failure.promise.then(() => {
-    failed = true;
-  });
-  const stores = openStores(variables, clients, now);
-  const journal = await openTaskJournal(context, stores, {
-    ...proxy,
-    task: task.arn,
-    report,
-    onFailure: (error) => failure.resolve(error),
-  });
-  journal.subscribe((record) => meter.count(record));
-  const policies = keepPolicy({
-    initial: installation.policy,
-    sources: watchTaskPolicies({
-      ssm: clients.ssm,
-      parameterPath: variables.SSHTRAIL_PARAMETER_PATH,
-      report,
-    }),
-    everyMs: policyLookMs,
-    proxy,
-    journal,
-    now,
-    report,
-  });
+  const { options, variables, clients, installation, report } = context;
+  const port = worker?.port ?? Number(variables.SSHTRAIL_SSH_PORT);
+  const stores = openStores(variables, clients, options.now);
+  const trail = await openTaskTrail(context, stores, proxyId);
+  const { journal, meter } = trail;
+  const policies = worker?.policies ?? trail.keepPolicies();
   const parts: GatewayParts = {
     ...partsOf(options, variables, clients, installation, stores, journal, { proxyId, port }, report),
-    policy: policies.current,
+    policies,
   };
-  const gateway = await startGateway(parts, failure.promise);
-  await journal.record(
-    startProxy(proxy, now(), {
-      listen: [`${gateway.address.host}:${gateway.address.port}`],
-      tornBytes: 0,
-      lostSessions: 0,
-      policySha256: installation.policy.version,
-      configurationSha256: installation.configurationVersion,
-    }),
-  );
+  const gateway = await startGateway(parts, trail.failed);
+  await trail.started(gateway, policies);
   return {
     gateway,
     control: stores.control,
     meter,
-    failed: failure.promise,
+    failed: trail.failed,
     async close(reason) {
       await policies.close();
       await gateway.close(reason);
-      if (!failed)
-        await journal.record(stopProxy(proxy, now(), { reason, seconds: (now() - startedAtMs) / 1000 }));
-      await journal.close();
+      await trail.close(reason);
       await parts.recorder.settled();
     },
   };
@@ -177,74 +134,6 @@ export function openStores(variables: Variables, clients: TaskClients, now: () =
   };
 }
 
-async function openTaskJournal(
-  context: TaskContext,
-  stores: TaskStores,
-  writer: {
-    readonly proxyId: string;
-    readonly version: string;
-    readonly task: string;
-    readonly report: (line: string) => void;
-    readonly onFailure: (error: Error) => void;
-  },
-): Promise<OpenedObjectJournal> {
-  const { options, variables, clients } = context;
-  const { proxyId, version, report } = writer;
-  // Sinks put on record what they lose, in the journal that feeds them.
-  const late: { journal?: Journal } = {};
-  const sinks = await openTaskSinks(context, async (reason) => {
-    await late.journal?.record(
-      reportAuditLoss({ proxyId, version }, options.now(), { subject: 'cloudtrail-lake', reason }),
-    );
-  });
-  const journal = await openObjectJournal({
-    journal: stores.unsealed,
-    remover: stores.remover,
-    evidence: stores.evidence,
-    control: stores.control,
-    stream: streamName(proxyId),
-    origin: originOf(variables, clients),
-    proxyId,
-    task: writer.task,
-    role: 'gateway',
-    now: options.now,
-    randomBytes: options.randomBytes,
-    sinks,
-    onFault(error) {
-      report(`the journal: ${error.message}`);
-      if ('code' in error && (error.code === 'unwritable' || error.code === 'fenced'))
-        writer.onFailure(error);
-    },
-  });
-  late.journal = journal;
-  return journal;
-}
-
-export function openTaskSinks(
-  { options, variables, clients, report }: TaskContext,
-  onLakeLoss: (reason: string) => Promise<void>,
-): Promise<readonly EventSink[]> {
-  return createTaskSinks({
-    clients,
-    bus: variables.SSHTRAIL_EVENT_BUS,
-    lakeChannelParameter: variables.SSHTRAIL_LAKE_CHANNEL_PARAMETER,
-    account: variables.SSHTRAIL_ACCOUNT,
-    endpoint: options.environment['AWS_ENDPOINT_URL'],
-    fetch: options.fetch,
-    now: options.now,
-    onLakeLoss,
-    report,
-  });
-}
-
-export function originOf(variables: Variables, clients: TaskClients): EventOrigin {
-  return {
-    eventSource: variables.SSHTRAIL_EVENT_SOURCE,
-    awsRegion: clients.region,
-    recipientAccountId: variables.SSHTRAIL_ACCOUNT,
-  };
-}
-
 function partsOf(
   options: TaskOptions,
   variables: Variables,
@@ -254,7 +143,7 @@ function partsOf(
   journal: Journal,
   process: { readonly proxyId: string; readonly port: number },
   report: (line: string) => void,
-): Omit<GatewayParts, 'policy'> {
+): Omit<GatewayParts, 'policies'> {
   const { now, randomBytes } = options;
   const rules = compileRules(installation.configuration.redaction);
   return {

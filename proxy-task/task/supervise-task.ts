@@ -3,8 +3,8 @@ import { sealDeadWriter } from '#adapters/aws';
 import { streamName } from '#core/contract';
 import { createRecordingIndexer, createRecordingThread } from '../recording/index.ts';
 import { superviseWorkers } from '../workers/index.ts';
-import { createAuditMeter } from './audit-meter.ts';
-import { openStores, openTaskSinks, originOf, type Serving, type TaskContext } from './serve-task.ts';
+import { openStores, type Serving, type TaskContext } from './serve-task.ts';
+import { openTaskSinks, openTaskTrail, originOf } from './task-trail.ts';
 
 /** Environment variable with what a worker of the task is to do, as JSON. */
 const taskWorkerVariable = 'SSHTRAIL_TASK_WORKER';
@@ -21,7 +21,7 @@ export function readTaskWorker(
 }
 
 /**
- * The gateway in several processes, each with a stream of its own. What one that dies leaves is completed here, as the sealing function
+ * The gateway in several processes, each with a stream of its own; this one's is for what concerns them all, such as the policies. What one that dies leaves is completed here, as the sealing function
  * completes it for a whole task; its replacement begins a new stream.
  */
 export async function superviseTask(context: TaskContext, proxyId: string, count: number): Promise<Serving> {
@@ -36,6 +36,8 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
   const thread = createRecordingThread({ redaction: { defaults: false, rules: [] } });
   const indexer = createRecordingIndexer(thread, stores.evidence, (error) => report(error.message));
   let begun = 0;
+  const trail = await openTaskTrail(context, stores, proxyId);
+  const policies = trail.keepPolicies();
   const gateway = await superviseWorkers({
     count,
     module: options.module,
@@ -56,7 +58,7 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
         evidence: stores.evidence,
         control: stores.control,
         stream: streamName(stream),
-        origin: originOf(variables, clients),
+        origin: originOf(context),
         proxyId,
         now,
         randomBytes,
@@ -66,18 +68,22 @@ export async function superviseTask(context: TaskContext, proxyId: string, count
         onFault: (error) => report(`the stream of a worker that died: ${error.message}`),
       });
     },
+    policies,
     onRecord: () => undefined,
     report,
   });
+  await trail.started(gateway, policies, count);
   return {
     gateway,
     control: stores.control,
-    // Each worker writes its own.
-    meter: createAuditMeter(),
-    // A worker that cannot write its audit trail ends, and is tried again.
-    failed: new Promise(() => undefined),
+    // Of its own stream; each worker writes of its own.
+    meter: trail.meter,
+    // Of its own stream. A worker that cannot write its audit trail ends, and is tried again.
+    failed: trail.failed,
     async close(reason) {
+      await policies.close();
       await gateway.close(reason);
+      await trail.close(reason);
       await indexer.settled();
     },
   };

@@ -2,7 +2,7 @@ import type { KMSClient } from '@aws-sdk/client-kms';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { ensureSecret, openKmsSigner, readParameters } from '#adapters/aws';
 import { formatProblems, type HostedConfiguration, loadHosted } from '#core/configuration';
-import { loadPolicy, type PolicySet, problemLines } from '#core/policy';
+import { loadPolicy, type PolicySet, type PolicySource, problemLines } from '#core/policy';
 import {
   formatPrivateKey,
   formatPublicKeyLine,
@@ -36,6 +36,8 @@ export type TaskInstallationOptions = {
   readonly parameterPath: string;
   readonly targetAuthorityKey: string;
   readonly engineerAuthorityKey: string;
+  /** Those in force, in place of what stands in Parameter Store. */
+  readonly policy?: PolicySet | undefined;
 };
 
 /**
@@ -45,10 +47,9 @@ export type TaskInstallationOptions = {
 export async function loadTaskInstallation(options: TaskInstallationOptions): Promise<TaskInstallation> {
   const { ssm, kms, parameterPath } = options;
   const path = `${parameterPath}/config`;
-  const loaded = loadHosted(await readParameters({ client: ssm, path }), path);
+  const loaded = loadHosted(await readParameters({ client: ssm, path }), path, options.policy !== undefined);
   if (!loaded.ok) throw unusable(formatProblems(loaded.problems));
-  const policy = loadPolicy(loaded.policyTexts);
-  if (!policy.ok) throw unusable(problemLines(policy.problems));
+  const policy = options.policy ?? usablePolicy(loaded.policyTexts);
   const hostKey = await ensureSecret(ssm, `${parameterPath}/host-key`, () =>
     formatPrivateKey(
       generatePrivateKey(loaded.configuration.gateway.algorithms === 'fips' ? 'ecdsa-p256' : 'ed25519'),
@@ -62,12 +63,18 @@ export async function loadTaskInstallation(options: TaskInstallationOptions): Pr
   return {
     configuration: loaded.configuration,
     configurationVersion: loaded.version,
-    policy: policy.policy,
+    policy,
     hostKey: parsePrivateKey(hostKey),
     hostAuthority: privateKeyAsRemoteSigner(parsePrivateKey(hostAuthority)),
     targetAuthority: remoteSigner(await openKmsSigner({ client: kms, keyId: options.targetAuthorityKey })),
     engineerAuthority: formatPublicKeyLine(remoteSigner(engineers).publicKey),
   };
+}
+
+function usablePolicy(sources: readonly PolicySource[]): PolicySet {
+  const loaded = loadPolicy(sources);
+  if (!loaded.ok) throw unusable(problemLines(loaded.problems));
+  return loaded.policy;
 }
 
 function unusable(problems: string): TaskError {

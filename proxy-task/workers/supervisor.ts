@@ -1,8 +1,11 @@
 import cluster, { type Worker } from 'node:cluster';
 import { createServer } from 'node:net';
 import type { AuditRecord } from '#core/contract';
+import { policySources } from '#core/policy';
 import type { Gateway } from '../gateway.ts';
+import type { PolicyKeeper } from '../policy-keeper.ts';
 import { type SupervisorOrder, workerMessage } from './worker-message.ts';
+import { WorkersError } from './workers-error.ts';
 
 export type SupervisorOptions = {
   /** How many processes share the port. */
@@ -13,6 +16,8 @@ export type SupervisorOptions = {
   readonly execArgv?: readonly string[];
   /** What worker `number` (from 1) finds in its environment; `port` is the one to listen on. */
   environment(number: number, port: number): Readonly<Record<string, string>>;
+  /** Workers have those in force from here, and read none themselves. */
+  readonly policies: Pick<PolicyKeeper, 'current' | 'onChange' | 'problem'>;
   readonly host: string;
   /** 0 takes any that is free now. */
   readonly port: number;
@@ -26,11 +31,6 @@ export type SupervisorOptions = {
   /** A worker that says nothing for so long hangs, and is killed. */
   readonly silentMs?: number;
 };
-
-class WorkersError extends Error {
-  override readonly name = 'WorkersError';
-  readonly code = 'worker-failed';
-}
 
 /** A worker's place; its process changes. */
 type Place = {
@@ -96,6 +96,9 @@ class Supervisor {
       retry: undefined,
     }));
     this.#watch = setInterval(() => this.#killSilent(), 1_000);
+    options.policies.onChange(() => {
+      for (const { worker } of this.#places) if (worker !== undefined) this.#handPolicies(worker);
+    });
   }
 
   get sessionCount(): number {
@@ -174,6 +177,7 @@ class Supervisor {
     first?: { readonly ready: (address: Gateway['address']) => void; readonly died: (how: string) => void },
   ): void {
     const worker = cluster.fork(this.#options.environment(place.number, this.#port));
+    this.#handPolicies(worker);
     place.worker = worker;
     place.startedAtMs = performance.now();
     place.heardAtMs = place.startedAtMs + startWithinMs;
@@ -210,6 +214,12 @@ class Supervisor {
     });
   }
 
+  /** What it is sent before it listens waits for it. */
+  #handPolicies(worker: Worker): void {
+    const policy = this.#options.policies.current();
+    send(worker, { kind: 'policies', version: policy.version, sources: [...policySources(policy)] });
+  }
+
   async #mend(place: Place, how: string): Promise<void> {
     const { number } = place;
     const orderly = this.#closing && how === 'exit code 0';
@@ -229,7 +239,16 @@ class Supervisor {
     place.quickDeaths = performance.now() - place.startedAtMs > steadyMs ? 0 : place.quickDeaths + 1;
     // The first death is mended at once; one that dies again and again does not take the processor.
     const pauseMs = place.quickDeaths <= 1 ? 0 : Math.min(longestPauseMs, 250 * 2 ** place.quickDeaths);
-    place.retry = setTimeout(() => this.#fork(place), pauseMs);
+    place.retry = setTimeout(() => this.#replace(place), pauseMs);
+  }
+
+  #replace(place: Place): void {
+    const problem = this.#options.policies.problem();
+    if (problem !== undefined)
+      this.#options.report(
+        `worker ${place.number} starts again with the policies in force, since what stands there now cannot be used:\n${problem}`,
+      );
+    this.#fork(place);
   }
 
   #killSilent(): void {

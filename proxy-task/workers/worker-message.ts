@@ -6,6 +6,12 @@ export const supervisorOrder = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('notice'), text: z.string() }),
   z.object({ kind: z.literal('stop-accepting') }),
   z.object({ kind: z.literal('close'), reason: z.string() }),
+  /** Those in force, with what SHA-256 they have: the first thing a worker is told. */
+  z.object({
+    kind: z.literal('policies'),
+    version: z.string(),
+    sources: z.array(z.object({ file: z.string(), text: z.string() })),
+  }),
 ]);
 export type SupervisorOrder = z.infer<typeof supervisorOrder>;
 

@@ -41,6 +41,8 @@ export async function serveAsWorker(options: WorkerOptions): Promise<void> {
         return void tellSupervisor({ kind: 'alive', sessions: gateway.sessionCount });
       case 'close':
         return over.resolve(order.data.reason);
+      case 'policies':
+        return;
     }
   });
   process.once('disconnect', () => over.resolve('the gateway stops'));

@@ -90,6 +90,61 @@ test('a revocation reaches the worker that has the session, and no other session
   expect(ends).toEqual([{ session_id: first.id, proxy_id: 'gateway-1-w2', end_reason: 'Revoked' }]);
 });
 
+test('policies reach every worker and are on record once, and a worker that starts while bad ones stand there has the good ones', async () => {
+  const { prepared, gateway, clients } = await twoWorkersWithSessions(6);
+  const both = ['gateway-1-w1', 'gateway-1-w2'];
+  expect([...(await sessionsByProxy(prepared)).keys()].sort()).toEqual(both);
+  const good = readFileSync(prepared.data.policy, 'utf8');
+  const said = (text: string) =>
+    until(
+      async () => gateway.reports.find((line) => line.includes(text)),
+      (line) => line !== undefined,
+    );
+
+  writeFileSync(
+    prepared.data.policy,
+    `${good}@id("bad") forbid (principal, action, resource) when { context.nonsense };`,
+  );
+  const bad = await said('cannot be used, so the ones before stay');
+  process.kill(writerOf(prepared, 'gateway-1-w1'), 'SIGKILL');
+  const again = await said('worker 1 starts again with the policies in force');
+  await until(
+    async () => startsOf(prepared, 'gateway-1-w1'),
+    (starts) => starts === 2,
+  );
+  clients.push(...(await Promise.all(Array.from({ length: 6 }, () => openClient(prepared, gateway)))));
+  const whileBad = await sessionsByProxy(prepared);
+  const alive = clients.filter((client) => !client.hasEnded);
+
+  writeFileSync(
+    prepared.data.policy,
+    `${good}@id("no-echo") @advice("ask the lead") forbid (principal, action == Action::"connect", resource == Host::"echo-1");`,
+  );
+  await until(
+    async () => alive.filter((client) => !client.hasEnded).length,
+    (left) => left === 0,
+  );
+  const denied = await until(
+    async () => {
+      await Promise.allSettled(Array.from({ length: 4 }, () => openClient(prepared, gateway)));
+      return proxiesOf(prepared, "event_name = 'DenyAccess' AND deny_reason = 'forbidden-by-policy'");
+    },
+    (proxies) => proxies.length === 2,
+  );
+
+  expect(bad).toMatch(/policy\.cedar:2:\d+ .*nonsense/);
+  expect(again).toMatch(/policy\.cedar:2:\d+ .*nonsense/);
+  expect([...whileBad.keys()].sort()).toEqual(both);
+  expect(denied).toEqual(both);
+  expect(await proxiesOf(prepared, "end_reason = 'PolicyChanged'")).toEqual(both);
+  const changes = await prepared.query("SELECT proxy_id, request FROM events WHERE event_name = 'PutPolicy'");
+  expect(changes).toEqual([{ proxy_id: 'gateway-1', request: expect.stringContaining('"added":"no-echo"') }]);
+
+  await gateway.close();
+  writeFileSync(prepared.data.policy, `${good}nonsense`);
+  await expect(forkGateway(prepared.data.root).port).rejects.toThrow(/policy\.cedar:2:\d+ /);
+}, 120_000);
+
 test('fewer workers than before close what those left that are no more', async () => {
   const { prepared, gateway } = await twoWorkersWithSessions(4);
   const supervisor = writerOf(prepared, 'gateway-1');
@@ -117,7 +172,7 @@ type Client = {
 async function twoWorkersWithSessions(count: number): Promise<{
   readonly prepared: PreparedGateway;
   readonly gateway: ForkedGateway;
-  readonly clients: readonly Client[];
+  readonly clients: Client[];
 }> {
   const server = await startEchoServer();
   cleanUps.push(() => server.close());
@@ -209,6 +264,11 @@ function writerOf(prepared: PreparedGateway, stream: string): number {
   if (typeof holder !== 'object' || holder === null || !('pid' in holder) || typeof holder.pid !== 'number')
     throw new Error(`nobody writes to ${stream}`);
   return holder.pid;
+}
+
+async function proxiesOf(prepared: PreparedGateway, where: string): Promise<readonly unknown[]> {
+  const rows = await prepared.query(`SELECT DISTINCT proxy_id FROM events WHERE ${where} ORDER BY 1`);
+  return rows.map((row) => row['proxy_id']);
 }
 
 async function startsOf(prepared: PreparedGateway, proxyId: string): Promise<number> {

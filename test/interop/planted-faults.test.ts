@@ -12,7 +12,7 @@ const note = (error: unknown) => void uncaught.push(error);
 
 /** Parts that fail for the sessions whose command names the place. */
 function faulty(parts: GatewayParts): GatewayParts {
-  const { journal, recorder, inventory, control, policy } = parts;
+  const { journal, recorder, inventory, control, policies } = parts;
   let asksPolicy = false;
   const names = (draft: AuditDraft, place: string) =>
     draft.requestParameters['command']?.includes(place) === true;
@@ -67,12 +67,15 @@ function faulty(parts: GatewayParts): GatewayParts {
           ? Promise.reject(new Error('planted in the control store'))
           : control.put(kind, id, data, condition),
     },
-    policy() {
-      if (asksPolicy) {
-        asksPolicy = false;
-        throw new Error('planted in the policy');
-      }
-      return policy();
+    policies: {
+      ...policies,
+      current() {
+        if (asksPolicy) {
+          asksPolicy = false;
+          throw new Error('planted in the policy');
+        }
+        return policies.current();
+      },
     },
   };
 }

@@ -3,11 +3,14 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { formatPrivateKey, formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import { run } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 let stack: Stack;
 let askpass: string;
+const otherKey = generatePrivateKey('ed25519');
+let otherFile: string;
 
 const policy = `
 @id("work") permit (principal in Group::"engineers", action, resource in HostGroup::"env=test");
@@ -22,6 +25,9 @@ const policy = `
 beforeAll(async () => {
   stack = await startStack({
     policy,
+    identities: `  - name: other
+    groups: [engineers]
+    keys: [${JSON.stringify(formatPublicKeyLine(otherKey.publicKey))}]`,
     extraTargets: ({ target }) =>
       ['idle-1', 'short-1', 'few-1', 'why-1', 'web-why', 'ticket-1'].map((name) => ({
         ...target,
@@ -32,12 +38,18 @@ beforeAll(async () => {
   askpass = join(stack.folder, 'askpass');
   writeFileSync(askpass, '#!/bin/sh\nprintf "%s\\n" "$REASON"\n');
   chmodSync(askpass, 0o700);
+  otherFile = join(stack.folder, 'id_other');
+  writeFileSync(otherFile, formatPrivateKey(otherKey, 'other'), { mode: 0o600 });
 });
 
 afterAll(() => stack.close());
 
-function start(target: string, command: string): ChildProcess & { readonly said: Promise<string> } {
-  const child = spawn('ssh', [...stack.sshOptions, stack.destination(target), command], {
+function start(
+  target: string,
+  command: string,
+  flags: readonly string[] = [],
+): ChildProcess & { readonly said: Promise<string> } {
+  const child = spawn('ssh', [...flags, ...stack.sshOptions, stack.destination(target), command], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -197,11 +209,42 @@ describe('policies that change', () => {
     expect(put?.['request']).toContain('"added":"no-exec"');
     expect(put?.['response']).toContain('previousSha256');
   });
+
+  test('end the sessions that they would not let in, say why, and leave the others alone', async () => {
+    const ended = start('web-1', '');
+    const other = start('web-1', '', ['-i', otherFile]);
+    for (const shell of [ended, other]) shell.stdin?.write('echo in\n');
+    await Promise.all([ready(ended), ready(other)]);
+    const before = stack.reports.length;
+
+    writeFileSync(
+      stack.data.policy,
+      `${policy}\n@id("not-now") @advice("ask the lead")
+forbid (principal == User::"engineer", action == Action::"connect", resource in HostGroup::"env=test");`,
+    );
+    await reported('new policies are in force', before);
+    const inForceAtMs = Date.now();
+    const said = await ended.said;
+    const tookMs = Date.now() - inForceAtMs;
+    const echo = new Promise((resolve) => other.stdout?.once('data', resolve));
+    other.stdin?.write('echo still here\n');
+
+    expect(said).toMatch(/the policies have changed: policy "not-now" forbids .*; ask the lead/);
+    expect(tookMs).toBeLessThan(2_000);
+    expect(String(await echo)).toBe('still here\n');
+    expect(
+      await stack.eventually(
+        `SELECT e.user_name, json_extract_string(e.response, '$.policySha256') = json_extract_string(p.response, '$.policySha256') AS same
+         FROM events e, events p WHERE e.end_reason = 'PolicyChanged' AND p.event_name = 'PutPolicy' AND p.request LIKE '%not-now%'`,
+      ),
+    ).toEqual([{ user_name: 'engineer', same: true }]);
+    other.stdin?.end();
+  });
 });
 
-async function reported(text: string): Promise<void> {
+async function reported(text: string, from = 0): Promise<void> {
   const deadline = Date.now() + 10_000;
-  while (!stack.reports.some((line) => line.includes(text))) {
+  while (!stack.reports.slice(from).some((line) => line.includes(text))) {
     if (Date.now() > deadline) throw new Error(`nobody said "${text}": ${stack.reports.join('\n')}`);
     await sleep(20);
   }

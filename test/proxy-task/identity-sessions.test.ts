@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteControlStore } from '#adapters/local';
 import type { LiveSession } from '#core/contract';
-import { countSessions, takeIdentityPlace } from '../../proxy-task/identity-sessions.ts';
+import { countEarlier, countSessions, takeIdentityPlace } from '../../proxy-task/identity-sessions.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const session = (sessionId: string, identity = 'alice'): LiveSession => ({
@@ -61,4 +61,14 @@ test('of those that come at once, by several gateways, never too many get in', a
   const inside = taken.filter((got) => got).length;
   expect(inside).toBeLessThanOrEqual(3);
   for (const control of opened) expect(await countSessions(control, 'alice')).toBe(inside);
+});
+
+test('of the sessions of an identity each counts those that began before it, so that no two count each other', () => {
+  const at = (sessionId: string, startedAtMs: number, identity = 'alice') => ({
+    ...session(sessionId, identity),
+    startedAtMs,
+  });
+  const live = [at('s-1', 5), at('s-3', 7), at('s-2', 7), at('s-4', 9), at('s-0', 1, 'bob')];
+
+  expect(live.map((each) => countEarlier(live, each))).toEqual([0, 2, 1, 3, 0]);
 });

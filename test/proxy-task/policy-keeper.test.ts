@@ -17,8 +17,9 @@ function read(text: string): ReadPolicies {
 }
 
 /** A keeper whose sources answer one after another, and then with no change. */
-function keeper(answers: readonly (ReadPolicies | Error | undefined)[]) {
+function keeper(answers: readonly (ReadPolicies | Error | undefined)[], journalFaults = 0) {
   const left = [...answers];
+  let faults = journalFaults;
   const reports: string[] = [];
   const drafts: AuditDraft[] = [];
   const inForce: string[] = [];
@@ -38,6 +39,8 @@ function keeper(answers: readonly (ReadPolicies | Error | undefined)[]) {
     },
     journal: {
       async record(draft) {
+        faults -= 1;
+        if (faults >= 0) throw new Error('the disk is full');
         drafts.push(draft);
         inForce.push(kept.current().version);
         return draft as unknown as AuditRecord;
@@ -112,6 +115,38 @@ test('what cannot be read is reported once, and the policies stay until it can',
   expect(reports.filter((line) => line.includes('ENOENT'))).toHaveLength(1);
   expect(drafts).toHaveLength(1);
   expect(kept.current().policies).toHaveLength(2);
+});
+
+test('what could not be put on record is tried until it is, and counts then alone', async () => {
+  const { kept, initial, drafts, reports, done } = keeper(
+    [read(`${all}\n@id("x") forbid (principal, action, resource);`), undefined, undefined, undefined],
+    2,
+  );
+  const told: string[] = [];
+  kept.onChange(() => told.push(kept.current().version));
+
+  await done();
+
+  expect(drafts).toHaveLength(1);
+  expect(kept.current()).not.toBe(initial);
+  expect(told).toEqual([kept.current().version]);
+  expect(reports.filter((line) => line.includes('the disk is full'))).toHaveLength(1);
+});
+
+test('why those that stand there are not in force can be told until they are good again', async () => {
+  const { kept, initial, reports, done } = keeper([read('nonsense'), read(all)]);
+  const problems: (string | undefined)[] = [];
+  const before = reports.push.bind(reports);
+  reports.push = (line) => {
+    problems.push(kept.problem());
+    return before(line);
+  };
+
+  await done();
+
+  expect(problems).toEqual([expect.stringMatching(/^policy\.cedar:1:\d+ /), undefined]);
+  expect(reports[1]).toBe('the policies can be used again, and are those in force');
+  expect(kept.current()).toBe(initial);
 });
 
 test('the same policies in other words of a file are no change', async () => {

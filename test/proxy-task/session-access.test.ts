@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { AccessGrant, ControlStore, Target } from '#core/contract';
+import type { PolicySet } from '#core/policy';
 import { createHeldGrants } from '../../proxy-task/grants/held-grants.ts';
 import { createSessionAccess } from '../../proxy-task/session-access.ts';
 import { policyOf } from '../core/policy/requests.ts';
@@ -28,7 +29,13 @@ beforeEach(() => {
   reads = [];
 });
 
-function access() {
+function access({
+  policies = () => policy,
+  mfaAtMs,
+}: {
+  readonly policies?: () => PolicySet;
+  readonly mfaAtMs?: number;
+} = {}) {
   const now = () => clock.nowMs;
   const grants = createHeldGrants({
     control: {
@@ -45,13 +52,16 @@ function access() {
     now,
   });
   return createSessionAccess({
-    policy: () => policy,
+    policy: policies,
     engineer: {
       user: 'postgres@db-1',
       identity: { name: 'alice', principalId: 'alice', type: 'person', groups: [] },
       authMethod: 'publickey',
       keyFingerprint: 'SHA256:x',
-      mfa: { verified: false, method: 'none' },
+      mfa:
+        mfaAtMs === undefined
+          ? { verified: false, method: 'none' }
+          : { verified: true, method: 'totp', atMs: mfaAtMs },
     },
     target,
     login: 'postgres',
@@ -174,5 +184,87 @@ describe('what leans on a grant', () => {
     expect(asked.decide(shell).allowed).toBe(true);
     clock.nowMs = startMs + 60_000;
     expect(asked.decide(shell).allowed).toBe(false);
+  });
+});
+
+describe('a connection that is asked about again', () => {
+  const permit = `@id("connect") permit (principal, action == Action::"connect", resource);`;
+  const none = async () => 0;
+
+  /** Logged in by the first policies; the second ones are in force when it is asked about again, an hour later. */
+  async function changed(before: string[], after: string[], mfaAtMs?: number) {
+    let inForce = policyOf(...before);
+    const asked = access({
+      policies: () => inForce,
+      ...(mfaAtMs === undefined ? {} : { mfaAtMs }),
+    });
+    expect((await asked.decideAnew({ kind: 'connect' })).allowed).toBe(true);
+    expect(asked.isCurrent).toBe(true);
+    clock.nowMs = startMs + 3_600_000;
+    inForce = policyOf(...after);
+    expect(asked.isCurrent).toBe(false);
+    return asked;
+  }
+
+  test('is judged by the policies of now, once', async () => {
+    const forbid = `@id("no-root") @advice("ask for another account") forbid (principal, action, resource) when { context.login == "postgres" };`;
+    const asked = await changed([permit], [permit, forbid]);
+
+    const decision = await asked.connectAgain(none);
+
+    expect(decision).toMatchObject({
+      allowed: false,
+      policyIds: ['no-root'],
+      message: expect.stringMatching(/no-root.*ask for another account/),
+    });
+    expect(asked.isCurrent).toBe(true);
+  });
+
+  test('has the second factor of its login as old as it was then, however strict the new policies are', async () => {
+    const fresh = (seconds: number) =>
+      `@id("fresh") permit (principal, action, resource) when { context.mfa && context.mfaAgeSeconds < ${seconds} };`;
+
+    const aged = await changed([fresh(900)], [fresh(600)], startMs - 300_000);
+    const neverFresh = await changed([fresh(900)], [fresh(200)], startMs + 3_300_000);
+
+    expect((await aged.connectAgain(none)).allowed).toBe(true);
+    expect((await neverFresh.connectAgain(none)).allowed).toBe(false);
+  });
+
+  test('is judged by the hour of now', async () => {
+    const hour = new Date(startMs).getUTCHours();
+    const asked = await changed(
+      [permit],
+      [`@id("hour") permit (principal, action, resource) when { context.hour == ${hour} };`],
+    );
+
+    expect((await asked.connectAgain(none)).allowed).toBe(false);
+  });
+
+  test('counts the sessions that began before it, where the new policies read that', async () => {
+    const few = `@id("few") permit (principal, action, resource) when { context has sessionCount && context.sessionCount < 2 };`;
+    const asked = await changed([permit], [few]);
+
+    expect((await asked.connectAgain(async () => 1)).allowed).toBe(true);
+    expect((await asked.connectAgain(async () => 2)).allowed).toBe(false);
+  });
+
+  test('leans on a grant from then on, where the new policies want one and there is one', async () => {
+    const approved = `@id("approved") permit (principal, action, resource) when { context.approved };`;
+    await grant({ untilMs: startMs + 7_200_000 });
+    const asked = await changed([permit], [approved]);
+    const without = await changed([permit], [approved.replace('approved }', 'approvals > 1 }')]);
+
+    expect((await asked.connectAgain(none)).allowed).toBe(true);
+    expect(asked.leansOn?.id).toBe('g-1');
+    expect((await without.connectAgain(none)).allowed).toBe(false);
+  });
+
+  test('ends with its grant also where its second factor has grown old meanwhile', async () => {
+    const both = `@id("both") permit (principal, action, resource) when { context.approved && context.mfaAgeSeconds < 900 };`;
+    await grant({ untilMs: startMs + 60_000 });
+    const asked = await changed([both], [both], startMs);
+
+    expect(await asked.stillGranted()).toBe(false);
   });
 });

@@ -92,6 +92,18 @@ describe('loadHosted', () => {
     expect(loadHosted(good.slice(0, 1), path)).toMatchObject({ ok: false, problems: [{ line: 1 }] });
   });
 
+  it('finds nothing wrong with policies where others are in force, and is the same version', () => {
+    const readme = parameter('config/policies/readme.txt', 'hello');
+
+    expect(loadHosted([...good, readme], path)).toMatchObject({ ok: false });
+    expect(loadHosted([...good, readme], path, true)).toMatchObject({
+      ok: true,
+      version: loaded(good).version,
+    });
+    expect(loadHosted(good.slice(0, 1), path, true)).toMatchObject({ ok: true });
+    expect(loadHosted([], path, true)).toMatchObject({ ok: false });
+  });
+
   it('takes nothing from another deployment whose name begins the same', () => {
     const others = good.map(({ name, ...rest }) => ({ name: name.replace('/prod/', '/prod-2/'), ...rest }));
 

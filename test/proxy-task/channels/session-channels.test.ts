@@ -38,6 +38,8 @@ function ownerWith(changes: Partial<ChannelOwner>): ChannelOwner {
       leansOn: undefined,
       stillGranted: async () => true,
       onLean: undefined,
+      isCurrent: true,
+      connectAgain: async () => ({ allowed: true, policyIds: [] }),
     },
     locked: () => undefined,
     now: () => atMs,

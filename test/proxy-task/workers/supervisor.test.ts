@@ -5,7 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Gateway } from '../../../proxy-task/gateway.ts';
 import { type SupervisorOptions, superviseWorkers } from '../../../proxy-task/workers/index.ts';
+import { policyOf } from '../../core/policy/requests.ts';
+import { run } from '../../support/run.ts';
 
+const first = '@id("first") permit (principal, action, resource);';
 const running: Gateway[] = [];
 afterEach(async () => {
   for (const gateway of running.splice(0)) await gateway.close('the test has ended');
@@ -26,6 +29,7 @@ async function supervise(
     environment: (number, port) => ({ SMALL_PORT: `${port}`, SMALL_FAULT: fault(number) }),
     closeLost: async (number, how) => void told.lost.push(`${number}: ${how}`),
     onRecord: () => undefined,
+    policies: policiesThat().policies,
     report: (line) => told.reports.push(line),
     ...options,
   });
@@ -34,6 +38,27 @@ async function supervise(
 }
 
 const fine = () => '';
+
+/** Policies in force that a test changes. */
+function policiesThat() {
+  let current = policyOf(first);
+  let problem: string | undefined;
+  const listeners: (() => void)[] = [];
+  return {
+    policies: {
+      current: () => current,
+      onChange: (listener: () => void) => void listeners.push(listener),
+      problem: () => problem,
+    },
+    change(...texts: readonly string[]) {
+      current = policyOf(...texts);
+      for (const listener of listeners) listener();
+    },
+    spoil(why: string) {
+      problem = why;
+    },
+  };
+}
 
 describe('processes that share a port', () => {
   test('each take connections, and are counted together', async () => {
@@ -144,6 +169,50 @@ describe('processes that share a port', () => {
     expect(lost).toEqual([]);
   });
 
+  test('have the policies in force here, as soon as others are, and also when they start while no others can be used', async () => {
+    const { policies, change, spoil } = policiesThat();
+    const { gateway, reports } = await supervise(fine, { policies });
+    const before = await until(
+      () => answersOf(gateway),
+      (found) => found.size === 2,
+    );
+
+    change(first, '@id("second") forbid (principal, action, resource) when { context.mfa };');
+    const after = await until(
+      () => answersOf(gateway),
+      (found) => found.size === 2 && [...found.values()].every((ids) => ids === 'first,second'),
+    );
+    spoil('policy.cedar:2:1 there is no such thing');
+    const [killed = 0] = after.keys();
+    process.kill(killed, 'SIGKILL');
+    const replaced = await until(
+      () => answersOf(gateway),
+      (found) => found.size === 2 && !found.has(killed),
+    );
+
+    expect([...before.values()]).toEqual(['first', 'first']);
+    expect([...replaced.values()]).toEqual(['first,second', 'first,second']);
+    expect(reports.at(-1)).toMatch(
+      /^worker [12] starts again with the policies in force, since .*\npolicy\.cedar:2:1 there/,
+    );
+  });
+
+  test('take policies from nobody else, and hand none to each other', async () => {
+    const module = join(import.meta.dirname, 'small-worker.ts');
+    const alone = await run(process.execPath, [module], { env: { SMALL_PORT: '0' } });
+    const { gateway, reports } = await supervise((number) => (number === 1 ? 'hands-policies' : ''));
+
+    const answers = await until(
+      () => answersOf(gateway),
+      (found) => found.size === 2,
+    );
+
+    expect(alone.code).toBe(1);
+    expect(alone.stderr).toContain('a worker has its policies from its supervisor');
+    expect([...answers.values()]).toEqual(['first', 'first']);
+    expect(reports).toEqual([]);
+  });
+
   test('that do not close in time are killed, and what they left is closed', async () => {
     const { gateway, lost } = await supervise((number) => (number === 1 ? 'never-closes' : ''), {
       closeWithinMs: 500,
@@ -157,17 +226,23 @@ describe('processes that share a port', () => {
 
 /** The processes that answer some connections in a row. */
 async function pidsBehind(gateway: Gateway): Promise<ReadonlySet<number>> {
+  return new Set((await answersOf(gateway)).keys());
+}
+
+/** The policies that each of them has, by process. */
+async function answersOf(gateway: Gateway): Promise<ReadonlyMap<number, string>> {
   const answers = await Promise.all(
     Array.from({ length: 6 }, async () => {
       const socket = connect(gateway.address);
       try {
-        return Number(await text(socket));
+        const [pid, ids = ''] = (await text(socket)).trim().split(' ');
+        return [Number(pid), ids] as const;
       } catch {
-        return 0;
+        return [0, ''] as const;
       }
     }),
   );
-  return new Set(answers.filter((pid) => pid > 0));
+  return new Map(answers.filter(([pid]) => pid > 0));
 }
 
 async function until<T>(look: () => Promise<T>, done: (seen: T) => boolean): Promise<T> {

@@ -1,0 +1,4 @@
+export class WorkersError extends Error {
+  override readonly name = 'WorkersError';
+  readonly code = 'worker-failed';
+}
