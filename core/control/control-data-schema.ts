@@ -11,7 +11,8 @@ type FieldsOf<Kind extends ControlKind> = z.ZodObject<{
 }>;
 
 const schemas = {
-  session: z.strictObject({
+  /** What a newer gateway adds is passed over, so that two versions may run side by side. It limits nobody; what does is read whole or not at all. */
+  session: z.object({
     sessionId: text,
     identity: text,
     principalId: text,
@@ -153,14 +154,14 @@ const schemas = {
   }),
 } satisfies { readonly [Kind in ControlKind]: FieldsOf<Kind> };
 
-/** What each kind must look like when it comes back from the disk; anything more or less is refused. */
+/** What each kind must look like when it comes back from the store; anything less, and but for sessions anything more, is refused. */
 export const controlDataSchemas: { readonly [Kind in ControlKind]: z.ZodType<ControlData[Kind]> } = schemas;
 
 /** The kinds that the control API tells, as its callers read them: a field that a newer deployment adds is passed over. */
 export const toldDataSchemas: {
   readonly [Kind in 'session' | 'request' | 'grant' | 'lock']: z.ZodType<ControlData[Kind]>;
 } = {
-  session: schemas.session.strip(),
+  session: schemas.session,
   request: schemas.request.strip(),
   grant: schemas.grant.strip(),
   lock: schemas.lock.strip(),
