@@ -95,7 +95,7 @@ function refusalOf(status: number, json: unknown, call: ApiCall<unknown>): CliEr
     const { code, message } = read.data.error;
     const sentences = new Map(Object.entries(call.sentences ?? {}));
     const sentence = sentences.get(code) ?? `the control API refused (${status}): ${printable(message)}`;
-    return new CliError(codeOf(status), sentence);
+    return new CliError(code === 'code-refused' ? code : codeOf(status), sentence);
   }
   if (status === 403)
     return new CliError(

@@ -10,6 +10,13 @@ type FieldsOf<Kind extends ControlKind> = z.ZodObject<{
   readonly [Field in keyof ControlData[Kind]]-?: z.ZodType;
 }>;
 
+const totpState = z.strictObject({
+  lastStep: z.number().int(),
+  failures: z.number().int().nonnegative(),
+  lockedUntilMs: timeMs,
+  driftSteps: z.exactOptional(z.number().int().min(-4).max(4)),
+});
+
 const schemas = {
   session: z.strictObject({
     sessionId: text,
@@ -28,18 +35,23 @@ const schemas = {
     certificateSerial: z.exactOptional(text),
   }),
   revocation: z.strictObject({ sessionId: text, by: text, message: text, atMs: timeMs }),
-  totp: z.strictObject({
-    lastStep: z.number().int(),
-    failures: z.number().int().nonnegative(),
-    lockedUntilMs: timeMs,
-    driftSteps: z.exactOptional(z.number().int().min(-4).max(4)),
-  }),
+  totp: totpState,
   factor: z.strictObject({
     secret: text,
     enrolledAtMs: timeMs,
     enrolledBy: text,
     salt: text,
     recoveryCodes: z.array(text).max(100),
+  }),
+  enrolment: z.strictObject({
+    secret: text,
+    begunAtMs: timeMs,
+    expiresAtMs: timeMs,
+    enrolledBy: text,
+    salt: text,
+    recoveryCodes: z.array(text).max(100),
+    replace: z.boolean(),
+    tried: totpState,
   }),
   proof: z.strictObject({
     identity: text,

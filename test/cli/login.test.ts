@@ -42,7 +42,15 @@ beforeAll(async () => {
     ].join('\n'),
     configuration: 'engineerAuthority: { keyFile: keys/engineer-ca.pem, validForSeconds: 3600 }',
   });
-  const { stdout } = await sshtrail(['totp', 'enroll', 'bob', '--json', '--data', stack.data.root]);
+  const { stdout } = await sshtrail([
+    'totp',
+    'enroll',
+    'bob',
+    '--no-confirm',
+    '--json',
+    '--data',
+    stack.data.root,
+  ]);
   secret = JSON.parse(stdout.toString()).secret;
 });
 

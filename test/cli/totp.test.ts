@@ -38,10 +38,22 @@ describe('sshtrail totp', () => {
     const { code, stdout, stderr } = await totp('enroll', 'bob');
 
     expect(code, stderr).toBe(0);
+    expect(stderr).toContain('it does not count yet');
+    expect(stderr).toContain('sshtrail totp enroll bob --code CODE');
     const [uri = '', blank, ...codes] = stdout.trimEnd().split('\n');
     const secret = new URL(uri).searchParams.get('secret') ?? '';
     expect(uri).toMatch(/^otpauth:\/\/totp\/sshtrail:bob\?/);
     expect([blank, codes.length]).toEqual(['', 10]);
+    expect(await statusOf('bob')).toMatchObject({
+      factor: 'unconfirmed',
+      confirmBefore: expect.stringMatching(/Z$/),
+    });
+    const recovery = await totp('enroll', 'bob', '--code', codes[0] ?? '');
+    expect(recovery).toMatchObject({ code: 1, stdout: '' });
+    expect(recovery.stderr).toContain('a code is six digits');
+    expect(await stack.running.control.get('factor', 'bob')).toBeUndefined();
+    const confirmed = await totp('enroll', 'bob', '--code', totpCode(secret, Date.now()));
+    expect(confirmed).toMatchObject({ code: 0, stdout: 'bob has a second factor that counts from now on\n' });
     expect((await totp('code', 'bob')).stdout.trim()).toMatch(/^\d{6}$/);
     expect([totpCode(secret, Date.now()), totpCode(secret, Date.now() - 30_000)]).toContain(
       (await totp('code', 'bob')).stdout.trim(),
@@ -60,7 +72,7 @@ describe('sshtrail totp', () => {
     await control.put('proof', 'bob SHA256:x 192.0.2.1', { ...proof, atMs: Date.now() }, { kind: 'any' });
     const before = (await control.get('factor', 'bob'))?.data;
 
-    expect((await totp('enroll', 'bob', '--replace')).code).toBe(0);
+    expect((await totp('enroll', 'bob', '--replace', '--no-confirm')).code).toBe(0);
 
     const after = (await control.get('factor', 'bob'))?.data;
     expect(after?.secret).not.toBe(before?.secret);
@@ -74,11 +86,29 @@ describe('sshtrail totp', () => {
     expect((await totp('remove', 'bob')).stderr).toContain('has no second factor');
 
     const events = await stack.eventually(
-      "SELECT event_name, request FROM events WHERE event_name IN ('EnrollFactor', 'RemoveFactor') ORDER BY event_time",
+      "SELECT event_name, request FROM events WHERE event_name IN ('EnrollFactor', 'ConfirmFactor', 'RemoveFactor') ORDER BY event_time",
     );
-    expect(events.map((row) => row['event_name'])).toEqual(['EnrollFactor', 'EnrollFactor', 'RemoveFactor']);
-    expect(JSON.stringify(events[2])).toContain('lost the phone');
+    expect(events.map((row) => row['event_name'])).toEqual([
+      'EnrollFactor',
+      'ConfirmFactor',
+      'ConfirmFactor',
+      'EnrollFactor',
+      'RemoveFactor',
+    ]);
+    expect(JSON.stringify(events[4])).toContain('lost the phone');
     expect(JSON.stringify(events)).not.toMatch(/secret|otpauth/);
+  });
+
+  test.each([
+    [['bob', '--code', '123456'], 'begin again: sshtrail totp enroll bob'],
+    [['bob', '--code', '123456', '--replace'], 'leave --replace and --no-confirm'],
+    [['bob', '--code', '123456', '--no-confirm'], 'leave --replace and --no-confirm'],
+    [['carol', '--code', '123456'], 'from sshtrail.yaml'],
+  ])('confirms nothing by %j', async (args, message) => {
+    const refused = await totp('enroll', ...args);
+
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(message);
   });
 
   test.each([
