@@ -15,7 +15,7 @@ import {
   requestNotice,
   waitsForSomebody,
 } from '#core/grant';
-import type { PolicyRequest } from '#core/policy';
+import { durationText, type PolicyRequest } from '#core/policy';
 import { compileRules, redactText } from '#core/redaction';
 import { durationMs } from '#core/runbook';
 import { CliError } from './cli-error.ts';
@@ -184,7 +184,7 @@ function forMsOf(
   if (ms === undefined || ms < 60_000 || ms > maxGrantSeconds * 1000)
     throw new CliError(
       'bad-input',
-      `--for takes 1m to ${maxGrantSeconds} s, written as 90s, 30m, 2h or 1d; access.maxGrantSeconds is the most`,
+      `--for takes 1 minute to ${durationText(maxGrantSeconds * 1000)}, written as 90s, 30m, 2h or 1d; access.maxGrantSeconds is the most`,
     );
   return ms;
 }

@@ -276,7 +276,7 @@ describe('locks by the control API', () => {
   test('are refused before anything is sent where they are none', async () => {
     const { as, control } = await openDeployment();
 
-    expect((await as(alice, 'lock')).error).toContain('say whom the lock is about');
+    expect((await as(alice, 'lock')).error).toContain('one or more of --identity, --key');
     expect((await as(alice, 'lock', '--all', '--message', ' ')).error).toContain('1 to 500 characters');
     expect(await control.list('lock')).toEqual([]);
   });

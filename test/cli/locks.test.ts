@@ -88,7 +88,7 @@ describe('lock', () => {
   });
 
   test.each([
-    ['nobody', [], 'say whom the lock is about'],
+    ['nobody', [], 'one or more of --identity, --key'],
     ['everybody and one', ['--all', '--identity', 'bob'], 'all is everybody'],
     ['no range', ['--source', '192.0.2.7/24'], 'no address or range'],
     ['no message', ['--identity', 'bob', '--message', ' '], 'the message has 1 to 500 characters'],
