@@ -27,6 +27,10 @@ export async function askForCode(
   if (typed === 'hidden') process.stderr.write(prompt);
   try {
     return await terminal.question(typed === 'hidden' ? '' : prompt, { signal });
+  } catch (cause) {
+    if (!(cause instanceof Error && cause.name === 'AbortError')) throw cause;
+    if (typed === 'shown') process.stderr.write('\n');
+    throw new CliError('bad-input', 'no code was given; --code CODE gives one without a question', { cause });
   } finally {
     terminal.close();
     if (typed === 'hidden') process.stderr.write('\n');

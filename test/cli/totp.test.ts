@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { totpCode } from '#core/totp';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrail, sshtrailInTerminal } from '../support/command-line.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 let stack: Stack;
@@ -133,5 +133,40 @@ describe('sshtrail totp', () => {
     ]);
     expect((await totp('status')).stdout).toContain('carol');
     expect((await totp('remove', 'carol')).stderr).toContain('sshtrail.yaml');
+  });
+});
+
+describe('sshtrail totp enroll at a terminal', () => {
+  const prompt = 'Code of the app: ';
+  const enrollBob = (...keys: Parameters<typeof sshtrailInTerminal>[1][number]['keys'][]) =>
+    sshtrailInTerminal(
+      ['totp', 'enroll', 'bob', '--data', stack.data.root],
+      keys.map((each) => ({ prompt, keys: each })),
+    );
+  const secretIn = (shown: string) => /[?&]secret=([A-Z2-7]+)/.exec(shown)?.[1] ?? '';
+
+  test.each([
+    ['Ctrl-C', '\u0003'],
+    ['the end of input', '\u0004'],
+  ])('is given up by %s, and then nothing counts', async (_what, key) => {
+    const { code, shown } = await enrollBob('nonsense\r', key);
+
+    expect(code).toBe(1);
+    expect(shown).toContain('a code is six digits');
+    expect(shown).toMatch(/\nsshtrail: no code was given; --code CODE gives one without a question\r\n$/);
+    expect(await statusOf('bob')).toMatchObject({ factor: 'unconfirmed', recoveryCodesLeft: 0 });
+  });
+
+  test('asks until the code is right, shows what is typed, and then it counts', async () => {
+    const right = (shown: string) => `${totpCode(secretIn(shown), Date.now())}\r`;
+    const old = (shown: string) => `${totpCode(secretIn(shown), Date.now() - 300_000)}\r`;
+
+    const { code, shown } = await enrollBob(old, right);
+
+    expect(code, shown).toBe(0);
+    expect(shown).toContain('that is not the code');
+    expect(shown).toMatch(/Code of the app: \S*\d{6}\r+\n/);
+    expect(shown).toMatch(/bob has a second factor that counts from now on\r\n$/);
+    expect(await statusOf('bob')).toMatchObject({ factor: 'enrolled', recoveryCodesLeft: 10, failures: 0 });
   });
 });
