@@ -11,6 +11,7 @@ import { recordByHand } from './own-journal.ts';
 import { withControl } from './sessions-locally.ts';
 import type { FactorDesk, FactorStatus, NewFactor } from './totp-enrolment.ts';
 import { changedMeanwhile, nothingWaits, refusedCode, tooManyCodes } from './totp-refusals.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 export function localFactors(data: DataDirectory, context: CommandContext): FactorDesk {
   return {
@@ -97,9 +98,10 @@ async function remove(
   context: CommandContext,
 ): Promise<void> {
   const { now } = context;
+  const said = withoutSecrets(reason, readConfiguration(data));
   const removed = await withControl(data, now, (control) =>
     removeTotp(control, name, () =>
-      recordByHand(data, context, removeFactor(userInfo().username, now(), { identity: name, reason })),
+      recordByHand(data, context, removeFactor(userInfo().username, now(), { identity: name, reason: said })),
     ),
   );
   if (!removed)
