@@ -3,6 +3,7 @@ import { CliError } from './cli-error.ts';
 import { type CommandContext, chosenApi, chosenData } from './command-context.ts';
 import type { EnrollOptions, RemoveOptions, StatusOptions } from './commands/totp.ts';
 import { jsonText, printable, table } from './output.ts';
+import { qrLines } from './qr-lines.ts';
 
 /** Whoever keeps second factors: this machine's data directory, or a deployment's API. All refuse with a sentence. */
 export type FactorDesk = {
@@ -66,9 +67,10 @@ export async function enroll(name: string, options: EnrollOptions, context: Comm
     );
     return;
   }
+  if (isAtTerminal()) for (const line of qrLines(uri, process.stderr.columns)) output.note(line);
   for (const line of [uri, '', ...recoveryCodes]) output.line(printable(line));
   output.note(
-    `the first line is for the authenticator app of ${name}; each of the others is a recovery code that stands for one code. None of it is shown again.`,
+    `the line that begins with otpauth is for the authenticator app of ${name}, as the QR code of a terminal is; each of the others is a recovery code that stands for one code. None of it is shown again.`,
   );
   if (confirmBefore !== undefined) await confirm(desk, name, confirmBefore, options, context);
 }

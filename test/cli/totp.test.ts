@@ -38,6 +38,7 @@ describe('sshtrail totp', () => {
     const { code, stdout, stderr } = await totp('enroll', 'bob');
 
     expect(code, stderr).toBe(0);
+    expect(stdout + stderr).not.toContain('\u001b');
     expect(stderr).toContain('it does not count yet');
     expect(stderr).toContain('sshtrail totp enroll bob --code CODE');
     const [uri = '', blank, ...codes] = stdout.trimEnd().split('\n');
@@ -165,6 +166,7 @@ describe('sshtrail totp enroll at a terminal', () => {
 
     expect(code, shown).toBe(0);
     expect(shown).toContain('that is not the code');
+    expect(shown).toContain(`\u001b[30;107m${' '.repeat(8)}`);
     expect(shown).toMatch(/Code of the app: \S*\d{6}\r+\n/);
     expect(shown).toMatch(/bob has a second factor that counts from now on\r\n$/);
     expect(await statusOf('bob')).toMatchObject({ factor: 'enrolled', recoveryCodesLeft: 10, failures: 0 });

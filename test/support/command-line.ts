@@ -23,5 +23,5 @@ export function sshtrailInTerminal(
 ): ReturnType<typeof typedInTerminal> {
   const { program, first, env } = sshtrailProgram;
   const command = [program, ...first, ...args].map((each) => `'${each}'`).join(' ');
-  return typedInTerminal(`exec ${command}`, answers, { ...env, ...environment });
+  return typedInTerminal(`stty cols 100; exec ${command}`, answers, { ...env, ...environment });
 }
