@@ -75,7 +75,9 @@ export async function addHost(name: string, options: AddHostOptions, context: Co
   replace(data.configuration, text, changed);
   if (options.json === true) output.line(jsonText({ added: name, file: data.configuration }));
   else output.line(`added ${name} to ${data.configuration}`);
-  output.note('a gateway that runs knows it after its next start');
+  output.note(
+    'a gateway that runs knows it after its next start; the server has to trust what "sshtrail hosts authority" prints (TrustedUserCAKeys)',
+  );
 }
 
 type Trust = { readonly trust: NewTarget['trust']; readonly keys: readonly PublicKey[] };

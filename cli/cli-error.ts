@@ -1,5 +1,6 @@
 type CliErrorCode =
   | 'bad-input'
+  | 'code-refused'
   | 'not-found'
   | 'not-running'
   | 'not-verifiable'

@@ -115,7 +115,7 @@ function refusalOf(status: number, json: unknown, call: ApiCall<unknown>, isProv
       status !== 403 || call.routeWithMfa === undefined || isProved
         ? ''
         : `; no second factor counted: IAM does not let these AWS credentials onto ${callable(call, call.routeWithMfa)}`;
-    return new CliError(codeOf(status), `${sentence}${hint}`);
+    return new CliError(code === 'code-refused' ? code : codeOf(status), `${sentence}${hint}`);
   }
   if (status === 403)
     return new CliError(

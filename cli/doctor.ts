@@ -6,7 +6,7 @@ import { type CommandContext, chosenData, type DataOption, type JsonOption } fro
 import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess, identification } from './gateway-process.ts';
 import { type Installation, loadInstallation } from './installation.ts';
-import { jsonText, printable } from './output.ts';
+import { jsonText, printableBlock } from './output.ts';
 import { playgroundEnvironments } from './playground/playground.ts';
 import { findSshd } from './playground/private-sshd.ts';
 import { withControl } from './sessions-locally.ts';
@@ -23,7 +23,9 @@ export async function doctor(options: DataOption & JsonOption, context: CommandC
   const { output } = context;
   const checks = await examine(chosenData(options, context), context);
   if (options.json === true) output.line(jsonText(checks));
-  else for (const { name, state, text } of checks) output.line(`${signs[state]} ${name}: ${printable(text)}`);
+  else
+    for (const { name, state, text } of checks)
+      output.line(`${signs[state]} ${name}: ${printableBlock(text)}`);
   const faults = checks.filter(({ state }) => state === 'fault').length;
   if (faults > 0)
     throw new CliError(

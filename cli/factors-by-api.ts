@@ -4,41 +4,63 @@ import { CliError } from './cli-error.ts';
 import type { ApiOption, CommandContext } from './command-context.ts';
 import { controlApi } from './control-api.ts';
 import type { FactorDesk } from './totp-enrolment.ts';
+import { changedMeanwhile, nothingWaits, refusedCode } from './totp-refusals.ts';
 
 const text = z.string().max(2_000);
 const listing = z.object({
   factors: z.array(
-    z
-      .object({
-        identity: text,
-        enrolledAt: text,
-        enrolledBy: text,
-        recoveryCodesLeft: z.number(),
-        failures: z.number(),
-        lockedUntil: z.exactOptional(text),
-        driftSeconds: z.number(),
-      })
-      .transform(({ identity, ...rest }) => ({ identity, factor: 'enrolled' as const, ...rest })),
+    z.object({
+      identity: text,
+      factor: z.enum(['enrolled', 'unconfirmed']).default('enrolled'),
+      enrolledAt: z.exactOptional(text),
+      enrolledBy: z.exactOptional(text),
+      confirmBefore: z.exactOptional(text),
+      recoveryCodesLeft: z.number(),
+      failures: z.number(),
+      lockedUntil: z.exactOptional(text),
+      driftSeconds: z.number(),
+    }),
   ),
 });
-const enrolment = z.object({ secret: text, uri: text, recoveryCodes: z.array(text).max(100) });
+const enrolment = z.object({
+  secret: text,
+  uri: text,
+  recoveryCodes: z.array(text).max(100),
+  confirmBefore: z.exactOptional(text),
+});
+const confirmation = z.object({ confirmed: z.literal(true) });
 const removal = z.object({ removed: z.literal(true) });
 
 export function apiFactors(address: string, options: ApiOption, context: CommandContext): FactorDesk {
   const api = controlApi(address, options, context);
   return {
-    enroll: (name, isReplacing) =>
+    enroll: (name, wish) =>
       api.call({
         method: 'POST',
         route: apiRoutes.enrollFactor,
         values: { identity: name },
-        body: { replace: isReplacing },
+        body: wish,
         answer: enrolment,
         sentences: {
           'enrolled-already': `${name} has a second factor; to make another one good in its place: sshtrail totp enroll ${name} --replace`,
-          changed: `somebody else changed the factor of ${name} at the same time; see "sshtrail totp status"`,
+          changed: changedMeanwhile(name),
         },
       }),
+    async confirm(name, code) {
+      await api.call({
+        method: 'POST',
+        route: apiRoutes.enrollFactor,
+        values: { identity: name },
+        body: { code },
+        answer: confirmation,
+        sentences: {
+          'code-refused': refusedCode('wrong'),
+          'nothing-waits': nothingWaits(name),
+          'enrolled-already': changedMeanwhile(name),
+          changed: changedMeanwhile(name),
+        },
+      });
+    },
     async remove(name, reason) {
       await api.call({
         method: 'POST',

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { ControlStore } from '#core/contract';
-import { enrollFactor, removeFactor } from '#core/event';
-import { enrollTotp, removeTotp, totpLockedForMs } from '#core/totp';
+import { confirmFactor, enrollFactor, removeFactor } from '#core/event';
+import { confirmTotp, enrollTotp, removeTotp, totpLockedForMs } from '#core/totp';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
@@ -10,10 +10,13 @@ import { readConfiguration } from './installation.ts';
 import { recordByHand } from './own-journal.ts';
 import { withControl } from './sessions-locally.ts';
 import type { FactorDesk, FactorStatus, NewFactor } from './totp-enrolment.ts';
+import { changedMeanwhile, nothingWaits, refusedCode, tooManyCodes } from './totp-refusals.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 export function localFactors(data: DataDirectory, context: CommandContext): FactorDesk {
   return {
-    enroll: (name, isReplacing) => enroll(data, name, isReplacing, context),
+    enroll: (name, wish) => enroll(data, name, wish, context),
+    confirm: (name, code) => confirm(data, name, code, context),
     remove: (name, reason) => remove(data, name, reason, context),
     status: (name) => status(data, name, context),
   };
@@ -22,7 +25,7 @@ export function localFactors(data: DataDirectory, context: CommandContext): Fact
 async function enroll(
   data: DataDirectory,
   name: string,
-  replace: boolean,
+  wish: { readonly replace: boolean; readonly confirm: boolean },
   context: CommandContext,
 ): Promise<NewFactor> {
   const { now } = context;
@@ -35,7 +38,7 @@ async function enroll(
       by,
       nowMs: now(),
       randomBytes,
-      replace,
+      ...wish,
       record: (what) => recordByHand(data, context, enrollFactor(by, now(), { identity: name, ...what })),
     }),
   );
@@ -44,12 +47,48 @@ async function enroll(
       'bad-input',
       `${name} has a second factor since ${new Date(enrolment.sinceMs).toISOString()}; to make another one good in its place: sshtrail totp enroll ${name} --replace`,
     );
-  if (enrolment.kind === 'raced')
-    throw new CliError(
-      'bad-input',
-      `somebody else changed the factor of ${name} at the same time; see "sshtrail totp status"`,
-    );
-  return enrolment;
+  if (enrolment.kind === 'raced') throw new CliError('bad-input', changedMeanwhile(name));
+  const { secret, uri, recoveryCodes, confirmBeforeMs } = enrolment;
+  return {
+    secret,
+    uri,
+    recoveryCodes,
+    ...(confirmBeforeMs === undefined ? {} : { confirmBefore: new Date(confirmBeforeMs).toISOString() }),
+  };
+}
+
+async function confirm(
+  data: DataDirectory,
+  name: string,
+  code: string,
+  context: CommandContext,
+): Promise<void> {
+  const { now } = context;
+  requirePerson(data, name);
+  const by = userInfo().username;
+  const confirmation = await withControl(data, now, (control) =>
+    confirmTotp({
+      control,
+      identity: name,
+      code,
+      nowMs: now(),
+      record: (outcome) =>
+        recordByHand(data, context, confirmFactor(by, now(), { identity: name, ...outcome })),
+    }),
+  );
+  switch (confirmation.kind) {
+    case 'confirmed':
+      return;
+    case 'refused':
+      throw new CliError('code-refused', refusedCode(confirmation.reason));
+    case 'locked':
+      throw new CliError('bad-input', tooManyCodes(name, confirmation.retryAfterMs));
+    case 'nothing-waits':
+      throw new CliError('not-found', nothingWaits(name));
+    case 'present':
+    case 'raced':
+      throw new CliError('bad-input', changedMeanwhile(name));
+  }
 }
 
 async function remove(
@@ -59,9 +98,10 @@ async function remove(
   context: CommandContext,
 ): Promise<void> {
   const { now } = context;
+  const said = withoutSecrets(reason, readConfiguration(data));
   const removed = await withControl(data, now, (control) =>
     removeTotp(control, name, () =>
-      recordByHand(data, context, removeFactor(userInfo().username, now(), { identity: name, reason })),
+      recordByHand(data, context, removeFactor(userInfo().username, now(), { identity: name, reason: said })),
     ),
   );
   if (!removed)
@@ -81,7 +121,9 @@ async function status(
   const { identities } = readConfiguration(data);
   const found = await withControl(data, now, async (control) => {
     const persons = identities.filter(({ type }) => type === 'person').map((identity) => identity.name);
-    const enrolled = (await control.list('factor')).map(({ id }) => id);
+    const enrolled = [...(await control.list('factor')), ...(await control.list('enrolment'))].map(
+      ({ id }) => id,
+    );
     const names = [...new Set([...persons, ...enrolled])].filter(
       (each) => name === undefined || each === name,
     );
@@ -99,17 +141,28 @@ async function statusOf(
   identity: string,
   nowMs: number,
 ): Promise<FactorStatus> {
-  const [factor, state] = await Promise.all([control.get('factor', identity), control.get('totp', identity)]);
+  const [factor, state, waiting] = await Promise.all([
+    control.get('factor', identity),
+    control.get('totp', identity),
+    control.get('enrolment', identity),
+  ]);
   const locked = totpLockedForMs(state?.data, nowMs);
   return {
     identity,
-    factor: isInConfiguration ? 'configured' : factor === undefined ? 'none' : 'enrolled',
+    factor: isInConfiguration
+      ? 'configured'
+      : factor !== undefined
+        ? 'enrolled'
+        : waiting !== undefined
+          ? 'unconfirmed'
+          : 'none',
     ...(factor === undefined
       ? {}
       : {
           enrolledAt: new Date(factor.data.enrolledAtMs).toISOString(),
           enrolledBy: factor.data.enrolledBy,
         }),
+    ...(waiting === undefined ? {} : { confirmBefore: new Date(waiting.data.expiresAtMs).toISOString() }),
     recoveryCodesLeft: factor?.data.recoveryCodes.length ?? 0,
     failures: state?.data.failures ?? 0,
     ...(locked === 0 ? {} : { lockedUntil: new Date(nowMs + locked).toISOString() }),

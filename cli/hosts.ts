@@ -6,7 +6,7 @@ import { formatPublicKeyLine, TransportError } from '#ssh';
 import { CliError } from './cli-error.ts';
 import { type CommandContext, chosenData, type DataOption, type JsonOption } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { readConfiguration } from './installation.ts';
+import { loadInstallation, readConfiguration } from './installation.ts';
 import { jsonText, printable, table } from './output.ts';
 import { type ScannedHost, scanHost } from './scan-host.ts';
 
@@ -44,6 +44,18 @@ export async function listHosts(options: DataOption & JsonOption, context: Comma
 }
 
 const listColumns = ['name', 'address', 'labels', 'logins', 'login_by', 'host_keys'];
+
+export async function printAuthority(
+  options: DataOption & JsonOption,
+  context: CommandContext,
+): Promise<void> {
+  const { output } = context;
+  const { userAuthority } = await loadInstallation(chosenData(options, context));
+  const line = formatPublicKeyLine(userAuthority.publicKey, 'sshtrail');
+  if (options.json === true)
+    output.line(jsonText({ key: line, fingerprint: userAuthority.publicKey.fingerprint }));
+  else output.line(line);
+}
 
 export async function scanServer(
   text: string,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
+import type { Configuration } from '#core/configuration';
 import type { ControlStore, Lock, LockSelector } from '#core/contract';
 import { type LockTools, liftLock, maxLocks, newLockId, placeLock } from '#core/lock';
 import { CliError } from './cli-error.ts';
@@ -12,6 +13,7 @@ import { onlyLock } from './only-match.ts';
 import { printable } from './output.ts';
 import { recordByHand } from './own-journal.ts';
 import { openSessions, withControl } from './sessions-locally.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 export function withLocalLocks<Result>(
   data: DataDirectory,
@@ -31,8 +33,10 @@ function localLocks(data: DataDirectory, control: ControlStore, context: Command
   return {
     lookEveryMs: 50,
     async place(wish) {
-      noteUnknownNames(wish.selector, data, context);
-      const placed = await placeLock({ lockId: newLockId(randomBytes), ...wish }, author, tools);
+      const configuration = readConfiguration(data);
+      noteUnknownNames(wish.selector, configuration, context);
+      const message = withoutSecrets(wish.message, configuration);
+      const placed = await placeLock({ lockId: newLockId(randomBytes), ...wish, message }, author, tools);
       if (placed.kind !== 'too-many-locks') return placed.lock;
       throw new CliError(
         'bad-input',
@@ -59,10 +63,9 @@ async function locksOf(control: ControlStore): Promise<readonly Lock[]> {
 /** A lock on a name that nobody has is most often a slip, and looks like one that works. */
 function noteUnknownNames(
   { identity, target }: LockSelector,
-  data: DataDirectory,
+  { identities, targets }: Configuration,
   { output }: CommandContext,
 ): void {
-  const { identities, targets } = readConfiguration(data);
   if (identity !== undefined && !identities.some(({ name }) => name === identity))
     output.note(
       `the configuration has no identity ${printable(identity)}; the lock is for whoever proves that name`,

@@ -110,15 +110,21 @@ function rowOf(present: Lock) {
 }
 
 function selectorOf(options: LockOptions): LockSelector {
+  const { identity, key, certificate, session, target, login, source, all } = options;
+  if ([identity, key, certificate, session, target, login, source, all].every((each) => each === undefined))
+    throw new CliError(
+      'bad-input',
+      'say whom the lock is about: one or more of --identity, --key, --certificate, --session, --target, --login and --source, or --all',
+    );
   const read = readLockSelector({
-    identity: options.identity,
-    keyFingerprint: options.key,
-    certificateSerial: options.certificate,
-    sessionId: options.session,
-    target: options.target,
-    login: options.login,
-    source: options.source,
-    all: options.all,
+    identity,
+    keyFingerprint: key,
+    certificateSerial: certificate,
+    sessionId: session,
+    target,
+    login,
+    source,
+    all,
   });
   if (!read.ok) throw new CliError('bad-input', read.message);
   return read.selector;

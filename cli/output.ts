@@ -81,6 +81,11 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 
+/** The same under a line that begins it: what follows stands further in, so that no text can pass for a line of its own. */
+export function printableBlock(text: string): string {
+  return printableLines(text.trimEnd()).replaceAll('\n', '\n    ');
+}
+
 /** Rows as a person reads them: columns side by side under their names. */
 export function table(columns: readonly string[], rows: readonly Row[], colour: boolean): string[] {
   const cells = rows.map((row) => columns.map((column) => cellText(row[column] ?? null)));

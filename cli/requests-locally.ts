@@ -15,8 +15,7 @@ import {
   requestNotice,
   waitsForSomebody,
 } from '#core/grant';
-import type { PolicyRequest } from '#core/policy';
-import { compileRules, redactText } from '#core/redaction';
+import { durationText, type PolicyRequest } from '#core/policy';
 import { durationMs } from '#core/runbook';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -27,6 +26,7 @@ import { onlyRequest } from './only-match.ts';
 import { recordByHand } from './own-journal.ts';
 import type { AccessDesk, AccessWish, Asked, Decided, Decision } from './requests.ts';
 import { withControl } from './sessions-locally.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 type Identity = Installation['identities'][number];
 
@@ -63,8 +63,10 @@ async function ask(
     {
       id: `r-${randomBytes(16).toString('hex')}`,
       actions: wish.actions,
-      reason: hidden(wish.reason, installation),
-      ...(wish.ticket === undefined ? {} : { ticket: wish.ticket }),
+      reason: withoutSecrets(wish.reason, installation.configuration),
+      ...(wish.ticket === undefined
+        ? {}
+        : { ticket: withoutSecrets(wish.ticket, installation.configuration) }),
       forMs: forMsOf(wish.for, access),
       decideWithinMs: access.requestSeconds * 1000,
       breakGlass: wish.breakGlass,
@@ -89,11 +91,6 @@ async function ask(
   });
 }
 
-/** Without secrets: people paste all kinds of things into a reason. */
-function hidden(reason: string, { configuration }: Installation): string {
-  return redactText(reason, compileRules(configuration.redaction)).text;
-}
-
 async function decide(
   data: DataDirectory,
   as: string | undefined,
@@ -108,7 +105,7 @@ async function decide(
       { control, record: recorder(data, context), now: context.now },
       handOf(identity),
       id,
-      { kind, by: identity.name, reason: hidden(reason, installation) },
+      { kind, by: identity.name, reason: withoutSecrets(reason, installation.configuration) },
       (request) =>
         mayDecide(control, installation.policy, request, {
           ...askedBy(identity, request.target, request.login, context.now()),
@@ -184,7 +181,7 @@ function forMsOf(
   if (ms === undefined || ms < 60_000 || ms > maxGrantSeconds * 1000)
     throw new CliError(
       'bad-input',
-      `--for takes 1m to ${maxGrantSeconds} s, written as 90s, 30m, 2h or 1d; access.maxGrantSeconds is the most`,
+      `--for takes 1 minute to ${durationText(maxGrantSeconds * 1000)}, written as 90s, 30m, 2h or 1d; access.maxGrantSeconds is the most`,
     );
   return ms;
 }

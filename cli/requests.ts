@@ -114,17 +114,20 @@ const columns = ['request', 'identity', 'login', 'target', 'state', 'approvals',
 function rowOf(request: AccessRequest, nowMs: number) {
   const { id, identity, login, target, approvals, needed, askedAtMs, reason } = request;
   const state = stateAt(request, nowMs);
-  const isOpen = request.breakGlass && request.review === undefined;
   return {
     request: id,
     identity,
     login,
     target: target.name,
-    state: request.breakGlass ? `break-glass${isOpen ? ', to be reviewed' : ''}` : state,
+    state: request.breakGlass ? `break-glass, ${reviewText(request)}` : state,
     approvals: `${approvals.length}/${needed}`,
     asked_at: new Date(askedAtMs).toISOString(),
     reason,
   };
+}
+
+function reviewText({ review }: AccessRequest): string {
+  return review === undefined ? 'to be reviewed' : `${review.outcome} afterwards`;
 }
 
 function timeText(ms: number): string {

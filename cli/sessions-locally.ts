@@ -7,8 +7,10 @@ import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command-context.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { gatewayProcess } from './gateway-process.ts';
+import { readConfiguration } from './installation.ts';
 import { onlySession } from './only-match.ts';
 import type { SessionDesk } from './sessions.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 /** How long `kill` waits for the session to be gone. */
 const killDeadlineMs = 10_000;
@@ -31,7 +33,8 @@ export function localSessions(data: DataDirectory, { now }: CommandContext): Ses
           'not-running',
           `no gateway is running on ${data.root}, so no session is open; start one with "sshtrail up"`,
         );
-      return withControl(data, now, (control) => end(control, start, reason, now));
+      const said = withoutSecrets(reason, readConfiguration(data));
+      return withControl(data, now, (control) => end(control, start, said, now));
     },
   };
 }

@@ -9,7 +9,7 @@ import { demoIdentities, prepareDataDirectory } from './first-run.ts';
 import { answeringGateway } from './gateway-process.ts';
 import type { GatewayRunOptions, RunningGateway } from './gateway-run.ts';
 import { loadInstallation } from './installation.ts';
-import { type Output, printable } from './output.ts';
+import { type Output, printableBlock } from './output.ts';
 import { type Playground, startPlayground } from './playground/playground.ts';
 import { keepServing } from './recover-serving.ts';
 import { startServing } from './serving.ts';
@@ -45,7 +45,7 @@ export type Running = {
 export async function up(options: UpCommandOptions, context: CommandContext): Promise<void> {
   const { output, now, signal } = context;
   const data = chosenData(options, context);
-  const report = (line: string) => output.note(`${new Date(now()).toISOString()} ${printable(line)}`);
+  const report = (line: string) => output.note(`${new Date(now()).toISOString()} ${printableBlock(line)}`);
   const running = await startUp({
     data,
     ...(options.sshPort === undefined ? {} : { sshPort: options.sshPort }),

@@ -23,14 +23,20 @@ export type AddHostOptions = DataOption &
 /** The targets of a configuration, and how another one gets into it. */
 export function hostsCommand(context: CommandContext): Command {
   const command = new Command('hosts').description(
-    'the servers behind the gateway: list them, look at the keys of one, add one',
+    'the servers behind the gateway: list them, look at the keys of one, add one, and let them trust the gateway',
   );
-  for (const each of [listCommand(context), scanCommand(context), addCommand(context)])
+  for (const each of [
+    listCommand(context),
+    scanCommand(context),
+    addCommand(context),
+    authorityCommand(context),
+  ])
     command.addCommand(each);
   return withExamples(command, [
     'sshtrail hosts list',
     'sshtrail hosts scan web-2.example.com:22',
     'sshtrail hosts add web-2 --host web-2.example.com --label env=prod --scan --yes',
+    'sshtrail hosts authority > sshtrail-ca.pub',
   ]);
 }
 
@@ -83,6 +89,17 @@ function addCommand(context: CommandContext): Command {
   return withExamples(withJsonOption(withDataOption(command)), [
     'sshtrail hosts add web-2 --host 192.0.2.12 --label env=prod --key "ssh-ed25519 AAAA..."',
     'sshtrail hosts add web-2 --host 192.0.2.12 --scan --yes',
+  ]);
+}
+
+function authorityCommand(context: CommandContext): Command {
+  const command = new Command('authority')
+    .description('the public key that the servers have to trust, for TrustedUserCAKeys in their sshd_config')
+    .action(async (options: DataOption & JsonOption) =>
+      (await import('../hosts.ts')).printAuthority(options, context),
+    );
+  return withExamples(withJsonOption(withDataOption(command)), [
+    'sshtrail hosts authority | ssh root@web-2.example.com "cat > /etc/ssh/sshtrail-ca.pub"',
   ]);
 }
 

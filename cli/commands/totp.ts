@@ -11,7 +11,11 @@ import {
 } from '../command-context.ts';
 
 export type StatusOptions = DataOption & ApiOption & JsonOption;
-export type EnrollOptions = StatusOptions & { readonly replace?: boolean };
+export type EnrollOptions = StatusOptions & {
+  readonly replace?: boolean;
+  readonly code?: string;
+  readonly confirm: boolean;
+};
 export type RemoveOptions = StatusOptions & { readonly reason: string };
 
 /** Second factors: enrolled ones in the control store, and by hand those that the configuration names. */
@@ -20,22 +24,30 @@ export function totpCommand(context: CommandContext): Command {
     'second factors: enrol an identity for codes, see who has them, take them away',
   );
   const examples: string[] = [];
-  for (const [subcommand, example] of [...enrolment(context), ...byHand(context)]) {
-    command.addCommand(withExamples(withJsonOption(subcommand), [example]));
+  for (const [subcommand, example, ...more] of [...enrolment(context), ...byHand(context)]) {
+    command.addCommand(withExamples(withJsonOption(subcommand), [example, ...more]));
     examples.push(example);
   }
   return withExamples(command, examples);
 }
 
-type WithExample = readonly [subcommand: Command, example: string];
+type WithExample = readonly [subcommand: Command, example: string, ...more: string[]];
 
 function enrolment(context: CommandContext): readonly WithExample[] {
   const enroll = new Command('enroll')
     .description(
-      'give an identity a second factor: a secret for its authenticator app and ten recovery codes',
+      'give an identity a second factor: a secret for its authenticator app and ten recovery codes. It counts once the app has shown a right code: on a terminal that is asked for, else --code gives it in a second call, within ten minutes',
     )
     .argument('<identity>')
-    .option('--replace', 'in the place of the one it has, which is good for nothing from then on')
+    .option('--replace', 'in the place of the one it has, which counts until the new one is confirmed')
+    .option(
+      '--code <code>',
+      'the code that the app shows for what was enrolled a moment ago: it counts from now on',
+    )
+    .option(
+      '--no-confirm',
+      'it counts at once, for scripts that keep the secret themselves: nobody checks that an app has it',
+    )
     .action(async (name: string, options: EnrollOptions) =>
       (await import('../totp-enrolment.ts')).enroll(name, options, context),
     );
@@ -53,7 +65,13 @@ function enrolment(context: CommandContext): readonly WithExample[] {
       (await import('../totp-enrolment.ts')).status(name, options, context),
     );
   return [
-    [withApiOption(enroll), 'sshtrail totp enroll bob'],
+    [
+      withApiOption(enroll),
+      'sshtrail totp enroll bob',
+      'sshtrail totp enroll bob --json > bob.json   # without a terminal: it waits for ...',
+      'sshtrail totp enroll bob --code 123456       # ... the code that the app shows',
+      'sshtrail totp enroll bob --no-confirm --json',
+    ],
     [withApiOption(status), 'sshtrail totp status'],
     [withApiOption(remove), 'sshtrail totp remove bob --reason "lost the phone"'],
   ];

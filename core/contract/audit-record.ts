@@ -27,6 +27,7 @@ export const eventNames = [
   'AuthenticateUser',
   'ChallengeMfa',
   'EnrollFactor',
+  'ConfirmFactor',
   'RemoveFactor',
   'AuthenticateTarget',
   'VerifyHostKey',

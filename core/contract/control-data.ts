@@ -4,6 +4,7 @@ export type ControlData = {
   revocation: Revocation;
   totp: TotpState;
   factor: EnrolledFactor;
+  enrolment: FactorEnrolment;
   proof: MfaProof;
   counter: SecurityKeyCounter;
   request: AccessRequest;
@@ -77,6 +78,20 @@ export type EnrolledFactor = {
   readonly salt: string;
   /** SHA-256 of salt and code in hex, of those that were not used yet. */
   readonly recoveryCodes: readonly string[];
+};
+
+/**
+ * A second factor that was shown and counts for nothing until one of its codes has come back. The id is the identity's name; the item
+ * expires with it.
+ */
+export type FactorEnrolment = Omit<EnrolledFactor, 'enrolledAtMs'> & {
+  readonly begunAtMs: number;
+  /** No code confirms it from then on. */
+  readonly expiresAtMs: number;
+  /** Whether it may take the place of the one that counts until then. */
+  readonly replace: boolean;
+  /** Of the codes that were tried. */
+  readonly tried: TotpState;
 };
 
 /** A second factor that was proved a while ago. The id is identity, key fingerprint and source address, with blanks between. */

@@ -10,6 +10,13 @@ type FieldsOf<Kind extends ControlKind> = z.ZodObject<{
   readonly [Field in keyof ControlData[Kind]]-?: z.ZodType;
 }>;
 
+const totpState = z.strictObject({
+  lastStep: z.number().int(),
+  failures: z.number().int().nonnegative(),
+  lockedUntilMs: timeMs,
+  driftSteps: z.exactOptional(z.number().int().min(-4).max(4)),
+});
+
 const schemas = {
   /** What a newer gateway adds is passed over, so that two versions may run side by side. It limits nobody; what does is read whole or not at all. */
   session: z.object({
@@ -32,18 +39,23 @@ const schemas = {
     ),
   }),
   revocation: z.strictObject({ sessionId: text, by: text, message: text, atMs: timeMs }),
-  totp: z.strictObject({
-    lastStep: z.number().int(),
-    failures: z.number().int().nonnegative(),
-    lockedUntilMs: timeMs,
-    driftSteps: z.exactOptional(z.number().int().min(-4).max(4)),
-  }),
+  totp: totpState,
   factor: z.strictObject({
     secret: text,
     enrolledAtMs: timeMs,
     enrolledBy: text,
     salt: text,
     recoveryCodes: z.array(text).max(100),
+  }),
+  enrolment: z.strictObject({
+    secret: text,
+    begunAtMs: timeMs,
+    expiresAtMs: timeMs,
+    enrolledBy: text,
+    salt: text,
+    recoveryCodes: z.array(text).max(100),
+    replace: z.boolean(),
+    tried: totpState,
   }),
   proof: z.strictObject({
     identity: text,

@@ -2,15 +2,38 @@ import type { AuditDraft } from '#core/contract';
 import { draft, isoTime, type Refusal } from './draft.ts';
 import { authorIdentity, type MfaFacts } from './facts.ts';
 
-/** A second factor for an identity; on record before it is given out. `by` is an operating system user. */
+/** A second factor for an identity; on record before it is given out. One that is not active waits for its first code. `by` is an operating system user. */
 export function enrollFactor(
   by: string,
   atMs: number,
-  what: { readonly identity: string; readonly recoveryCodes: number; readonly replaced: boolean },
+  what: {
+    readonly identity: string;
+    readonly recoveryCodes: number;
+    readonly replaced: boolean;
+    readonly active: boolean;
+  },
 ): AuditDraft {
+  const { identity, ...response } = what;
   return draft('EnrollFactor', atMs, actorBy(by), {
-    request: { subjectName: what.identity, factor: 'totp' },
-    response: { recoveryCodes: what.recoveryCodes, replaced: what.replaced },
+    request: { subjectName: identity, factor: 'totp' },
+    response,
+  });
+}
+
+/** A code for a factor that waited for its first one: it counts from now on, or the code was refused. */
+export function confirmFactor(
+  by: string,
+  atMs: number,
+  what: { readonly identity: string } & ({ readonly replaced: boolean } | { readonly denyReason: string }),
+): AuditDraft {
+  const request = { subjectName: what.identity, factor: 'totp' };
+  if ('replaced' in what)
+    return draft('ConfirmFactor', atMs, actorBy(by), { request, response: { replaced: what.replaced } });
+  const { denyReason } = what;
+  const message = `the code was refused (${denyReason})`;
+  return draft('ConfirmFactor', atMs, actorBy(by), {
+    request,
+    refusal: { errorCode: 'MfaFailed', denyReason, message },
   });
 }
 

@@ -4,7 +4,7 @@ import type { PolicySet } from './load-policy.ts';
 import type { PolicyRequest } from './policy-request.ts';
 import { firstDenied } from './questions.ts';
 import { rulesOf, type SessionRules } from './session-rules.ts';
-import { approvalsNeeded, reasonMayHelp, type StepUp, stepUp } from './step-up.ts';
+import { approvalsNeeded, breakGlassHelp, reasonMayHelp, type StepUp, stepUp } from './step-up.ts';
 
 /** What the gateway would answer, the policies that made it, and what would change it. */
 export type Explanation = {
@@ -22,6 +22,7 @@ export type Explanation = {
   /** How many people have to approve, where that would help. */
   readonly approvalsNeeded: number;
   readonly reasonMayHelp: boolean;
+  readonly breakGlass: ReturnType<typeof breakGlassHelp>;
   /** What a session would have to keep to, where it is allowed. */
   readonly rules: SessionRules;
   /** Of the policy set; undefined where there is none. */
@@ -45,6 +46,7 @@ export function explain(policy: PolicySet | undefined, request: PolicyRequest): 
     stepUp: step,
     approvalsNeeded: step === 'approval' || step === 'mfa-and-approval' ? (approvals ?? 0) : 0,
     reasonMayHelp: reasonMayHelp(policy, answered.request),
+    breakGlass: breakGlassHelp(policy, answered.request),
     rules: decision.allowed ? rulesOf(policy, decision.policyIds) : {},
     version: policy?.version,
   };
@@ -62,9 +64,17 @@ export function explanationText(explanation: Explanation): string {
   }
   const rules = rulesText(explanation.rules);
   if (rules.length > 0) lines.push('', ...rules);
-  if (!decision.allowed) lines.push('', nextStep(explanation));
+  if (!decision.allowed) lines.push('', ...nextSteps(explanation));
   if (version !== undefined) lines.push('', `policy version ${version.slice(0, 12)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Break-glass is no way for every day: it is named where nothing else is, or after it. */
+function nextSteps(explanation: Explanation): string[] {
+  const { breakGlass, stepUp: step } = explanation;
+  if (breakGlass === 'none' || step === 'mfa' || explanation.reasonMayHelp) return [nextStep(explanation)];
+  const glass = `Break-glass${breakGlass === 'with-mfa' ? ' and a second factor, proved now,' : ''} would allow it in an emergency; people are paged.`;
+  return step === 'none' ? [glass] : [nextStep(explanation), glass];
 }
 
 function nextStep(explanation: Explanation): string {

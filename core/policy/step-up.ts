@@ -31,6 +31,19 @@ export function approvalsNeeded(policy: PolicySet | undefined, request: PolicyRe
   return undefined;
 }
 
+/** Whether break-glass would turn a no into a yes: by itself, or together with a second factor proved now. */
+export function breakGlassHelp(
+  policy: PolicySet | undefined,
+  request: PolicyRequest,
+): 'none' | 'alone' | 'with-mfa' {
+  if (decide(policy, request).allowed) return 'none';
+  const hoped = withReason(policy, request);
+  const taken = { ...hoped.request, approval: { count: request.approval?.count ?? 0, breakGlass: true } };
+  if (decide(hoped.policy, taken).allowed) return 'alone';
+  const proved = { ...taken, mfa: { method: 'totp', ageSeconds: 0 } };
+  return decide(hoped.policy, proved).allowed ? 'with-mfa' : 'none';
+}
+
 /**
  * Whether the answer is no and a reason might make it a yes. Which reasons a policy takes cannot be told beforehand: of the forbids that read
  * it, it is taken that a good one meets them.

@@ -62,7 +62,10 @@ export type ReadRequest =
 /** Puts what is known beside what was written. */
 export function readRequest(written: WrittenRequest, known: KnownNames, nowMs: number): ReadRequest {
   const identity = known.identities.find((candidate) => candidate.name === written.user);
-  if (identity === undefined) return unusable(`there is no user ${quoted(written.user, known.identities)}`);
+  if (identity === undefined)
+    return unusable(
+      `there is no user ${quoted(written.user, known.identities)}${known.identities.length === 0 ? '' : '; users are the identities of the configuration'}`,
+    );
   const action = readAction(written);
   if (typeof action === 'string') return unusable(action);
   const place = readPlace(action, written, known);

@@ -1,8 +1,8 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
 import { apiRoutes, type ControlStore, type Journal } from '#core/contract';
-import { enrollFactor, removeFactor } from '#core/event';
-import { enrollTotp, removeTotp, totpLockedForMs } from '#core/totp';
+import { confirmFactor, enrollFactor, removeFactor } from '#core/event';
+import { confirmTotp, enrollTotp, removeTotp, totpLockedForMs } from '#core/totp';
 import { apiIdentity, bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
 
 export type FactorParts = {
@@ -14,6 +14,7 @@ export type FactorParts = {
 
 const maxBodyBytes = 8 * 1024;
 const maxReason = 500;
+const maxCode = 64;
 const totpStepSeconds = 30;
 /** As the configuration and IAM's names allow them. */
 const identityPattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,128}$/;
@@ -23,7 +24,10 @@ const methods: Readonly<Record<string, string>> = {
   [apiRoutes.enrollFactor]: 'POST',
   [apiRoutes.removeFactor]: 'POST',
 };
-const enrollRequest = z.strictObject({ replace: z.boolean().default(false) });
+const enrollRequest = z.union([
+  z.strictObject({ replace: z.boolean().default(false), confirm: z.boolean().default(true) }),
+  z.strictObject({ code: z.string().max(maxCode) }),
+]);
 const removeRequest = z.strictObject({ reason: z.string().max(maxReason).default('removed by the API') });
 
 export function isFactorRoute(resource: string): boolean {
@@ -55,39 +59,55 @@ export async function factorApi(
 
 /** In the order of their names. Nothing by which a code could be made. */
 async function factors({ control, now }: FactorParts): Promise<APIGatewayProxyResult> {
-  const enrolled = await control.list('factor');
+  const enrolled = new Map((await control.list('factor')).map(({ id, data }) => [id, data]));
+  const waiting = new Map((await control.list('enrolment')).map(({ id, data }) => [id, data]));
   const states = new Map((await control.list('totp')).map(({ id, data }) => [id, data]));
   return jsonResponse(200, {
-    factors: enrolled.map(({ id, data }) => {
-      const lockedMs = totpLockedForMs(states.get(id), now());
+    factors: [...new Set([...enrolled.keys(), ...waiting.keys()])].toSorted().map((id) => {
+      const [factor, enrolment, state] = [enrolled.get(id), waiting.get(id), states.get(id)];
+      const lockedMs = totpLockedForMs(state, now());
       return {
         identity: id,
-        enrolledAt: new Date(data.enrolledAtMs).toISOString(),
-        enrolledBy: data.enrolledBy,
-        recoveryCodesLeft: data.recoveryCodes.length,
-        failures: states.get(id)?.failures ?? 0,
-        ...(lockedMs === 0 ? {} : { lockedUntil: new Date(now() + lockedMs).toISOString() }),
-        driftSeconds: totpStepSeconds * (states.get(id)?.driftSteps ?? 0),
+        factor: factor === undefined ? 'unconfirmed' : 'enrolled',
+        ...(factor === undefined
+          ? {}
+          : { enrolledAt: isoTime(factor.enrolledAtMs), enrolledBy: factor.enrolledBy }),
+        ...(enrolment === undefined ? {} : { confirmBefore: isoTime(enrolment.expiresAtMs) }),
+        recoveryCodesLeft: factor?.recoveryCodes.length ?? 0,
+        failures: state?.failures ?? 0,
+        ...(lockedMs === 0 ? {} : { lockedUntil: isoTime(now() + lockedMs) }),
+        driftSeconds: totpStepSeconds * (state?.driftSteps ?? 0),
       };
     }),
   });
+}
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString();
 }
 
 async function enroll(
   event: APIGatewayProxyEvent,
   identity: string,
   by: string,
-  { control, journal, now, randomBytes }: FactorParts,
+  parts: FactorParts,
 ): Promise<APIGatewayProxyResult> {
+  const { control, journal, now, randomBytes } = parts;
   const wanted = enrollRequest.safeParse(jsonIn(event));
-  if (!wanted.success) return errorResponse(400, 'bad-request', 'the body is empty or {"replace": true}');
+  if (!wanted.success)
+    return errorResponse(
+      400,
+      'bad-request',
+      'the body is empty, {"replace": true}, {"confirm": false} or both, or {"code": "123456"} for what was enrolled before',
+    );
+  if ('code' in wanted.data) return confirm(identity, by, wanted.data.code, parts);
   const enrolment = await enrollTotp({
     control,
     identity,
     by,
     nowMs: now(),
     randomBytes,
-    replace: wanted.data.replace,
+    ...wanted.data,
     record: async (what) => {
       await journal.record(enrollFactor(by, now(), { identity, ...what }));
     },
@@ -102,9 +122,62 @@ async function enroll(
     case 'raced':
       return errorResponse(409, 'changed', 'somebody else changed this factor at the same time; try again');
     case 'enrolled': {
-      const { secret, uri, recoveryCodes } = enrolment;
-      return jsonResponse(200, { identity, secret, uri, recoveryCodes });
+      const { secret, uri, recoveryCodes, confirmBeforeMs } = enrolment;
+      return jsonResponse(200, {
+        identity,
+        secret,
+        uri,
+        recoveryCodes,
+        ...(confirmBeforeMs === undefined ? {} : { confirmBefore: isoTime(confirmBeforeMs) }),
+      });
     }
+  }
+}
+
+async function confirm(
+  identity: string,
+  by: string,
+  code: string,
+  { control, journal, now }: FactorParts,
+): Promise<APIGatewayProxyResult> {
+  const confirmation = await confirmTotp({
+    control,
+    identity,
+    code,
+    nowMs: now(),
+    record: async (outcome) => {
+      await journal.record(confirmFactor(by, now(), { identity, ...outcome }));
+    },
+  });
+  switch (confirmation.kind) {
+    case 'confirmed':
+      return jsonResponse(200, { identity, confirmed: true });
+    case 'nothing-waits':
+      return errorResponse(
+        404,
+        'nothing-waits',
+        'nothing waits for a code, or it has waited too long; enrol again',
+      );
+    case 'refused':
+      return errorResponse(
+        400,
+        'code-refused',
+        `the code was refused (${confirmation.reason}); send the next one that the app shows`,
+      );
+    case 'locked': {
+      const seconds = Math.ceil(confirmation.retryAfterMs / 1000);
+      return errorResponse(429, 'too-many-codes', `too many wrong codes; try again in ${seconds} seconds`, {
+        'retry-after': String(seconds),
+      });
+    }
+    case 'present':
+      return errorResponse(
+        409,
+        'enrolled-already',
+        'somebody else gave this identity a second factor meanwhile',
+      );
+    case 'raced':
+      return errorResponse(409, 'changed', 'somebody else changed this factor at the same time; try again');
   }
 }
 

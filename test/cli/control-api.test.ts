@@ -297,7 +297,7 @@ describe('locks by the control API', () => {
   test('are refused before anything is sent where they are none', async () => {
     const { as, control } = await openDeployment();
 
-    expect((await as(alice, 'lock')).error).toContain('say whom the lock is about');
+    expect((await as(alice, 'lock')).error).toContain('one or more of --identity, --key');
     expect((await as(alice, 'lock', '--all', '--message', ' ')).error).toContain('1 to 500 characters');
     expect(await control.list('lock')).toEqual([]);
   });
@@ -381,9 +381,15 @@ describe('second factors by the control API', () => {
       const { as, control, journal } = await openDeployment();
       const person = { name, principalId: name, type: 'person' as const, groups: [] };
 
-      const first = await as(carol, 'totp', 'enroll', name);
+      const begun = jsonOf(await as(carol, 'totp', 'enroll', name, '--json'));
+      const waits = jsonOf(await as(carol, 'totp', 'status', name, '--json'));
+      const wrong = await as(carol, 'totp', 'enroll', name, '--code', '12345');
+      const code = totpCode(String(begun['secret']), Date.now());
+      const confirmed = await as(carol, 'totp', 'enroll', name, '--code', code);
+      const nothing = await as(carol, 'totp', 'enroll', name, '--code', '123456');
       const again = await as(carol, 'totp', 'enroll', name);
-      const replaced = jsonOf(await as(carol, 'totp', 'enroll', name, '--replace', '--json'));
+      const first = await as(carol, 'totp', 'enroll', name, '--replace', '--no-confirm');
+      const replaced = jsonOf(await as(carol, 'totp', 'enroll', name, '--replace', '--no-confirm', '--json'));
       const status = jsonOf(await as(carol, 'totp', 'status', name, '--json'));
       const verdict = await createTotpFactor(control, Date.now).check(
         person,
@@ -392,6 +398,10 @@ describe('second factors by the control API', () => {
       const removed = await as(carol, 'totp', 'remove', name, '--reason', 'left');
       const gone = await as(carol, 'totp', 'remove', name);
 
+      expect(waits).toMatchObject([{ factor: 'unconfirmed', recoveryCodesLeft: 0 }]);
+      expect(wrong.error).toContain('try the next one');
+      expect(confirmed.out).toBe(`${name} has a second factor that counts from now on`);
+      expect(nothing.error).toContain('begin again');
       expect(first.out.split('\n')).toHaveLength(12);
       expect(first.notes).toContain('None of it is shown again');
       expect(again.error).toContain(`sshtrail totp enroll ${name} --replace`);

@@ -9,6 +9,7 @@ import { dataDirectory } from '../../cli/data-directory.ts';
 import { announceGateway } from '../../cli/gateway-process.ts';
 import { cellText } from '../../cli/output.ts';
 import { sshtrail } from '../support/command-line.ts';
+import { expectOneSentence } from '../support/one-sentence.ts';
 import type { Finished } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -358,12 +359,6 @@ describe('a fault is one sentence with the next step', () => {
     expect(noKey.code).toBe(2);
     expect(noKey.stderr).toContain('--public-key');
   });
-
-  function expectOneSentence(finished: Finished, nextStep: string, code = 1): void {
-    expect(finished.code).toBe(code);
-    expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
-    expect(finished.stderr).toContain(nextStep);
-  }
 });
 
 test('doctor says what to do about what others can read, and verify names the record that was changed', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import { addHost } from '../../cli/add-host.ts';
 import { scanServer } from '../../cli/hosts.ts';
+import { loadInstallation } from '../../cli/installation.ts';
 import { capturingContext, sshtrail } from '../support/command-line.ts';
 import { type PreparedGateway, prepareGateway } from '../support/prepared-gateway.ts';
 import { run } from '../support/run.ts';
@@ -62,6 +63,20 @@ describe('sshtrail hosts list', () => {
       hostTrust: 'pinned',
       fingerprints: [spare.fingerprint],
       login: 'certificate',
+    });
+  });
+});
+
+describe('sshtrail hosts authority', () => {
+  test('prints the key that signs what the servers let in, and nothing of the private one', async () => {
+    const { code, stdout, stderr } = await hosts('authority');
+
+    const { userAuthority } = await loadInstallation(prepared.data);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.toString()).toBe(`${formatPublicKeyLine(userAuthority.publicKey, 'sshtrail')}\n`);
+    expect(JSON.parse((await hosts('authority', '--json')).stdout.toString())).toEqual({
+      key: stdout.toString().trimEnd(),
+      fingerprint: userAuthority.publicKey.fingerprint,
     });
   });
 });

@@ -2,15 +2,23 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import { announceGateway } from '../../cli/gateway-process.ts';
 import { sshtrail } from '../support/command-line.ts';
-import type { Finished } from '../support/run.ts';
+import { expectOneSentence } from '../support/one-sentence.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack();
+  const keyLine = formatPublicKeyLine(generatePrivateKey('ed25519').publicKey);
+  stack = await startStack({
+    identities: `  - { name: newcomer, groups: [newcomers], keys: [${JSON.stringify(keyLine)}] }`,
+    policy: [
+      '@id("all") permit (principal in Group::"engineers", action, resource);',
+      '@id("asked") permit (principal in Group::"newcomers", action, resource) when { context.approved };',
+    ].join('\n'),
+  });
   announceGateway(stack.data, {
     pid: process.pid,
     ...stack.running.gateway.address,
@@ -23,12 +31,6 @@ afterAll(async () => {
 });
 
 const onData = (...args: readonly string[]) => sshtrail([...args, '--data', stack.data.root]);
-
-function expectOneSentence(finished: Finished, part: string): void {
-  expect(finished.code).toBe(1);
-  expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
-  expect(finished.stderr).toContain(part);
-}
 
 describe('lock', () => {
   test('ends whom it fits, refuses them until it is lifted, and all of that is on record', async () => {
@@ -88,7 +90,7 @@ describe('lock', () => {
   });
 
   test.each([
-    ['nobody', [], 'say whom the lock is about'],
+    ['nobody', [], 'one or more of --identity, --key'],
     ['everybody and one', ['--all', '--identity', 'bob'], 'all is everybody'],
     ['no range', ['--source', '192.0.2.7/24'], 'no address or range'],
     ['no message', ['--identity', 'bob', '--message', ' '], 'the message has 1 to 500 characters'],
@@ -114,4 +116,31 @@ describe('unlock', () => {
 
     expectOneSentence(await onData('unlock', 'l-'), 'give more of the id');
   });
+});
+
+test('hides secrets in what people say for the record: in the store, the trail, notices and answers', async () => {
+  const secret = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
+  const access = ['--target', 'web-1', '--login', 'root', '--as', 'newcomer'];
+
+  const locked = await onData('lock', '--identity', 'bob', '--message', `he has ${secret}`, '--for', '1m');
+  const asked = await onData('request', ...access, '--reason', `use ${secret}`, '--ticket', secret);
+  const id = /r-[0-9a-f]{32}/.exec(asked.stdout.toString())?.[0] ?? '';
+  const rejected = await onData('reject', id, '--as', 'engineer', '--reason', `not with ${secret}`);
+
+  expect([locked.code, asked.code, rejected.code], asked.stderr + rejected.stderr).toEqual([0, 0, 0]);
+  expect(asked.stderr).toContain('needs approval');
+  const { control } = stack.running;
+  const stored = JSON.stringify([await control.list('lock'), await control.list('request')]);
+  const events = await stack.eventually(
+    "SELECT event_name, request, response, additional FROM events WHERE event_name = 'RejectRequest'",
+  );
+  const earlier = await stack.query(
+    "SELECT event_name, request, response, additional FROM events WHERE event_name IN ('CreateLock', 'RequestAccess')",
+  );
+  const shown = [locked, asked, rejected].map(({ stdout, stderr }) => stdout.toString() + stderr);
+  for (const text of [stored, JSON.stringify([events, earlier]), ...shown])
+    expect(text).not.toContain(secret);
+  expect(stored).toMatch(/he has .*use .*not with /);
+  expect(JSON.stringify([events, earlier])).toMatch(/not with .*/);
+  expect([events.length, earlier.length >= 2]).toEqual([1, true]);
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -25,13 +26,14 @@ import { fakeJournal } from '../core/runbook/fakes.ts';
 import { type FakeCaller, startFakeApi } from '../fakes/aws/api-gateway.ts';
 import { forgeCertificate } from '../hostile/identity/forged-certificate.ts';
 import { callers, resourcePolicy } from '../lambdas/api-callers.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrail, sshtrailInTerminal } from '../support/command-line.ts';
 import { run } from '../support/run.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let stack: Stack;
 let secret: string;
+let recoveryCode: string;
 
 beforeAll(async () => {
   const keyLine = JSON.stringify(formatPublicKeyLine(generatePrivateKey('ed25519').publicKey));
@@ -42,8 +44,19 @@ beforeAll(async () => {
     ].join('\n'),
     configuration: 'engineerAuthority: { keyFile: keys/engineer-ca.pem, validForSeconds: 3600 }',
   });
-  const { stdout } = await sshtrail(['totp', 'enroll', 'bob', '--json', '--data', stack.data.root]);
-  secret = JSON.parse(stdout.toString()).secret;
+  const { stdout } = await sshtrail([
+    'totp',
+    'enroll',
+    'bob',
+    '--no-confirm',
+    '--json',
+    '--data',
+    stack.data.root,
+  ]);
+  ({
+    secret,
+    recoveryCodes: [recoveryCode = ''],
+  } = JSON.parse(stdout.toString()));
 });
 
 afterAll(async () => {
@@ -114,6 +127,28 @@ describe('sshtrail login on one machine', () => {
       "SELECT deny_reason FROM events WHERE event_name = 'IssueCertificate' AND error_code = 'MfaFailed'",
     );
     expect(refused).toEqual([{ deny_reason: 'malformed' }]);
+  });
+
+  test('asks at a terminal without showing what is typed, and gives nothing where nothing is typed', async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o700);
+    const typed = (keys: string) =>
+      sshtrailInTerminal(
+        ['login', 'bob', '--file', '--folder', folder, '--data', stack.data.root],
+        [{ prompt: 'Verification code of bob: ', keys }],
+        { SSHTRAIL_API: '' },
+      );
+
+    for (const key of ['\u0003', '\u0004']) {
+      const { code, shown } = await typed(key);
+      expect(code).toBe(1);
+      expect(shown).toMatch(/\nsshtrail: no code was given; --code CODE gives one without a question\r\n$/);
+    }
+    expect(existsSync(join(folder, 'id_ed25519'))).toBe(false);
+    const { code, shown } = await typed(`${recoveryCode}\r`);
+    expect(code, shown).toBe(0);
+    expect(shown).toContain('bob can log in until');
+    expect(shown).not.toContain(recoveryCode.slice(0, 4));
   });
 
   test('renews without a word and without a code, but not before half the life is over, and the factor grows no younger', async () => {

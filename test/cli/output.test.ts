@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cellText, jsonLine, jsonText, printable, printableLines, table } from '../../cli/output.ts';
+import {
+  cellText,
+  jsonLine,
+  jsonText,
+  printable,
+  printableBlock,
+  printableLines,
+  table,
+} from '../../cli/output.ts';
 
 test('control characters, escape sequences and bidirectional overrides become visible escapes', () => {
   const hostile = 'a\u001b[2Jb\r\nc\u0007d\u009be\u202ef\u2066g\u007f';
@@ -51,4 +59,10 @@ test('JSON is the same value to a parser and nothing to a terminal', () => {
 
 test('lines stay lines, and each of them is printable', () => {
   expect(printableLines('one\u001b[2J\ntwo\r')).toBe('one\\x1b[2J\ntwo\\x0d');
+});
+
+test('what stands under a line cannot pass for a line of its own', () => {
+  expect(printableBlock('broken:\nok      all is well\u001b[2J\r\n\n')).toBe(
+    'broken:\n    ok      all is well\\x1b[2J',
+  );
 });

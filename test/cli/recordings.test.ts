@@ -10,7 +10,7 @@ import { announceGateway } from '../../cli/gateway-process.ts';
 import { cellText } from '../../cli/output.ts';
 import { sealingKeyOf, sealingKeyText } from '../../core/sealing/index.ts';
 import { sshtrail, sshtrailProgram } from '../support/command-line.ts';
-import type { Finished } from '../support/run.ts';
+import { expectOneSentence } from '../support/one-sentence.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -35,12 +35,6 @@ afterAll(async () => {
 });
 
 const onData = (...args: readonly string[]) => sshtrail([...args, '--data', stack.data.root]);
-
-function expectOneSentence(finished: Finished, part: string): void {
-  expect(finished.code).toBe(1);
-  expect(finished.stderr).toMatch(/^sshtrail: [^\n]+\n$/);
-  expect(finished.stderr).toContain(part);
-}
 
 describe('open-original', () => {
   test('writes what was shown before secrets were hidden, to who has the key, and is on record', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { totpCode } from '#core/totp';
 import { formatPublicKeyLine, generatePrivateKey } from '#ssh';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrail, sshtrailInTerminal } from '../support/command-line.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 let stack: Stack;
@@ -38,10 +38,23 @@ describe('sshtrail totp', () => {
     const { code, stdout, stderr } = await totp('enroll', 'bob');
 
     expect(code, stderr).toBe(0);
+    expect(stdout + stderr).not.toContain('\u001b');
+    expect(stderr).toContain('it does not count yet');
+    expect(stderr).toContain('sshtrail totp enroll bob --code CODE');
     const [uri = '', blank, ...codes] = stdout.trimEnd().split('\n');
     const secret = new URL(uri).searchParams.get('secret') ?? '';
     expect(uri).toMatch(/^otpauth:\/\/totp\/sshtrail:bob\?/);
     expect([blank, codes.length]).toEqual(['', 10]);
+    expect(await statusOf('bob')).toMatchObject({
+      factor: 'unconfirmed',
+      confirmBefore: expect.stringMatching(/Z$/),
+    });
+    const recovery = await totp('enroll', 'bob', '--code', codes[0] ?? '');
+    expect(recovery).toMatchObject({ code: 1, stdout: '' });
+    expect(recovery.stderr).toContain('a code is six digits');
+    expect(await stack.running.control.get('factor', 'bob')).toBeUndefined();
+    const confirmed = await totp('enroll', 'bob', '--code', totpCode(secret, Date.now()));
+    expect(confirmed).toMatchObject({ code: 0, stdout: 'bob has a second factor that counts from now on\n' });
     expect((await totp('code', 'bob')).stdout.trim()).toMatch(/^\d{6}$/);
     expect([totpCode(secret, Date.now()), totpCode(secret, Date.now() - 30_000)]).toContain(
       (await totp('code', 'bob')).stdout.trim(),
@@ -60,7 +73,7 @@ describe('sshtrail totp', () => {
     await control.put('proof', 'bob SHA256:x 192.0.2.1', { ...proof, atMs: Date.now() }, { kind: 'any' });
     const before = (await control.get('factor', 'bob'))?.data;
 
-    expect((await totp('enroll', 'bob', '--replace')).code).toBe(0);
+    expect((await totp('enroll', 'bob', '--replace', '--no-confirm')).code).toBe(0);
 
     const after = (await control.get('factor', 'bob'))?.data;
     expect(after?.secret).not.toBe(before?.secret);
@@ -74,11 +87,29 @@ describe('sshtrail totp', () => {
     expect((await totp('remove', 'bob')).stderr).toContain('has no second factor');
 
     const events = await stack.eventually(
-      "SELECT event_name, request FROM events WHERE event_name IN ('EnrollFactor', 'RemoveFactor') ORDER BY event_time",
+      "SELECT event_name, request FROM events WHERE event_name IN ('EnrollFactor', 'ConfirmFactor', 'RemoveFactor') ORDER BY event_time",
     );
-    expect(events.map((row) => row['event_name'])).toEqual(['EnrollFactor', 'EnrollFactor', 'RemoveFactor']);
-    expect(JSON.stringify(events[2])).toContain('lost the phone');
+    expect(events.map((row) => row['event_name'])).toEqual([
+      'EnrollFactor',
+      'ConfirmFactor',
+      'ConfirmFactor',
+      'EnrollFactor',
+      'RemoveFactor',
+    ]);
+    expect(JSON.stringify(events[4])).toContain('lost the phone');
     expect(JSON.stringify(events)).not.toMatch(/secret|otpauth/);
+  });
+
+  test.each([
+    [['bob', '--code', '123456'], 'begin again: sshtrail totp enroll bob'],
+    [['bob', '--code', '123456', '--replace'], 'leave --replace and --no-confirm'],
+    [['bob', '--code', '123456', '--no-confirm'], 'leave --replace and --no-confirm'],
+    [['carol', '--code', '123456'], 'from sshtrail.yaml'],
+  ])('confirms nothing by %j', async (args, message) => {
+    const refused = await totp('enroll', ...args);
+
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(message);
   });
 
   test.each([
@@ -103,5 +134,41 @@ describe('sshtrail totp', () => {
     ]);
     expect((await totp('status')).stdout).toContain('carol');
     expect((await totp('remove', 'carol')).stderr).toContain('sshtrail.yaml');
+  });
+});
+
+describe('sshtrail totp enroll at a terminal', () => {
+  const prompt = 'Code of the app: ';
+  const enrollBob = (...keys: Parameters<typeof sshtrailInTerminal>[1][number]['keys'][]) =>
+    sshtrailInTerminal(
+      ['totp', 'enroll', 'bob', '--data', stack.data.root],
+      keys.map((each) => ({ prompt, keys: each })),
+    );
+  const secretIn = (shown: string) => /[?&]secret=([A-Z2-7]+)/.exec(shown)?.[1] ?? '';
+
+  test.each([
+    ['Ctrl-C', '\u0003'],
+    ['the end of input', '\u0004'],
+  ])('is given up by %s, and then nothing counts', async (_what, key) => {
+    const { code, shown } = await enrollBob('nonsense\r', key);
+
+    expect(code).toBe(1);
+    expect(shown).toContain('a code is six digits');
+    expect(shown).toMatch(/\nsshtrail: no code was given; --code CODE gives one without a question\r\n$/);
+    expect(await statusOf('bob')).toMatchObject({ factor: 'unconfirmed', recoveryCodesLeft: 0 });
+  });
+
+  test('asks until the code is right, shows what is typed, and then it counts', async () => {
+    const right = (shown: string) => `${totpCode(secretIn(shown), Date.now())}\r`;
+    const old = (shown: string) => `${totpCode(secretIn(shown), Date.now() - 300_000)}\r`;
+
+    const { code, shown } = await enrollBob(old, right);
+
+    expect(code, shown).toBe(0);
+    expect(shown).toContain('that is not the code');
+    expect(shown).toContain(`\u001b[30;107m${' '.repeat(8)}`);
+    expect(shown).toMatch(/Code of the app: \S*\d{6}\r+\n/);
+    expect(shown).toMatch(/bob has a second factor that counts from now on\r\n$/);
+    expect(await statusOf('bob')).toMatchObject({ factor: 'enrolled', recoveryCodesLeft: 10, failures: 0 });
   });
 });

@@ -33,7 +33,15 @@ beforeAll(async () => {
     extraTargets: ({ target }) => ['web-2', 'web-3'].map((name) => ({ ...target, name })),
   });
   for (const name of names) {
-    const { stdout, stderr } = await sshtrail(['totp', 'enroll', name, '--json', '--data', stack.data.root]);
+    const { stdout, stderr } = await sshtrail([
+      'totp',
+      'enroll',
+      name,
+      '--no-confirm',
+      '--json',
+      '--data',
+      stack.data.root,
+    ]);
     expect(stderr).toBe('');
     enrolled.set(name, JSON.parse(stdout.toString()));
   }

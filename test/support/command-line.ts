@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CommandContext } from '../../cli/command-context.ts';
 import { runCommandLine } from '../../cli/command-line.ts';
 import { type Finished, type RunOptions, run } from './run.ts';
+import { type Answer, typedInTerminal } from './terminal.ts';
 
 /** How `sshtrail` is started. Nothing of the environment decides where its data is. */
 export const sshtrailProgram = {
@@ -47,4 +48,15 @@ export async function sshtrail(
   const { context, stdout, stderr } = capturingContext({ ...process.env, ...sshtrailProgram.env, ...env });
   const code = await runCommandLine(args, context);
   return { code, signal: null, stdout: stdout(), stderr: stderr() };
+}
+
+/** Runs `sshtrail` with a terminal and somebody who types at it. No argument may have a quote. */
+export function sshtrailInTerminal(
+  args: readonly string[],
+  answers: readonly Answer[],
+  environment: Readonly<Record<string, string>> = {},
+): ReturnType<typeof typedInTerminal> {
+  const { program, first, env } = sshtrailProgram;
+  const command = [program, ...first, ...args].map((each) => `'${each}'`).join(' ');
+  return typedInTerminal(`stty cols 100; exec ${command}`, answers, { ...env, ...environment });
 }

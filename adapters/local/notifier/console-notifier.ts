@@ -14,5 +14,6 @@ function noticeLine(notice: Notice): string {
     notice.findingKey === undefined ? undefined : `finding ${plainText(notice.findingKey, 200)}`,
   ].filter((part) => part !== undefined);
   const suffix = about.length === 0 ? '' : ` (${about.join(', ')})`;
-  return `[${notice.severity}] ${plainText(notice.title, 200)}: ${plainText(notice.text, 2000)}${suffix}`;
+  const text = plainText(notice.text.replaceAll('\n', ' | '), 2000);
+  return `[${notice.severity}] ${plainText(notice.title, 200)}: ${text}${suffix}`;
 }

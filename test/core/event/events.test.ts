@@ -163,7 +163,13 @@ const bob: AccessActor = {
 const grant = grantOf(accessRequest);
 
 const ofServices: Partial<Record<EventName, AuditDraft>> = {
-  EnrollFactor: event.enrollFactor('carol', atMs, { identity: 'alice', recoveryCodes: 10, replaced: false }),
+  EnrollFactor: event.enrollFactor('carol', atMs, {
+    identity: 'alice',
+    recoveryCodes: 10,
+    replaced: false,
+    active: false,
+  }),
+  ConfirmFactor: event.confirmFactor('carol', atMs, { identity: 'alice', denyReason: 'wrong' }),
   RemoveFactor: event.removeFactor('carol', atMs, { identity: 'alice', reason: 'lost the phone' }),
   RequestAccess: event.requestAccess({ kind: 'login', attempt: unprovenAttempt }, atMs, accessRequest),
   ApproveRequest: event.approveRequest(bob, atMs, { request: accessRequest, reason: 'fine', grant }),

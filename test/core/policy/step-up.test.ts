@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explain, reasonMayHelp, stepUp } from '#core/policy';
+import { explain, explanationText, reasonMayHelp, stepUp } from '#core/policy';
 import { policyOf, request } from './requests.ts';
 
 const permitAll = '@id("all") permit (principal, action, resource);';
@@ -49,6 +49,24 @@ describe('step-up', () => {
     expect(stepUp(policy, request({ mfa: fresh }))).toBe('none');
     expect(stepUp(policy, request({ reason: 'because' }))).toBe('none');
     expect(stepUp(policy, request({ reason: 'INC-7' }))).toBe('mfa');
+  });
+});
+
+describe('an explanation', () => {
+  const nothing = 'Neither a second factor nor an approval would change it';
+  const alone = 'Break-glass would allow it in an emergency';
+
+  it.each([
+    ['context.breakGlass', [alone], [nothing]],
+    ['context.approved || context.breakGlass', ['The approval of one person', alone], [nothing]],
+    ['context.breakGlass && context.mfa', ['Break-glass and a second factor'], [nothing]],
+    ['context.mfa || context.breakGlass', ['A second factor'], ['Break-glass']],
+    ['context.approvals >= 100', [nothing], ['Break-glass']],
+  ] as const)('of unless { %s } names every way in that there is', (condition, said, unsaid) => {
+    const text = explanationText(explain(unless(condition), request()));
+
+    for (const each of said) expect(text).toContain(each);
+    for (const each of unsaid) expect(text).not.toContain(each);
   });
 });
 

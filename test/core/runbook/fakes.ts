@@ -25,6 +25,7 @@ export function memoryControlStore(clock: Clock): ControlStore {
     revocation: new Map(),
     totp: new Map(),
     factor: new Map(),
+    enrolment: new Map(),
     proof: new Map(),
     counter: new Map(),
     request: new Map(),

@@ -31,6 +31,7 @@ async function openPlace() {
   });
   onTestFinished(() => api.close());
   return {
+    clock,
     control,
     journal,
     handler,
@@ -52,7 +53,14 @@ describe('the API of second factors', () => {
     expect(status).toBe(200);
     expect(headers.get('cache-control')).toBe('no-store');
     const code = totpCode(String(json['secret']), nowMs);
-    expect(await place.factor.check(bob, code)).toEqual({ kind: 'accepted', method: 'totp' });
+    expect(json['confirmBefore']).toBe('2026-11-20T12:10:00.000Z');
+    expect(await place.factor.check(bob, code)).toEqual({ kind: 'refused', reason: 'not-enrolled' });
+    const confirmed = await place.call('enroll', 'bob', { code });
+    expect(confirmed).toMatchObject({ status: 200, json: { identity: 'bob', confirmed: true } });
+    place.clock.nowMs += 30_000;
+    const next = totpCode(String(json['secret']), place.clock.nowMs);
+    expect(await place.factor.check(bob, code)).toEqual({ kind: 'refused', reason: 'reused' });
+    expect(await place.factor.check(bob, next)).toEqual({ kind: 'accepted', method: 'totp' });
     const [recovery = ''] = json['recoveryCodes'] as readonly string[];
     expect(await place.factor.check(bob, recovery)).toMatchObject({ kind: 'accepted', left: 9 });
   });
@@ -61,20 +69,25 @@ describe('the API of second factors', () => {
     const { call, journal } = await openPlace();
 
     const { json } = await call('enroll', 'bob');
+    await call('enroll', 'bob', { code: '12345' });
     await call('remove', 'bob', { reason: 'left' });
 
     expect(
       journal.drafts.map(({ eventName, userIdentity }) => `${eventName} ${userIdentity.userName}`),
-    ).toEqual(['EnrollFactor iam:Engineer+alice', 'RemoveFactor iam:Engineer+alice']);
+    ).toEqual([
+      'EnrollFactor iam:Engineer+alice',
+      'ConfirmFactor iam:Engineer+alice',
+      'RemoveFactor iam:Engineer+alice',
+    ]);
     expect(JSON.stringify(journal.drafts)).not.toContain(String(json['secret']));
   });
 
   it('replaces only where that is said', async () => {
     const { call, factor } = await openPlace();
-    const first = await call('enroll', 'bob');
+    const first = await call('enroll', 'bob', { confirm: false });
 
     const refused = await call('enroll', 'bob');
-    const second = await call('enroll', 'bob', { replace: true });
+    const second = await call('enroll', 'bob', { replace: true, confirm: false });
 
     expect([refused.status, second.status]).toEqual([409, 200]);
     expect(await factor.check(bob, totpCode(String(first.json['secret']), nowMs))).toMatchObject({
@@ -82,18 +95,51 @@ describe('the API of second factors', () => {
     });
   });
 
+  it('takes no wrong code, and after five none for a while', async () => {
+    const { call, factor, clock } = await openPlace();
+    expect((await call('enroll', 'bob', { code: '123456' })).json['error']).toMatchObject({
+      code: 'nothing-waits',
+    });
+    const { json } = await call('enroll', 'bob');
+    const right = totpCode(String(json['secret']), nowMs);
+    const old = totpCode(String(json['secret']), nowMs - 600_000);
+
+    for (let failure = 0; failure < 5; failure += 1)
+      expect(await call('enroll', 'bob', { code: old })).toMatchObject({
+        status: 400,
+        json: { error: { code: 'code-refused' } },
+      });
+
+    const locked = await call('enroll', 'bob', { code: right });
+    expect(locked).toMatchObject({ status: 429, json: { error: { code: 'too-many-codes' } } });
+    expect(locked.headers.get('retry-after')).toBe('60');
+    clock.nowMs += 600_000;
+    expect((await call('enroll', 'bob', { code: right })).status).toBe(404);
+    expect(await factor.has(bob)).toBe(false);
+  });
+
   it('lists who has one, and nothing that makes a code', async () => {
     const { call, list } = await openPlace();
-    const { json } = await call('enroll', 'bob');
+    await call('enroll', 'carol');
+    const { json } = await call('enroll', 'bob', { confirm: false });
 
     const { json: listed, text } = await list();
 
     expect(listed['factors']).toEqual([
       {
         identity: 'bob',
+        factor: 'enrolled',
         enrolledAt: new Date(nowMs).toISOString(),
         enrolledBy: 'iam:Engineer+alice',
         recoveryCodesLeft: 10,
+        failures: 0,
+        driftSeconds: 0,
+      },
+      {
+        identity: 'carol',
+        factor: 'unconfirmed',
+        confirmBefore: '2026-11-20T12:10:00.000Z',
+        recoveryCodesLeft: 0,
         failures: 0,
         driftSeconds: 0,
       },
@@ -115,6 +161,8 @@ describe('the API of second factors', () => {
     ['a name with an escape sequence', 'a%1b%5b2J', undefined, 'bad-identity'],
     ['more than was asked for', 'bob', { secret: 'A'.repeat(32) }, 'bad-request'],
     ['a wrong type', 'bob', { replace: 'yes' }, 'bad-request'],
+    ['a code and a wish', 'bob', { code: '123456', replace: true }, 'bad-request'],
+    ['a code that is too long', 'bob', { code: '1'.repeat(65) }, 'bad-request'],
     ['a list', 'bob', [], 'bad-request'],
     ['too much', 'bob', { replace: true, x: 'x'.repeat(9000) }, 'bad-request'],
   ])('refuses %s', async (_what, name, body, code) => {

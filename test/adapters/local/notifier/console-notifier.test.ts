@@ -23,7 +23,7 @@ describe('createConsoleNotifier', () => {
     const shown = await line({ text: 'a\u001b[2J\r\n[info] all well \u202Eevil\u2028\u0085' });
 
     expect(shown).toBe(
-      '[high] Root shell: a\\u{1b}[2J\\u{d}\\u{a}[info] all well \\u{202e}evil\\u{2028}\\u{85}',
+      '[high] Root shell: a\\u{1b}[2J\\u{d} | [info] all well \\u{202e}evil\\u{2028}\\u{85}',
     );
   });
 
