@@ -106,8 +106,8 @@ async function revoke(
       'bad-session-id',
       'a session id is s- and 32 hex digits; GET /v1/sessions lists them',
     );
-  const message = messageIn(event);
-  if (message === undefined)
+  const written = messageIn(event);
+  if (written === undefined)
     return errorResponse(
       400,
       'bad-request',
@@ -117,9 +117,10 @@ async function revoke(
   if (session?.state !== 'open') return jsonResponse(200, { sessionId, state: 'not-open' });
   const overseer = overseerOf(event, who, parts);
   const rules = await parts.rules();
+  const message = rules.redact(written);
   const refused = await revokeRefusal(overseer, revokedSession(session, rules), rules, parts);
   if (refused !== undefined) {
-    const what = { session, reason: rules.redact(message), refused };
+    const what = { session, reason: message, refused };
     await parts.journal.record(refuseRevocation(provedCaller(overseer), parts.now(), what));
     return notAllowed(refused);
   }

@@ -13,6 +13,7 @@ import {
   readLockSelector,
 } from '#core/lock';
 import { bodyOf, errorResponse, jsonResponse } from '../shared/index.ts';
+import type { AccessRules } from './access-rules.ts';
 import {
   type AccessCaller,
   notAllowed,
@@ -67,14 +68,15 @@ export async function addLock(
     );
   const read = readLockSelector(wanted.selector);
   if (!read.ok) return errorResponse(400, read.reason, read.message);
+  const rules = await parts.rules();
   const wish = {
     lockId: newLockId(parts.randomBytes),
     selector: read.selector,
-    message: wanted.message,
+    message: rules.redact(wanted.message),
     forMs: wanted.forSeconds === undefined ? undefined : wanted.forSeconds * 1000,
   };
   const overseer = overseerOf(event, caller, parts);
-  const refused = await refusalFor(overseer, wish, parts);
+  const refused = await refusalFor(overseer, wish, rules, parts);
   if (refused !== undefined) {
     await parts.journal.record(refuseLock(authorOf(overseer), parts.now(), wish, refused));
     return notAllowed(refused);
@@ -101,7 +103,7 @@ export async function removeLock(
   const lock = (await parts.control.get('lock', lockId))?.data;
   if (lock === undefined) return jsonResponse(200, { lockId, state: 'not-there' });
   const overseer = overseerOf(event, caller, parts);
-  const refused = await refusalFor(overseer, lock, parts);
+  const refused = await refusalFor(overseer, lock, await parts.rules(), parts);
   if (refused !== undefined) {
     await parts.journal.record(refuseUnlock(authorOf(overseer), parts.now(), lock, refused));
     return notAllowed(refused);
@@ -113,9 +115,9 @@ export async function removeLock(
 async function refusalFor(
   overseer: Overseer,
   { selector }: Pick<Lock, 'selector'>,
+  rules: AccessRules,
   parts: LockApiParts,
 ): Promise<Refusal | undefined> {
-  const rules = await parts.rules();
   return revokeRefusal(overseer, await revokedByLock(selector, rules, parts), rules, parts);
 }
 

@@ -177,6 +177,15 @@ describe('the end of a session', () => {
     expect(await place.wish(two)).toBeUndefined();
   });
 
+  it('has no secret in its reason', async () => {
+    const place = await openPlace([sessionOf(one)]);
+    place.state.whileWaiting = () => place.end(one);
+
+    await place.revoke(one, { message: 'hunter2 was in the chat' });
+
+    expect((await place.wish(one))?.message).toBe('[hidden] was in the chat (Engineer+alice)');
+  });
+
   it('needs no reason', async () => {
     const place = await openPlace([sessionOf(one), sessionOf(two)]);
     place.state.whileWaiting = async () => {
@@ -509,6 +518,16 @@ describe('a lock', () => {
         requestParameters: { lockId, subjectName: 'Engineer+bob' },
       },
     ]);
+  });
+
+  it('has no secret in its message', async () => {
+    const place = await openPlace([]);
+
+    const { json } = await place.lock({ ...wish, message: 'hunter2 was in the chat' });
+
+    expect(json).toMatchObject({ message: '[hidden] was in the chat' });
+    expect((await place.control.get('lock', lockId))?.data.message).toBe('[hidden] was in the chat');
+    expect(JSON.stringify(place.journal.drafts)).not.toContain('hunter2');
   });
 
   it('is lifted, once, on record', async () => {

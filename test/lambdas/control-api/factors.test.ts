@@ -147,6 +147,16 @@ describe('the API of second factors', () => {
     expect(text).not.toContain(String(json['secret']));
   });
 
+  it('has no secret in the reason of a removal', async () => {
+    const { call, journal } = await openPlace();
+    await call('enroll', 'bob');
+
+    await call('remove', 'bob', { reason: 'sent password=correct-horse-battery by mail' });
+
+    expect(journal.drafts.at(-1)?.eventName).toBe('RemoveFactor');
+    expect(JSON.stringify(journal.drafts)).not.toContain('correct-horse-battery');
+  });
+
   it('removes what was there, and says where nothing was', async () => {
     const { call, factor } = await openPlace();
     await call('enroll', 'bob');
