@@ -12,9 +12,11 @@ import {
 } from '#adapters/aws';
 import { apiRoutes, type RunbookRequest } from '#core/contract';
 import { createActionExecutor, parseRunbook, runRunbook, runWindow } from '#core/runbook';
-import { ensurePythonTools, startMoto } from '../../scripts/python-tools.ts';
+import { ensurePythonTools } from '../../scripts/python-tools.ts';
+import { type Person, people } from './people.ts';
+import { stopProcess, until } from './processes.ts';
 import { signedFetch } from './signed-fetch.ts';
-import { openStage, type Person, people, type Stage, stopProcess, until } from './stage.ts';
+import { openStage, type Stage } from './stage.ts';
 
 /** Plays the AWS form unattended on an AWS that answers over HTTP on this machine; exits 0 only if each step held. */
 type Step = { readonly title: string; readonly play: (stage: Stage) => Promise<string> };
@@ -51,11 +53,10 @@ if (!tools.ok) {
   console.error(`demo:aws needs moto: ${tools.reason}`);
   process.exit(1);
 }
-const moto = await startMoto(tools.motoServer);
 let stage: Stage | undefined;
 let failed = false;
 try {
-  stage = await openStage(moto.endpoint, (line) => console.log(`${seconds(startedMs)} ${line}`));
+  stage = await openStage(tools.motoServer, (line) => console.log(`${seconds(startedMs)} ${line}`));
   for (const [index, step] of steps.entries()) {
     const stepMs = Date.now();
     const found = await step.play(stage);
@@ -73,7 +74,6 @@ try {
 } finally {
   for (const session of Object.values(sessions)) await stopProcess(session.process);
   await stage?.close();
-  await moto.stop();
 }
 process.exit(failed ? 1 : 0);
 
