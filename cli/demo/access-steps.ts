@@ -1,9 +1,10 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { formatPrivateKey, formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import type { DataDirectory } from '../data-directory.ts';
-import { cellText } from '../output.ts';
+import { accessLines, accessLinesOf, accessStatement, areSameLines } from './access-query.ts';
 import { expect, finished, query, runSelf, type Stage, seconds, ssh, start, until } from './stage.ts';
 
 /** Somebody whom policy lets in once another has approved it, and somebody who may. */
@@ -118,34 +119,10 @@ export async function lockOut(stage: Stage): Promise<string> {
   }
 }
 
-/** Who asked, who may not have approved, who did, whom the lock ended and refused: each exactly once. */
 export async function findAccess(stage: Stage): Promise<string> {
-  const rows = await query(
-    stage,
-    `SELECT event_name, user_name, error_code, deny_reason, end_reason FROM events
-     WHERE event_name IN ('RequestAccess', 'ApproveRequest', 'CreateLock', 'DeleteLock', 'DenyAccess', 'EndSession')
-       AND (event_name LIKE '%Lock' OR event_name LIKE '%Request%' OR deny_reason = 'locked' OR end_reason = 'Locked')
-     ORDER BY event_time`,
-  );
-  const found = rows.map((row) =>
-    ['event_name', 'user_name', 'error_code', 'deny_reason', 'end_reason']
-      .map((column) => cellText(row[column] ?? null))
-      .filter((cell) => cell !== '')
-      .join(' '),
-  );
-  const wanted = [
-    `RequestAccess ${contractor}`,
-    `ApproveRequest ${contractor} AccessDenied own-request`,
-    `ApproveRequest ${lead}`,
-    `CreateLock ${stage.login}`,
-    `EndSession ${contractor} Locked`,
-    `DenyAccess ${contractor} AccessDenied locked`,
-    `DeleteLock ${stage.login}`,
-  ];
-  expect(
-    wanted.length === found.length && wanted.every((line) => found.includes(line)),
-    `not just that is in the lake: ${JSON.stringify(found)}`,
-  );
+  const found = accessLines(await query(stage, accessStatement('events')));
+  const wanted = accessLinesOf({ asked: contractor, approved: lead, locked: userInfo().username });
+  expect(areSameLines(found, wanted), `not just that is in the lake: ${JSON.stringify(found)}`);
   return found.join(', ');
 }
 

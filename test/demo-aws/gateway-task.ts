@@ -16,6 +16,15 @@ export type GatewayTask = {
   close(): Promise<void>;
 };
 
+/** Tasks of one service, with so many processes each. They start one at a time, since their configuration is in one place. */
+export type GatewayTasks = {
+  /** Begins one for whoever takes it. */
+  prepare(workers: number): void;
+  /** The one that was prepared, or a fresh one. */
+  take(workers: number): Promise<GatewayTask>;
+  close(): Promise<void>;
+};
+
 const root = new URL('../..', import.meta.url).pathname;
 
 /** The `number`th task of the service, running the task's own main. */
@@ -40,6 +49,32 @@ export async function startGatewayTask(
     await closeServer(metadata.server);
     throw error;
   }
+}
+
+export function gatewayTasks(start: (number: number, workers: number) => Promise<GatewayTask>): GatewayTasks {
+  const begun: Promise<GatewayTask>[] = [];
+  const prepared: { readonly workers: number; readonly task: Promise<GatewayTask> }[] = [];
+  const begin = (workers: number): Promise<GatewayTask> => {
+    const number = begun.length + 1;
+    const task = Promise.allSettled(begun).then(() => start(number, workers));
+    begun.push(task);
+    // Whoever takes it hears why; nobody may.
+    task.catch(() => undefined);
+    return task;
+  };
+  return {
+    prepare(workers) {
+      prepared.push({ workers, task: begin(workers) });
+    },
+    take(workers) {
+      const index = prepared.findIndex((each) => each.workers === workers);
+      return prepared.splice(index, index === -1 ? 0 : 1)[0]?.task ?? begin(workers);
+    },
+    async close() {
+      for (const each of await Promise.allSettled(begun))
+        if (each.status === 'fulfilled') await each.value.close();
+    },
+  };
 }
 
 /** What ECS gives a task: who it is, and the agent that protects it. */

@@ -6,6 +6,8 @@ export const accountNumber = '123456789012';
 export const people = {
   alice: { ...caller('Engineer', 'alice'), mfa: true },
   bob: { ...caller('Engineer', 'bob'), mfa: false },
+  dave: { ...caller('Engineer', 'dave'), mfa: true },
+  carol: { ...caller('Lead', 'carol'), mfa: false },
 } as const;
 export type Person = keyof typeof people;
 

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const lookEveryMs = 50;
+const lookEveryMs = 100;
 
 /** Asks until there is something, or fails with what the context says. */
 export async function until<Found>(
@@ -26,4 +26,8 @@ export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals = 
   });
   child.kill(signal);
   await gone;
+}
+
+export function expect(condition: boolean, otherwise: string): asserts condition {
+  if (!condition) throw new Error(otherwise);
 }

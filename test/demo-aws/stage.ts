@@ -15,6 +15,7 @@ import {
   parsePrivateKey,
   remoteSigner,
 } from '#ssh';
+import { writeAskpass } from '../../cli/demo/stage.ts';
 import { startPrivateSshd } from '../../cli/playground/private-sshd.ts';
 import { startMoto } from '../../scripts/python-tools.ts';
 import type { FakeApi } from '../fakes/aws/api-gateway.ts';
@@ -28,8 +29,10 @@ import { compiledCode } from '../support/compiled-code.ts';
 import { createStacks, type EmulatedAccount, type EmulatedStacks } from './emulated-stacks.ts';
 import { bucketObjects } from './evidence-objects.ts';
 import { createFunctions, type Functions } from './functions.ts';
-import { type GatewayTask, startGatewayTask } from './gateway-task.ts';
-import { accountNumber, people } from './people.ts';
+import { type GatewayTask, type GatewayTasks, gatewayTasks, startGatewayTask } from './gateway-task.ts';
+import { accountNumber, type Person, people } from './people.ts';
+import { stopProcess } from './processes.ts';
+import type { OpenSession } from './ssh-sessions.ts';
 import { openStackApi } from './stack-api.ts';
 import { readStackTemplates, type TemplateValue } from './stack-templates.ts';
 
@@ -56,9 +59,13 @@ export type Stage = {
   readonly eventDataStoreId: string;
   readonly s3: S3Client;
   readonly login: string;
+  /** What ssh runs to have its questions answered: it says SSHTRAIL_DEMO_ANSWER. */
+  readonly askpass: string;
   readonly gateway: GatewayTask;
-  /** Another task of the same service, with so many processes; it is stopped with the stage. */
-  startTask(workers?: number): Promise<GatewayTask>;
+  /** Sessions that outlive the step that opened them; they are stopped with the stage. */
+  readonly sessions: Map<Person, OpenSession>;
+  /** Further tasks of the same service. */
+  readonly tasks: GatewayTasks;
   /** Every object of the evidence bucket. */
   evidence(): Promise<ReadonlyMap<string, Uint8Array>>;
   close(): Promise<void>;
@@ -118,16 +125,18 @@ async function open(
     provisionLake(stacks, functions),
   );
   writeKeys(folder);
-  let tasks = 0;
-  const startTask = async (workers = 1) => {
-    tasks += 1;
+  const tasks = gatewayTasks(async (number, workers) => {
     await writeConfiguration(ssm, target, workers);
-    const task = await startGatewayTask(stacks, account, tasks);
-    opened.push(() => task.close());
+    const task = await startGatewayTask(stacks, account, number);
     await trustHostKey(folder, ssm, task.port);
     return task;
-  };
-  const gateway = await startTask();
+  });
+  opened.push(() => tasks.close());
+  const gateway = await tasks.take(1);
+  const sessions: Stage['sessions'] = new Map();
+  opened.push(async () => {
+    for (const session of sessions.values()) await stopProcess(session.process);
+  });
   const api = await openStackApi(stacks, functions);
   opened.push(() => api.close());
 
@@ -144,8 +153,10 @@ async function open(
     eventDataStoreId: lake.stores[0]?.id ?? '',
     s3,
     login: userInfo().username,
+    askpass: writeAskpass(folder),
     gateway,
-    startTask,
+    sessions,
+    tasks,
     evidence,
   };
 }
@@ -256,24 +267,38 @@ async function openTarget(
   return { port: sshd.port, hostKey: formatPublicKeyLine(hostKey.publicKey) };
 }
 
+const policyText = `
+@id("engineers")
+permit (principal in Group::"engineers", action in [Action::"session", Action::"transfer"], resource in HostGroup::"env=prod");
+
+@id("payments-by-approval")
+permit (principal in Group::"engineers", action in Action::"session", resource in HostGroup::"team=pay")
+when { context.approved };
+
+@id("leads-approve")
+permit (principal in Group::"leads", action == Action::"approve", resource);
+`;
+
 async function writeConfiguration(ssm: SSMClient, { port, hostKey }: Target, workers: number): Promise<void> {
+  const target = (name: string, label: string) => `  - name: ${name}
+    host: 127.0.0.1
+    port: ${port}
+    labels: { ${label} }
+    hostKeys: [${JSON.stringify(hostKey)}]
+`;
   const configuration = `gateway: { workers: ${workers} }
 awsIdentities:
   - arn: arn:aws:sts::${accountNumber}:assumed-role/Engineer/*
     groups: [engineers]
+  - arn: arn:aws:sts::${accountNumber}:assumed-role/Lead/*
+    groups: [leads]
 targets:
-  - name: web-1
-    host: 127.0.0.1
-    port: ${port}
-    labels: { env: prod }
-    hostKeys: [${JSON.stringify(hostKey)}]
-runbooks:
+${target('web-1', 'env: prod')}${target('db-1', 'team: pay')}runbooks:
   SSH-002: { mode: auto }
 `;
-  const policy = '@id("engineers") permit (principal in Group::"engineers", action, resource);\n';
   for (const [name, value] of [
     ['sshtrail.yaml', configuration],
-    ['policies/main.cedar', policy],
+    ['policies/main.cedar', policyText],
   ] as const)
     await ssm.send(
       new PutParameterCommand({
