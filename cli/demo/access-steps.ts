@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
+import { z } from 'zod';
 import { formatPrivateKey, formatPublicKeyLine, generatePrivateKey } from '#ssh';
 import type { DataDirectory } from '../data-directory.ts';
 import { accessLines, accessLinesOf, accessStatement, areSameLines } from './access-query.ts';
@@ -13,6 +14,8 @@ const lead = 'bob';
 
 const reason = 'INC-421 look at the index';
 const message = 'call the security desk';
+
+const placedLock = z.object({ lockId: z.string(), createdAtMs: z.number() });
 
 const policy = `
 @id("contractors-by-approval")
@@ -93,7 +96,7 @@ export async function lockOut(stage: Stage): Promise<string> {
       '--json',
     ]);
     expect(placed.code === 0, `the lock was not placed: ${placed.stderr}`);
-    const { lockId, createdAtMs } = JSON.parse(placed.stdout) as { lockId: string; createdAtMs: number };
+    const { lockId, createdAtMs } = placedLock.parse(JSON.parse(placed.stdout));
     const told = `${message} (lock ${lockId})`;
     await finished(locked, 'the session that was locked');
     expect(locked.stderr().includes(told), `the engineer did not see why: ${locked.stderr()}`);

@@ -57,12 +57,7 @@ export function start(stage: Stage, args: readonly [string, ...string[]], option
   return observe(
     spawn('ssh', [...flags, `${stage.login}@${destination}`, ...command], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        ...(answer === undefined
-          ? {}
-          : { SSH_ASKPASS: stage.askpass, SSH_ASKPASS_REQUIRE: 'force', SSHTRAIL_DEMO_ANSWER: answer }),
-      },
+      env: answeringEnvironment(stage.askpass, answer),
     }),
     options.stdin,
     stage.now,
@@ -94,6 +89,13 @@ export function writeAskpass(folder: string): string {
   const path = join(folder, 'askpass');
   writeFileSync(path, '#!/bin/sh\nprintf "%s\\n" "$SSHTRAIL_DEMO_ANSWER"\n', { mode: 0o700 });
   return path;
+}
+
+/** For a stock client: without an answer it can be asked nothing. */
+export function answeringEnvironment(askpass: string, answer: string | undefined): NodeJS.ProcessEnv {
+  if (answer === undefined) return process.env;
+  const answering = { SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force', SSHTRAIL_DEMO_ANSWER: answer };
+  return { ...process.env, ...answering };
 }
 
 export async function until(

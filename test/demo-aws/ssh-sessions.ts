@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { answeringEnvironment } from '../../cli/demo/stage.ts';
 import type { Person } from './people.ts';
 import { until } from './processes.ts';
 import type { Stage } from './stage.ts';
@@ -50,17 +51,11 @@ export async function openSession(
 
 /** The stock client, with the certificate of a person. */
 export function startSsh(on: Stage, login: SshLogin): SshClient {
-  const { answer } = login;
   let output = '';
   let endedAtMs: number | undefined;
   const child = spawn('ssh', [...sshOptions(on, login), login.command], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      ...(answer === undefined
-        ? {}
-        : { SSH_ASKPASS: on.askpass, SSH_ASKPASS_REQUIRE: 'force', SSHTRAIL_DEMO_ANSWER: answer }),
-    },
+    env: answeringEnvironment(on.askpass, login.answer),
   });
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
