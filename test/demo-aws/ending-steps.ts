@@ -82,11 +82,14 @@ export async function killWorker(on: Stage): Promise<string> {
 
 export async function stopAndVerify(on: Stage): Promise<string> {
   for (const session of on.sessions.values()) await stopProcess(session.process, 'SIGTERM');
-  await until('the task has seen its sessions end', 10_000, async () => {
-    const all = await records(on);
-    const ended = all.filter(({ eventName }) => eventName === 'EndSession').length;
-    return ended === all.filter(({ eventName }) => eventName === 'StartSession').length ? true : undefined;
-  });
+  const control = on.openControl();
+  try {
+    await until('the task has seen its sessions end', 10_000, async () =>
+      (await control.list('session')).every(({ data }) => data.state !== 'open') ? true : undefined,
+    );
+  } finally {
+    await control.close();
+  }
   await stopProcess(on.gateway.process, 'SIGTERM');
   expect(on.gateway.process.exitCode === 0, `the task ended with ${on.gateway.process.exitCode}`);
   const verification = await verifyObjectLake(
@@ -101,9 +104,11 @@ export async function stopAndVerify(on: Stage): Promise<string> {
     `the trail has ${verification.problemsFound} problems, the first: ${problem?.file} ${problem?.message}`,
   );
   const all = await records(on);
+  const count = (name: string) => all.filter(({ eventName }) => eventName === name).length;
+  expect(count('RevokeSession') > 0, 'there is no RevokeSession on record');
   expect(
-    all.some(({ eventName }) => eventName === 'RevokeSession') && all.at(-1) !== undefined,
-    'there is no RevokeSession on record',
+    count('EndSession') === count('StartSession'),
+    `${count('StartSession')} sessions began, and ${count('EndSession')} ends are on record`,
   );
   return `${verification.streams.length} streams, ${all.length} events, ${verification.recordings.intact} recordings intact`;
 }

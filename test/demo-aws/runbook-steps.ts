@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { createDynamoControlStore, createLakeEngine, createS3BlobStore } from '#adapters/aws';
+import { createLakeEngine, createS3BlobStore } from '#adapters/aws';
 import type { RunbookRequest } from '#core/contract';
 import { createActionExecutor, parseRunbook, runRunbook, runWindow } from '#core/runbook';
 import { people } from './people.ts';
@@ -44,11 +43,7 @@ export async function findInLake(on: Stage): Promise<string> {
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { runbook } = parsed;
-  const control = createDynamoControlStore({
-    client: new DynamoDBClient(on.clientOptions),
-    table: on.controlTable,
-    now: Date.now,
-  });
+  const control = on.openControl();
   const engine = createLakeEngine({
     client: new CloudTrailClient(on.clientOptions),
     eventDataStoreId: on.eventDataStoreId,

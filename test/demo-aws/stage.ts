@@ -3,10 +3,12 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { openKmsSigner } from '#adapters/aws';
+import { createDynamoControlStore, openKmsSigner } from '#adapters/aws';
+import type { ControlStore } from '#core/contract';
 import {
   formatKnownHostsLine,
   formatPrivateKey,
@@ -55,7 +57,8 @@ export type Stage = {
   readonly evidenceBucket: string;
   /** For clients of the SDK. */
   readonly clientOptions: Pick<EmulatedAccount, 'region' | 'endpoint' | 'credentials'>;
-  readonly controlTable: string;
+  /** The table of the control stack; whoever opens it closes it. */
+  openControl(): ControlStore;
   readonly eventDataStoreId: string;
   readonly s3: S3Client;
   readonly login: string;
@@ -149,7 +152,12 @@ async function open(
     lakeEvents,
     evidenceBucket,
     clientOptions: options,
-    controlTable: stacks.created(stacks.one('AWS::DynamoDB::Table')).ref,
+    openControl: () =>
+      createDynamoControlStore({
+        client: new DynamoDBClient(options),
+        table: stacks.created(stacks.one('AWS::DynamoDB::Table')).ref,
+        now: Date.now,
+      }),
     eventDataStoreId: lake.stores[0]?.id ?? '',
     s3,
     login: userInfo().username,
