@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
@@ -9,6 +10,8 @@ const [file = ''] = process.argv.slice(2);
 const { handler } = (await import(pathToFileURL(file).href)) as {
   handler: (event: unknown, context: unknown) => Promise<unknown>;
 };
+// It is killed in the end, and leaves then what it has compiled to nobody.
+flushCompileCache();
 for await (const line of createInterface({ input: process.stdin })) {
   const { event, context } = JSON.parse(line) as Invocation;
   const endsAtMs = Date.now() + context.timeoutSeconds * 1000;
