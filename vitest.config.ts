@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/longest-first.ts';
+import { compiledCodeFolder } from './test/support/compiled-code.ts';
 
 // What one worker, or a process that a test starts, has compiled the next one loads.
-process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'sshtrail-tests');
+process.env['NODE_COMPILE_CACHE'] = compiledCodeFolder;
 
 export default defineConfig({
   test: {

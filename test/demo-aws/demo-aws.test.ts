@@ -23,5 +23,5 @@ it('plays the AWS form from the certificate to the verified evidence', { timeout
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
 
   expect(code, `${out}\n${err}`).toBe(0);
-  expect(out).toMatch(/all 9 steps held/);
+  expect(out).toMatch(/all 12 steps held/);
 });

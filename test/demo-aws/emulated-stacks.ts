@@ -223,12 +223,14 @@ function nameOf(
       return { ref: generated, attributes: { Arn: arn('iam', `role/${generated}`), RoleId: generated } };
     case 'AWS::ECS::Cluster':
       return { ref: generated, attributes: { Arn: arn('ecs', `cluster/${generated}`) } };
+    case 'AWS::ApiGateway::Resource':
     case 'AWS::Athena::WorkGroup':
     case 'AWS::SSM::Document':
     case 'AWS::SSM::Parameter':
       return { ref: given('Name') ?? generated, attributes: { Arn: generated } };
-    case 'AWS::Glue::Database':
     case 'AWS::ApiGateway::RestApi':
+      return { ref: generated, attributes: { RootResourceId: `${generated}-root` } };
+    case 'AWS::Glue::Database':
     case 'AWS::EC2::SecurityGroup':
       return { ref: generated.toLowerCase(), attributes: { GroupId: generated.toLowerCase() } };
     case 'AWS::SQS::Queue':

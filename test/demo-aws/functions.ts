@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { type FunctionName, functionNames } from '#core/contract';
 import { compiledCode } from '../support/compiled-code.ts';
 import type { EmulatedAccount, EmulatedStacks } from './emulated-stacks.ts';
+import { createFunctionEnvironments, type FunctionEnvironments } from './function-environments.ts';
 import type { TemplateResource } from './stack-templates.ts';
 
-/** The functions of the stacks, each invocation a process with the environment that its template gives it. */
+/** The functions of the stacks, in processes with the variables that their templates give them. */
 export type Functions = {
   /** Throws what the function throws. */
   invoke(name: FunctionName, event: unknown): Promise<unknown>;
@@ -17,60 +15,54 @@ export type Functions = {
   invokeByName(nameOrArn: string, event: unknown): Promise<unknown>;
   /** What invocations wrote to their logs. */
   readonly logs: readonly string[];
+  close(): Promise<void>;
 };
 
 const root = new URL('../..', import.meta.url).pathname;
-const timeoutMs = 60_000;
 
 export function createFunctions(stacks: EmulatedStacks, account: EmulatedAccount): Functions {
   const logs: string[] = [];
+  const running = new Map<FunctionName, FunctionEnvironments>();
   const byFunction = new Map<FunctionName, TemplateResource>();
   for (const resource of stacks.ofType('AWS::Lambda::Function')) {
     const name = functionNames.find((each) => isFunction(resource, each));
     if (name !== undefined) byFunction.set(name, resource);
   }
 
-  async function invoke(name: FunctionName, event: unknown): Promise<unknown> {
-    const resource = byFunction.get(name);
-    if (resource === undefined) throw new Error(`the stacks have no function ${name}`);
-    const { Variables = {} } = (resource.properties['Environment'] ?? {}) as {
-      Variables?: Record<string, never>;
-    };
+  const environmentsOf = (name: FunctionName): FunctionEnvironments => {
+    const known = running.get(name);
+    if (known !== undefined) return known;
+    const { stack, properties } = resourceOf(name);
+    const { Variables = {} } = (properties['Environment'] ?? {}) as { Variables?: Record<string, never> };
     const variables = Object.entries(Variables).map(
-      ([key, value]) => [key, stacks.resolver.text(resource.stack, value)] as const,
+      ([key, value]) => [key, stacks.resolver.text(stack, value)] as const,
     );
     const file = join(root, 'lambdas', name, 'handler.ts');
     if (!existsSync(file)) throw new Error(`${file} is missing`);
-    const requestId = randomUUID();
-    const child = spawn(process.execPath, [join(root, 'test', 'demo-aws', 'function-process.ts'), file], {
-      cwd: root,
-      env: { ...functionEnvironment(account), ...Object.fromEntries(variables) },
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      timeout: timeoutMs,
+    const environments = createFunctionEnvironments({
+      name,
+      file,
+      environment: { ...functionEnvironment(account), ...Object.fromEntries(variables) },
+      log: (line) => logs.push(line),
     });
-    const result = child.stdio[3] as Readable;
-    child.stdin.end(
-      JSON.stringify({
-        event,
-        context: {
-          awsRequestId: requestId,
-          functionName: name,
-          timeoutSeconds: Number(resource.properties['Timeout']),
-          invokedFunctionArn: stacks.created(resource).attributes['Arn'],
-        },
-      }),
-    );
-    const [answer, out, err] = await Promise.all([text(result), text(child.stdout), text(child.stderr)]);
-    logs.push(
-      ...`${out}${err}`
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => `${name}: ${line}`),
-    );
-    if (answer === '') throw new Error(`${name} ended without an answer: ${err.slice(-500)}`);
-    const parsed = JSON.parse(answer) as { result?: unknown; error?: string };
-    if (parsed.error !== undefined) throw new Error(`${name} failed: ${parsed.error}`);
-    return parsed.result;
+    running.set(name, environments);
+    return environments;
+  };
+
+  function resourceOf(name: FunctionName): TemplateResource {
+    const resource = byFunction.get(name);
+    if (resource === undefined) throw new Error(`the stacks have no function ${name}`);
+    return resource;
+  }
+
+  async function invoke(name: FunctionName, event: unknown): Promise<unknown> {
+    const resource = resourceOf(name);
+    return environmentsOf(name).invoke(event, {
+      awsRequestId: randomUUID(),
+      functionName: name,
+      timeoutSeconds: Number(resource.properties['Timeout']),
+      invokedFunctionArn: stacks.created(resource).attributes['Arn'],
+    });
   }
 
   return {
@@ -81,6 +73,9 @@ export function createFunctions(stacks: EmulatedStacks, account: EmulatedAccount
       for (const [name, resource] of byFunction)
         if (stacks.created(resource).ref === wanted) return invoke(name, event);
       return Promise.reject(new Error(`no function is named ${nameOrArn}`));
+    },
+    async close() {
+      for (const environments of running.values()) await environments.close();
     },
   };
 }

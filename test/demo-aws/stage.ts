@@ -1,15 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { S3Client } from '@aws-sdk/client-s3';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { openKmsSigner } from '#adapters/aws';
-import { apiRoutes } from '#core/contract';
+import { createDynamoControlStore, openKmsSigner } from '#adapters/aws';
+import type { ControlStore } from '#core/contract';
 import {
   formatKnownHostsLine,
   formatPrivateKey,
@@ -18,27 +17,33 @@ import {
   parsePrivateKey,
   remoteSigner,
 } from '#ssh';
+import { writeAskpass } from '../../cli/demo/stage.ts';
 import { startPrivateSshd } from '../../cli/playground/private-sshd.ts';
-import { type FakeApi, startFakeApi } from '../fakes/aws/api-gateway.ts';
+import { startMoto } from '../../scripts/python-tools.ts';
+import type { FakeApi } from '../fakes/aws/api-gateway.ts';
 import { fakeAthena } from '../fakes/aws/athena.ts';
 import { fakeCloudTrailData } from '../fakes/aws/cloudtrail-data.ts';
 import { fakeCloudTrailLake } from '../fakes/aws/cloudtrail-lake.ts';
-import { type FakeAws, startFakeAws } from '../fakes/aws/fake-aws.ts';
+import { startFakeAws } from '../fakes/aws/fake-aws.ts';
 import { fakeKms } from '../fakes/aws/kms.ts';
 import { type FakeSsmAutomation, fakeSsmAutomation } from '../fakes/aws/ssm-automation.ts';
 import { compiledCode } from '../support/compiled-code.ts';
 import { createStacks, type EmulatedAccount, type EmulatedStacks } from './emulated-stacks.ts';
-import { createFunctions, type Functions, functionEnvironment } from './functions.ts';
+import { bucketObjects } from './evidence-objects.ts';
+import { createFunctions, type Functions } from './functions.ts';
+import { type GatewayTask, type GatewayTasks, gatewayTasks, startGatewayTask } from './gateway-task.ts';
+import { accountNumber, type Person, people } from './people.ts';
+import { stopProcess } from './processes.ts';
+import type { OpenSession } from './ssh-sessions.ts';
+import { openStackApi } from './stack-api.ts';
 import { readStackTemplates, type TemplateValue } from './stack-templates.ts';
 
-export const people = {
-  alice: { accessKeyId: 'ASIAALICE', secretAccessKey: 'alice-secret', mfa: true },
-  bob: { accessKeyId: 'ASIABOB', secretAccessKey: 'bob-secret', mfa: false },
-} as const;
-export type Person = keyof typeof people;
-
-const accountNumber = '123456789012';
 const root = new URL('../..', import.meta.url).pathname;
+const region = 'eu-central-1';
+const credentials = {
+  accessKeyId: 'AKIDEXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+};
 
 /** An AWS that answers over HTTP on this machine, with the stacks' resources in it, and the product running there. */
 export type Stage = {
@@ -52,115 +57,90 @@ export type Stage = {
   readonly evidenceBucket: string;
   /** For clients of the SDK. */
   readonly clientOptions: Pick<EmulatedAccount, 'region' | 'endpoint' | 'credentials'>;
-  readonly controlTable: string;
+  /** The table of the control stack; whoever opens it closes it. */
+  openControl(): ControlStore;
   readonly eventDataStoreId: string;
   readonly s3: S3Client;
   readonly login: string;
-  readonly gateway: GatewayProcess;
-  /** Another task of the same service, with so many processes; it is stopped with the stage. */
-  startTask(workers?: number): Promise<GatewayProcess>;
+  /** What ssh runs to have its questions answered: it says SSHTRAIL_DEMO_ANSWER. */
+  readonly askpass: string;
+  readonly gateway: GatewayTask;
+  /** Sessions that outlive the step that opened them; they are stopped with the stage. */
+  readonly sessions: Map<Person, OpenSession>;
+  /** Further tasks of the same service. */
+  readonly tasks: GatewayTasks;
   /** Every object of the evidence bucket. */
   evidence(): Promise<ReadonlyMap<string, Uint8Array>>;
   close(): Promise<void>;
 };
 
-export type GatewayProcess = {
-  readonly taskArn: string;
-  readonly port: number;
-  readonly process: ChildProcess;
-  readonly log: () => string;
-};
+type Opened = (() => Promise<void> | void)[];
 
-/** Opens everything in order; `moto` is the emulator's base URL. */
-export async function openStage(moto: string, say: (line: string) => void): Promise<Stage> {
-  const opened: (() => Promise<void> | void)[] = [];
+/** Opens everything in order; `motoServer` is the emulator's program. */
+export async function openStage(motoServer: string, say: (line: string) => void): Promise<Stage> {
+  const opened: Opened = [];
+  const close = async () => {
+    for (const each of opened.splice(0).toReversed()) await each();
+  };
   try {
-    return await open(moto, say, opened);
+    return { ...(await open(motoServer, say, opened)), close };
   } catch (error) {
-    for (const close of opened.toReversed()) await close();
+    await close();
     throw error;
   }
 }
 
 async function open(
-  moto: string,
+  motoServer: string,
   say: (line: string) => void,
-  opened: (() => Promise<void> | void)[],
-): Promise<Stage> {
+  opened: Opened,
+): Promise<Omit<Stage, 'close'>> {
   const folder = mkdtempSync(join(tmpdir(), 'sshtrail-aws-'));
   opened.push(() => rmSync(folder, { recursive: true, force: true }));
-  const assembly = synthesise(folder);
+  const [assembly, moto] = await both(
+    synthesise(folder),
+    startMoto(motoServer).then((server) => {
+      opened.push(() => server.stop());
+      return server.endpoint;
+    }),
+  );
   say('the stacks are synthesised');
 
-  let functions: Functions | undefined;
-  let evidence: () => Promise<ReadonlyMap<string, Uint8Array>> = async () => new Map();
-  const automation = fakeSsmAutomation({
-    invoke: (functionArn, payload) =>
-      functions?.invokeByName(functionArn, payload) ?? Promise.reject(new Error('no functions yet')),
-  });
-  const region = 'eu-central-1';
-  const credentials = {
-    accessKeyId: 'AKIDEXAMPLE',
-    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
-  };
-  const lakeEvents = fakeCloudTrailData({
-    account: accountNumber,
-    channels: () => lake.channelArns(),
-    secrets: { [credentials.accessKeyId]: credentials.secretAccessKey },
-  });
-  const lake = fakeCloudTrailLake({
-    account: accountNumber,
-    region,
-    entitled: true,
-    events: () => lakeEvents.accepted,
-  });
-  const aws: FakeAws = await startFakeAws({
-    services: [
-      fakeKms(),
-      fakeAthena({
-        lake: () => evidence(),
-        workgroups: ['sshtrail-runbooks'],
-        databases: ['sshtrail'],
-      }),
-      lake,
-      lakeEvents,
-      automation,
-    ],
-    upstream: moto,
-  });
-  opened.push(() => aws.close());
-  await fetch(`${moto}/moto-api/reset`, { method: 'POST' });
-  const account: EmulatedAccount = { endpoint: aws.endpoint, region, account: accountNumber, credentials };
+  const aws = await openAws(moto, opened);
+  const { endpoint, lake, lakeEvents, automation } = aws;
+  const account: EmulatedAccount = { endpoint, region, account: accountNumber, credentials };
   const stacks = await createStacks(readStackTemplates(assembly), account);
-  functions = createFunctions(stacks, account);
+  const functions = createFunctions(stacks, account);
+  opened.push(() => functions.close());
+  aws.run(functions);
   say(`${stacks.count} resources of the templates exist in the emulated account`);
 
-  const options = { region, endpoint: aws.endpoint, credentials };
+  const options = { region, endpoint, credentials };
   const s3 = new S3Client({ ...options, forcePathStyle: true });
   const ssm = new SSMClient(options);
   const evidenceBucket = stacks.created(
     stacks.one('AWS::S3::Bucket', ({ properties }) => properties['ObjectLockEnabled'] === true),
   ).ref;
-  evidence = () => objectsOf(s3, evidenceBucket);
-  await provisionLake(stacks, functions);
-
-  const target = await openTarget(folder, stacks, new KMSClient(options));
-  opened.push(() => target.sshd.stop());
+  const evidence = bucketObjects(s3, evidenceBucket);
+  aws.showEvidence(evidence);
+  const [target] = await both(
+    openTarget(folder, stacks, new KMSClient(options), opened),
+    provisionLake(stacks, functions),
+  );
   writeKeys(folder);
-  let tasks = 0;
-  const startTask = async (workers = 1) => {
-    tasks += 1;
+  const tasks = gatewayTasks(async (number, workers) => {
     await writeConfiguration(ssm, target, workers);
-    const taskArn = `arn:aws:ecs:${region}:${accountNumber}:task/sshtrail/${String(tasks).padStart(32, '0')}`;
-    const metadata = await startMetadata(taskArn);
-    opened.push(() => closeServer(metadata.server));
-    const task = await startGatewayTask(stacks, account, metadata.url, taskArn);
-    opened.push(() => stopProcess(task.process));
+    const task = await startGatewayTask(stacks, account, number);
     await trustHostKey(folder, ssm, task.port);
     return task;
-  };
-  const gateway = await startTask();
-  const api = await openApi(stacks, functions);
+  });
+  opened.push(() => tasks.close());
+  const gateway = await tasks.take(1);
+  const sessions: Stage['sessions'] = new Map();
+  opened.push(async () => {
+    for (const session of sessions.values()) await stopProcess(session.process);
+  });
+  const api = await openStackApi(stacks, functions);
   opened.push(() => api.close());
 
   return {
@@ -172,26 +152,75 @@ async function open(
     lakeEvents,
     evidenceBucket,
     clientOptions: options,
-    controlTable: stacks.created(stacks.one('AWS::DynamoDB::Table')).ref,
+    openControl: () =>
+      createDynamoControlStore({
+        client: new DynamoDBClient(options),
+        table: stacks.created(stacks.one('AWS::DynamoDB::Table')).ref,
+        now: Date.now,
+      }),
     eventDataStoreId: lake.stores[0]?.id ?? '',
     s3,
     login: userInfo().username,
+    askpass: writeAskpass(folder),
     gateway,
-    startTask,
+    sessions,
+    tasks,
     evidence,
-    async close() {
-      for (const close of opened.toReversed()) await close();
+  };
+}
+
+/** The services that answer; what moto does not have, or has as a sketch, in the place of it. */
+async function openAws(moto: string, opened: Opened) {
+  let functions: Functions | undefined;
+  let evidence: Stage['evidence'] = async () => new Map();
+  const automation = fakeSsmAutomation({
+    invoke: (functionArn, payload) =>
+      functions?.invokeByName(functionArn, payload) ?? Promise.reject(new Error('no functions yet')),
+  });
+  const lakeEvents = fakeCloudTrailData({
+    account: accountNumber,
+    channels: () => lake.channelArns(),
+    secrets: { [credentials.accessKeyId]: credentials.secretAccessKey },
+  });
+  const lake = fakeCloudTrailLake({
+    account: accountNumber,
+    region,
+    entitled: true,
+    events: () => lakeEvents.accepted,
+  });
+  const athena = fakeAthena({
+    lake: () => evidence(),
+    workgroups: ['sshtrail-runbooks'],
+    databases: ['sshtrail'],
+  });
+  const { endpoint, close } = await startFakeAws({
+    services: [fakeKms(), athena, lake, lakeEvents, automation],
+    upstream: moto,
+  });
+  opened.push(close);
+  return {
+    endpoint,
+    lake,
+    lakeEvents,
+    automation,
+    /** What Automation invokes. */
+    run(those: Functions): void {
+      functions = those;
+    },
+    /** What Athena reads. */
+    showEvidence(of: Stage['evidence']): void {
+      evidence = of;
     },
   };
 }
 
 /** The templates as `cdk synth` writes them, without the functions' bundles: those run from source here. */
-function synthesise(folder: string): string {
+async function synthesise(folder: string): Promise<string> {
   const assembly = join(folder, 'cdk.out');
   const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: object };
-  const result = spawnSync(process.execPath, [join(root, 'bin', 'app.ts')], {
+  const child = spawn(process.execPath, [join(root, 'bin', 'app.ts')], {
     cwd: root,
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...compiledCode,
       PATH: process.env['PATH'] ?? '',
@@ -201,7 +230,11 @@ function synthesise(folder: string): string {
       CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'aws:cdk:bundling-stacks': [] }),
     },
   });
-  if (result.status !== 0) throw new Error(`the synthesis failed:\n${result.stdout}${result.stderr}`);
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', resolve);
+  });
+  const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  if (code !== 0) throw new Error(`the synthesis failed:\n${out}${err}`);
   return assembly;
 }
 
@@ -221,10 +254,15 @@ function withoutToken(properties: Readonly<Record<string, TemplateValue>>): Temp
   return Object.fromEntries(Object.entries(properties).filter(([name]) => name !== 'ServiceToken'));
 }
 
-type OpenTarget = Awaited<ReturnType<typeof openTarget>>;
+type Target = { readonly port: number; readonly hostKey: string };
 
 /** A private sshd that trusts the targets' authority of the stacks, and nothing else. */
-async function openTarget(folder: string, stacks: EmulatedStacks, kms: KMSClient) {
+async function openTarget(
+  folder: string,
+  stacks: EmulatedStacks,
+  kms: KMSClient,
+  opened: Opened,
+): Promise<Target> {
   const key = stacks.one('AWS::KMS::Key', ({ logicalId }) => logicalId.startsWith('TargetAuthority'));
   const authority = remoteSigner(await openKmsSigner({ client: kms, keyId: stacks.created(key).ref }));
   const hostKey = generatePrivateKey('ed25519');
@@ -233,31 +271,42 @@ async function openTarget(folder: string, stacks: EmulatedStacks, kms: KMSClient
     authority: formatPublicKeyLine(authority.publicKey),
     hostKey: formatPrivateKey(hostKey, 'target'),
   });
-  return { sshd, hostKey: formatPublicKeyLine(hostKey.publicKey) };
+  opened.push(() => sshd.stop());
+  return { port: sshd.port, hostKey: formatPublicKeyLine(hostKey.publicKey) };
 }
 
-async function writeConfiguration(
-  ssm: SSMClient,
-  { sshd, hostKey }: OpenTarget,
-  workers: number,
-): Promise<void> {
+const policyText = `
+@id("engineers")
+permit (principal in Group::"engineers", action in [Action::"session", Action::"transfer"], resource in HostGroup::"env=prod");
+
+@id("payments-by-approval")
+permit (principal in Group::"engineers", action in Action::"session", resource in HostGroup::"team=pay")
+when { context.approved };
+
+@id("leads-approve")
+permit (principal in Group::"leads", action == Action::"approve", resource);
+`;
+
+async function writeConfiguration(ssm: SSMClient, { port, hostKey }: Target, workers: number): Promise<void> {
+  const target = (name: string, label: string) => `  - name: ${name}
+    host: 127.0.0.1
+    port: ${port}
+    labels: { ${label} }
+    hostKeys: [${JSON.stringify(hostKey)}]
+`;
   const configuration = `gateway: { workers: ${workers} }
 awsIdentities:
   - arn: arn:aws:sts::${accountNumber}:assumed-role/Engineer/*
     groups: [engineers]
+  - arn: arn:aws:sts::${accountNumber}:assumed-role/Lead/*
+    groups: [leads]
 targets:
-  - name: web-1
-    host: 127.0.0.1
-    port: ${sshd.port}
-    labels: { env: prod }
-    hostKeys: [${JSON.stringify(hostKey)}]
-runbooks:
+${target('web-1', 'env: prod')}${target('db-1', 'team: pay')}runbooks:
   SSH-002: { mode: auto }
 `;
-  const policy = '@id("engineers") permit (principal in Group::"engineers", action, resource);\n';
   for (const [name, value] of [
     ['sshtrail.yaml', configuration],
-    ['policies/main.cedar', policy],
+    ['policies/main.cedar', policyText],
   ] as const)
     await ssm.send(
       new PutParameterCommand({
@@ -267,69 +316,6 @@ runbooks:
         Overwrite: true,
       }),
     );
-}
-
-/** What ECS gives a task: who it is, and the agent that protects it. */
-async function startMetadata(taskArn: string): Promise<{ readonly url: string; readonly server: Server }> {
-  const server = createServer((request, response) => {
-    request.resume();
-    response.setHeader('content-type', 'application/json');
-    response.end(
-      request.url === '/v4/task'
-        ? JSON.stringify({
-            TaskARN: taskArn,
-            Revision: '1',
-            AvailabilityZone: 'eu-central-1a',
-          })
-        : JSON.stringify({ protection: {} }),
-    );
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
-}
-
-/** The task's own main, with the environment of the task definition; only its ports are any free ones. */
-async function startGatewayTask(
-  stacks: EmulatedStacks,
-  account: EmulatedAccount,
-  metadataUrl: string,
-  taskArn: string,
-): Promise<GatewayProcess> {
-  const definition = stacks.one('AWS::ECS::TaskDefinition');
-  const containers = stacks.resolver.resolve(
-    definition.stack,
-    (definition.properties['ContainerDefinitions'] as readonly { readonly Environment: TemplateValue }[])[0]
-      ?.Environment ?? [],
-  ) as readonly { readonly Name: string; readonly Value: string }[];
-  const environment = Object.fromEntries(containers.map(({ Name, Value }) => [Name, Value]));
-  let log = '';
-  const child = spawn(process.execPath, [join(root, 'proxy-task', 'main.ts')], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...functionEnvironment(account),
-      ...environment,
-      SSHTRAIL_SSH_PORT: '0',
-      SSHTRAIL_HEALTH_PORT: '0',
-      ECS_CONTAINER_METADATA_URI_V4: `${metadataUrl}/v4`,
-      ECS_AGENT_URI: metadataUrl,
-    },
-  });
-  child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  const port = await until(
-    'the gateway task listens',
-    30_000,
-    () => {
-      const found = /listens on [\d.]+:(\d+)/.exec(log)?.[1];
-      if (child.exitCode !== null) throw new Error(`the gateway task ended:\n${log}`);
-      return found === undefined ? undefined : Number(found);
-    },
-    () => log,
-  );
-  return { taskArn, port, process: child, log: () => log };
 }
 
 /** The gateways' host key, for the clients: every task has the same. */
@@ -354,72 +340,8 @@ function writeKeys(folder: string): void {
   }
 }
 
-async function openApi(stacks: EmulatedStacks, functions: Functions): Promise<FakeApi> {
-  const api = stacks.one('AWS::ApiGateway::RestApi');
-  const policy = stacks.resolver.resolve(api.stack, api.properties['Policy'] ?? {}) as {
-    Statement: readonly Record<string, unknown>[];
-  };
-  const invoke = (name: 'issue-certificate' | 'control-api') => async (event: unknown) =>
-    (await functions.invoke(name, event)) as { statusCode: number; body: string };
-  return startFakeApi({
-    routes: [
-      { method: 'POST', path: apiRoutes.certificateWithMfa, handler: invoke('issue-certificate') },
-      { method: 'POST', path: apiRoutes.certificate, handler: invoke('issue-certificate') },
-      { method: 'GET', path: apiRoutes.sessions, handler: invoke('control-api') },
-      { method: 'POST', path: apiRoutes.revokeSession, handler: invoke('control-api') },
-      { method: 'GET', path: apiRoutes.locks, handler: invoke('control-api') },
-      { method: 'POST', path: apiRoutes.locks, handler: invoke('control-api') },
-      { method: 'DELETE', path: apiRoutes.lock, handler: invoke('control-api') },
-    ],
-    resourcePolicy: policy.Statement,
-    credentials: Object.entries(people).map(([name, { accessKeyId, secretAccessKey, mfa }]) => ({
-      accessKeyId,
-      secretAccessKey,
-      arn: `arn:aws:sts::${accountNumber}:assumed-role/Engineer/${name}`,
-      principalId: `AROAEXAMPLE:${name}`,
-      mfa,
-    })),
-  });
-}
-
-async function objectsOf(s3: S3Client, bucket: string): Promise<ReadonlyMap<string, Uint8Array>> {
-  const objects = new Map<string, Uint8Array>();
-  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
-  for (const { Key = '' } of Contents) {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
-    objects.set(Key, (await Body?.transformToByteArray()) ?? new Uint8Array());
-  }
-  return objects;
-}
-
-/** Asks until there is something, or fails with what the context says. */
-export async function until<Found>(
-  what: string,
-  deadlineMs: number,
-  look: () => Promise<Found | undefined> | Found | undefined,
-  context: () => string = () => '',
-): Promise<Found> {
-  const deadline = Date.now() + deadlineMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs / 1000} s: ${what}\n${context()}`);
-    await sleep(200);
-  }
-}
-
-export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-  });
-  child.kill(signal);
-  await gone;
-}
-
-function closeServer(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-  });
+/** Both, or the first failure once neither is under way any more: what one of them opened has to be known by then. */
+async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }

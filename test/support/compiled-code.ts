@@ -1,5 +1,9 @@
-/** For a process whose environment is otherwise bare: where Node finds what others have compiled (vitest.config.ts). */
-export const compiledCode: Readonly<Record<string, string>> =
-  process.env['NODE_COMPILE_CACHE'] === undefined
-    ? {}
-    : { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
+import { join } from 'node:path';
+
+/** Where processes that tests start find what others have compiled. */
+export const compiledCodeFolder =
+  process.env['NODE_COMPILE_CACHE'] ??
+  join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'sshtrail-tests');
+
+/** For a process whose environment is otherwise bare. */
+export const compiledCode: Readonly<Record<string, string>> = { NODE_COMPILE_CACHE: compiledCodeFolder };
