@@ -3,7 +3,7 @@ import { createAthenaEngine } from '#adapters/aws';
 import type { Row } from '#core/contract';
 import { derivedTable } from '#core/lake';
 import { accessLines, accessLinesOf, accessStatement, areSameLines } from '../../cli/demo/access-query.ts';
-import { sshtrail } from '../support/command-line.ts';
+import { sshtrailProcess } from '../support/command-line.ts';
 import type { Finished } from '../support/run.ts';
 import { type Person, people } from './people.ts';
 import { expect, until } from './processes.ts';
@@ -116,12 +116,12 @@ function isOpen(login: SshClient): true | undefined {
 
 /** The command line in the hands of somebody with these AWS credentials. */
 function asCaller(on: Stage, person: Person, ...args: readonly string[]): Promise<Finished> {
-  const { accessKeyId, secretAccessKey } = people[person];
-  return sshtrail([...args, '--api', on.api.url, '--region', on.clientOptions.region], {
+  const { accessKeyId, secretAccessKey, sessionToken } = people[person];
+  return sshtrailProcess([...args, '--api', on.api.url, '--region', on.clientOptions.region], {
     env: {
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_SESSION_TOKEN: '',
+      AWS_SESSION_TOKEN: sessionToken,
       AWS_PROFILE: '',
       AWS_CONFIG_FILE: '/dev/null',
       AWS_SHARED_CREDENTIALS_FILE: '/dev/null',

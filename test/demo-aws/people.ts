@@ -7,14 +7,15 @@ export const people = {
   alice: { ...caller('Engineer', 'alice'), mfa: true },
   bob: { ...caller('Engineer', 'bob'), mfa: false },
   dave: { ...caller('Engineer', 'dave'), mfa: true },
-  carol: { ...caller('Lead', 'carol'), mfa: false },
+  carol: { ...caller('Lead', 'carol'), mfa: true },
 } as const;
 export type Person = keyof typeof people;
 
-function caller(role: 'Engineer' | 'Lead', name: string): FakeCaller {
+function caller(role: 'Engineer' | 'Lead', name: string): FakeCaller & { readonly sessionToken: string } {
   return {
     accessKeyId: `ASIA${name.toUpperCase()}`,
     secretAccessKey: `${name}-secret`,
+    sessionToken: `${name}/token+==`,
     arn: `arn:aws:sts::${accountNumber}:assumed-role/${role}/${name}`,
     principalId: `AROAEXAMPLE:${name}`,
   };

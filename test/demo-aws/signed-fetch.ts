@@ -9,7 +9,11 @@ export async function signedFetch(
     readonly method: string;
     readonly body: string;
     readonly region: string;
-    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+    readonly credentials: {
+      readonly accessKeyId: string;
+      readonly secretAccessKey: string;
+      readonly sessionToken: string;
+    };
   },
 ): Promise<{ readonly status: number; readonly body: string }> {
   const { method, body, region, credentials } = options;

@@ -283,8 +283,9 @@ permit (principal in Group::"engineers", action in [Action::"session", Action::"
 permit (principal in Group::"engineers", action in Action::"session", resource in HostGroup::"team=pay")
 when { context.approved };
 
-@id("leads-approve")
-permit (principal in Group::"leads", action == Action::"approve", resource);
+@id("leads-oversee")
+permit (principal in Group::"leads", action in Action::"oversight", resource)
+when { context.mfa && context.mfaMethod == "iam" };
 `;
 
 async function writeConfiguration(ssm: SSMClient, { port, hostKey }: Target, workers: number): Promise<void> {
