@@ -12,7 +12,7 @@ export type FunctionCode = {
   readonly log: (line: string) => void;
 };
 
-/** Processes of a function. Each has one invocation at a time, and is frozen between two, as Lambda does it. */
+/** Processes of a function. Each has one invocation at a time, as Lambda does it; they are not frozen between two. */
 export type FunctionEnvironments = {
   /** Throws what the function throws. */
   invoke(event: unknown, context: object): Promise<unknown>;
@@ -71,13 +71,11 @@ function startEnvironment({ name, file, environment, log }: FunctionCode): Envir
         throw new Error(`${name} ended without an answer: ${errors.slice(-10).join('\n')}`);
       });
       const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
-      child.kill('SIGCONT');
       child.stdin.write(`${line}\n`);
       try {
         return await Promise.race([answered, ended]);
       } finally {
         clearTimeout(limit);
-        child.kill('SIGSTOP');
       }
     },
     stop: () => stopProcess(child),
