@@ -42,13 +42,13 @@ export function printable(text: string): string {
 
 /** Says so where what was recorded at another size will look odd. */
 export function noteSmallTerminal(
-  { terminal, note }: Output,
+  output: Output,
   recorded: { readonly columns: number; readonly rows: number },
 ): void {
-  if (terminal === undefined) return;
-  const { columns, rows } = terminal;
+  if (output.terminal === undefined) return;
+  const { columns, rows } = output.terminal;
   if (columns < recorded.columns || rows < recorded.rows)
-    note(`this terminal is smaller (${columns}x${rows}); lines may wrap differently`);
+    output.note(`this terminal is smaller (${columns}x${rows}); lines may wrap differently`);
 }
 
 /** One value of a query as one line of text. */
