@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { type DataDirectory, dataDirectory } from '../../cli/data-directory.ts';
 import { prepareDataDirectory } from '../../cli/first-run.ts';
-import { sshtrailProcess, sshtrailProgram } from '../support/command-line.ts';
+import { sshtrail, sshtrailProgram } from '../support/command-line.ts';
 import { run } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -77,12 +77,12 @@ async function session(started: Up, command: string) {
 
 async function endReasons({ data }: Up): Promise<unknown> {
   const sql = "SELECT end_reason FROM events WHERE event_name = 'EndSession'";
-  const finished = await sshtrailProcess(['query', '--json', '--data', data.root, sql]);
+  const finished = await sshtrail(['query', '--json', '--data', data.root, sql]);
   return JSON.parse(finished.stdout.toString());
 }
 
 async function verified({ data }: Up): Promise<unknown> {
-  const finished = await sshtrailProcess(['verify', '--json', '--data', data.root]);
+  const finished = await sshtrail(['verify', '--json', '--data', data.root]);
   return JSON.parse(finished.stdout.toString());
 }
 
@@ -156,7 +156,7 @@ async function endsByFault(signal: NodeJS.Signals, fault: string): Promise<numbe
   expect(started.said()).toContain(`an unexpected fault, which is a bug: Error: ${fault}`);
   expect(await endReasons(started)).toEqual([{ end_reason: 'ProxyShutdown' }]);
   const sql = "SELECT request FROM events WHERE event_name = 'StopProxy'";
-  const stop = await sshtrailProcess(['query', '--json', '--data', started.data.root, sql]);
+  const stop = await sshtrail(['query', '--json', '--data', started.data.root, sql]);
   expect(stop.stdout.toString()).toContain(`an unexpected fault: ${fault}`);
   expect(await verified(started)).toMatchObject({ ok: true });
   return code;

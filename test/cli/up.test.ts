@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { dataDirectory } from '../../cli/data-directory.ts';
 import { prepareDataDirectory } from '../../cli/first-run.ts';
-import { sshtrailProcess, sshtrailProgram } from '../support/command-line.ts';
+import { sshtrail, sshtrailProcess, sshtrailProgram } from '../support/command-line.ts';
 import { run } from '../support/run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -43,8 +43,8 @@ test('up makes what it needs, lets a stock client in, keeps a second one off, an
   const [command, second, sessions, doctor] = await Promise.all([
     run('ssh', ['-F', join(data, 'ssh_config'), `${login}@playground@gateway`, 'echo hello']),
     sshtrailProcess(['up', '--data', data, '--ssh-port', '0', '--no-playground']),
-    sshtrailProcess(['sessions', '--json', '--data', data]),
-    sshtrailProcess(['doctor', '--data', data]),
+    sshtrail(['sessions', '--json', '--data', data]),
+    sshtrail(['doctor', '--data', data]),
   ]);
 
   expect(command.stdout.toString(), command.stderr).toBe('hello\n');
@@ -62,7 +62,7 @@ test('up makes what it needs, lets a stock client in, keeps a second one off, an
 
   expect(await exit).toBe(0);
   expect(existsSync(join(data, 'gateway.json'))).toBe(false);
-  const verify = await sshtrailProcess(['verify', '--json', '--data', data]);
+  const verify = await sshtrail(['verify', '--json', '--data', data]);
   expect(JSON.parse(verify.stdout.toString())).toMatchObject({
     ok: true,
     sessions: { started: 1, ended: 1, live: 0 },
