@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateDocumentCommand } from '@aws-sdk/client-ssm';
 import type { Context } from 'aws-lambda';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -93,17 +94,20 @@ it('ends a session without a second factor from the schedule to the gateway, onc
     engine: 'athena',
     scheduledTime: new Date(nowMs).toISOString(),
   } as const;
-  const gateway = setInterval(() => {
-    void (async () => {
+  const stopping = new AbortController();
+  const gateway = (async () => {
+    while (!stopping.signal.aborted) {
       for (const { id } of await stage.control.list('revocation')) await stage.control.delete('session', id);
-    })();
-  }, 50);
+      await sleep(50);
+    }
+  })();
 
   await Promise.all([call(runHandler, request), call(runHandler, request)]);
   await automation.idle();
   await call(runHandler, request);
   await automation.idle();
-  clearInterval(gateway);
+  stopping.abort();
+  await gateway;
 
   expect(automation.executions.map(({ status, parameters }) => [status, parameters['DryRun']])).toEqual([
     ['Success', 'false'],
