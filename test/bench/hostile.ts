@@ -53,12 +53,19 @@ export const hostile: Family = {
     mkdirSync(folder);
     const crowded = await openSshPaths({ ...workbench, folder });
     await logIn(crowded);
+    const before = crowded.gateway.usage().rssBytes;
     const load = await startStalledLoad(crowded.gateway.port, stalledPerStep);
     workbench.defer(() => load.stop());
     workbench.progress(`hostile: ${load.held} of ${10 * stalledPerStep} stalled connections hold a place`);
+    const heldBytes = crowded.gateway.usage().rssBytes - before;
     const seconds: number[] = [];
     for (let count = 0; count < logins; count += 1) seconds.push(await logIn(crowded));
-    figures.push(figureOf('login-beside-stalled', 's', seconds, 1));
+    figures.push(figureOf('login-beside-stalled', 's', seconds, 1), {
+      name: 'memory-of-stalled',
+      unit: 'MiB',
+      measured: { kind: 'value', value: heldBytes / 1024 / 1024 },
+      against: { kind: 'promise', bound: { direction: 'at-most', limit: 100 } },
+    });
     return figures;
   },
 };
